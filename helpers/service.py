@@ -10,7 +10,7 @@ from scipy import stats
 from helpers import schema
 from helpers.checks.leavers import find_rewritten, list_traits, report_leavers
 from helpers.checks.logs import LOST_FAILS, LOST_WARNS
-from helpers.checks.trust import report_duplicates
+from helpers.checks.trust import report_duplicates, withheld
 from helpers.inference.decisions import adjust_families, decide, make_estimate
 from helpers.inference.planning import sample_size_proportions
 from helpers.inference.surveys import GROUPS, bound_answers, jackknife
@@ -374,7 +374,7 @@ def read_published(baselines, *, churn=0.04, retention=0.1, net=1.0, gaps=(0.2, 
 
 
 def check_desk(source, tickets, frame, design) -> tuple[Check, ...]:
-    """Return the trust checks of a help desk's data; a failed `events_fit` or `leavers_fit` withholds the answer."""
+    """Return the trust checks of a help desk's data; one that fails, unacknowledged, withholds the answer."""
     n, early = len(frame), float((tickets["replied"] < 0).mean()) if len(tickets) else 0.0
     told = f"The renewals of {n:,} customers can be compared{'' if n >= FEW else ': too few for small differences'}."
     found = [Check("enough_accounts", "pass" if n >= FEW else "warn", float(n), FEW, told)]
@@ -422,7 +422,7 @@ def study_desk(decided, source, customers, renewals, tickets, rules) -> Results:
     planted = (source.truth or {}).get("causal", {}).items()
     tables |= {"planted": pd.DataFrame(planted, columns=["metric", "effect"])} if planted else {}
     found = {"tables": tables, "checks": check_desk(source, tickets, frame, design)}
-    broken = tuple(check.message for check in found["checks"] if check.status == "fail")
-    found |= {"answer": broken} if broken else {"estimates": tuple(estimates)}
+    broken = withheld(found["checks"], design)
+    found |= {"answer": (broken,)} if broken else {"estimates": tuple(estimates)}
     status = "withheld" if broken else "answered"
     return Results("support_metrics", design.title, design.question, status, source.info, plan, **found)

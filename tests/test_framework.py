@@ -69,6 +69,7 @@ def test_framework_says_what_it_is(read):
         ("dormant_after_days: 30", "dormant_after_days: 120", "horizon_days", 120.0),
         ("alive:", "confidence_level: 0.9\nalive:", "alpha", pytest.approx(0.1)),
         ("alive:", "registered: after\nalive:", "registered", "after"),
+        ("alive:", "acknowledge: {leavers_fit: bots}\nalive:", "acknowledge", {"leavers_fit": "bots"}),
     ],
 )
 def test_framework_follows_each_key(read, old, new, attribute, expected):

@@ -11,6 +11,8 @@ from statsmodels.duration.survfunc import SurvfuncRight
 
 from helpers import plan, service
 from helpers.inference.planning import sample_size_proportions
+from helpers.plan import Plan
+from helpers.records import Check
 
 DESIGN = plan.read("support_metrics", kind="framework").design
 CLOCKS = "Above 10 % the clocks of tickets and replies differ, and replies cannot be timed"
@@ -162,7 +164,7 @@ def test_study_movers_tells_nothing_of_few():
 @pytest.fixture
 def source():
     """Return a source of which the checks read nothing but its steps."""
-    return SimpleNamespace(info=SimpleNamespace(steps=[("exact duplicates dropped", 0, "")]))
+    return SimpleNamespace(info=SimpleNamespace(steps=[("exact duplicates dropped", 0, "")]), truth=None)
 
 
 @pytest.mark.parametrize(("n_early", "status", "more"), [
@@ -210,3 +212,14 @@ def test_study_premium_is_absent_without_buyers_or_a_line():
     customers = customers.assign(left=np.nan, bought=np.nan, end=800.0, amount=1.0)
     due = pd.DataFrame({"unit": ["a", "b"], "at": START + pd.Timedelta(days=365), "left": 0, "amount": 1.0})
     assert service.study_premium(customers, due, line=20, launched_on="2022-06-01", design=DESIGN) == ([], {})
+
+
+@pytest.mark.parametrize(("reasons", "status"), [({}, "withheld"), ({"leavers_fit": "as meant"}, "answered")])
+def test_study_desk_is_withheld_unless_the_plan_gives_a_reason(source, monkeypatch, reasons, status):
+    failed = Check("leavers_fit", "fail", 1.0, 0.0, "Half is lost.")
+    monkeypatch.setattr(service, "check_desk", lambda *_: (failed,))
+    monkeypatch.setattr(service, "judge_tickets", lambda *_: pd.DataFrame())
+    monkeypatch.setattr(service, "read_frame", lambda *_: pd.DataFrame())
+    decided = Plan(DESIGN.model_copy(update={"acknowledge": reasons}), "plan.yaml", "0" * 64)
+    results = service.study_desk(decided, source, None, None, None, {})
+    assert (results.status, results.answer) == (status, () if reasons else ("Half is lost.",))

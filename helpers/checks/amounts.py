@@ -6,7 +6,7 @@ import re
 
 from helpers.checks.logs import percent
 from helpers.checks.rates import compare_rates, count_shares, write_rates
-from helpers.checks.sizes import LEAST_VALUES, compare_sizes, find_codes, find_unit, read_sizes
+from helpers.checks.sizes import LEAST_VALUES, compare_sizes, find_codes, find_mixed, find_unit, read_sizes
 from helpers.checks.values import find_unanswered, is_mirrored, lay_answers, read_answers
 from helpers.metrics import Units, count_units, payments
 from helpers.plan import ExperimentPlan
@@ -56,12 +56,17 @@ FOUND = {  # what is wrong with some of the values that are added up, told by ar
     "unpriced": "No currency stands beside values of {label}: {rates}; write it, or leave its column out if it is one.",
     "void": "{label} counts what is no payment, as it failed, is open, cancelled or a test: {rates}; leave it out of "
     "the events.",
+    "deleted": "{label} counts events that are marked as deleted: {rates}; where they never were, leave them out.",
     "returned": "{label} adds up payments that were given back, and no event takes them off: {rates}; leave them out, "
     "or add events of the refunds.",
 }
 UNITS = (
     "The values of {label} in {arm} are about {factor:,.0f} times those in {other}, as {unit} would be; give both "
     "one unit."
+)
+MIXED_UNITS = (
+    "Of the values of {label} {n:,} of {all:,} are whole and about {factor:,.0f} times the others, as {unit} would be; "
+    "where they are, give all one unit."
 )
 CODES = (
     "{n:,} of the {all:,} values of {label} that are not 0 are {code}, {why}; leave them empty where that is a code "
@@ -120,7 +125,7 @@ def check_amounts(units: Units, design: ExperimentPlan) -> tuple[Check, ...]:
         `value` counts the faults. `events_add_<metric>` fails where another metric has such a fault;
         `acknowledge: {events_add: why}` releases it too.
     """
-    told_of = {"log", "sizes", "void", "answers", "yes"}
+    told_of = {"log", "sizes", "void", "deleted", "answers", "yes"}
     seen = ((of, arms) for (of, _), arms in units.seen.items() if of in design.metrics)
     sized = dict.fromkeys(of for of, arms in seen if told_of & set(next(iter(arms.values()))))
     apart = {name: told for name in sized if (told := [*_find_values(name, units, design)])}
@@ -197,22 +202,35 @@ def _find_values(name, units, design):
         n, whole = map(sum, zip(*counts, strict=True))
         means_other = what == "void" and name not in units.heard and any(2 * low > high for low, high in counts)
         if n and not (means_other and all(low in (0, high) for low, high in counts)):  # the column is the arm itself
-            most = {"void": VOID, "returned": GIVEN_BACK}.get(what, 1.0)
+            most = {"void": VOID, "deleted": VOID, "returned": GIVEN_BACK}.get(what, 1.0)
             is_odd = compare_rates(shares) < ALERT or n > most * whole
-            # what is true of most units of an arm may be no payment's state
-            yield is_odd and not means_other, told.format(label=label, rates=write_rates(design, shares))
+            if is_odd or what != "deleted":  # what was may be deleted later, and most of an arm's units are no payments
+                is_sure = is_odd and not means_other and what != "deleted"
+                yield is_sure, told.format(label=label, rates=write_rates(design, shares))
+    yield from _find_units(found, label, name, design)
+
+
+def _find_units(found, label, name, design):
+    """Yield whether it is sure, and a sentence, of values of an arm, or of some of all, that are in another unit."""
+    arms, alike = design.variant.arms, True
     lasts = DURATION.fullmatch(design.metrics[name].unit or "") is not None
     factors = TIMES if design.metrics[name].time else DURATIONS if lasts else MONEY
-    is_sum = design.metrics[name].time or design.metrics[name].how.total == "amount"
-    sums = [told for told in found.values() if is_sum and "log" in told[arms[0]]]
+    is_amount = design.metrics[name].how.total == "amount"
+    sums = [told for told in found.values() if (is_amount or design.metrics[name].time) and "log" in told[arms[0]]]
     pairs = [(True, arms[0], arm, told[arms[0]], told[arm]) for told in sums for arm in arms[1:]]
-    pairs += [(False, *pair) for pair in _pool_back(found, arms)] if design.metrics[name].how.total == "amount" else []
+    pairs += [(False, *pair) for pair in _pool_back(found, arms)] if is_amount else []
     for of_arms, one, other, *facts in pairs:
         if unit := find_unit(*facts, factors, in_part=of_arms and factors is not TIMES):  # a horizon is a whole day
+            alike = False
             (large, small) = (other, one) if unit[1] > 0 else (one, other)
             words = {"label": label, "arm": large, "other": small, "unit": unit[0]}
             # help can be sixty times as fast, and money back be a part of what was paid
             yield of_arms and not lasts, UNITS.format(factor=factors[unit[0]], **words)
+    for told in sums if alike and is_amount and not lasts else ():
+        whole = {what: sum(told[arm][what] for arm in arms) for what in LOGS}
+        if unit := find_mixed(read_sizes([told[arm]["sizes"] for arm in arms]), whole, MONEY):
+            n, factor = whole["whole"], MONEY[unit]
+            yield False, MIXED_UNITS.format(label=label, n=n, all=whole["n"], factor=factor, unit=unit)
 
 
 def _pool_back(found, arms):

@@ -17,6 +17,7 @@ from helpers.checks import logs
 from helpers.checks.amounts import BACK
 from helpers.checks.hours import find_elsewhere, find_piles, find_shift, find_times
 from helpers.checks.logs import WEEK, Finding, percent, write_day
+from helpers.checks.parts import CUT, ROWS, find_parts
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import TAKE_UP, Check
@@ -31,6 +32,7 @@ LIMITS = (
     "(50 % in a hole of all arms) or 2 % of repeated ones outcomes cannot be compared."
 )
 RARE = 8.5  # minus the logarithm of the chance that none comes where some are expected: one event in five thousand
+MONTH = 31  # days before assignment on which events are counted, and one
 MOST_DAYS = 800  # of a study whose events are judged by each of its days
 EPOCH = 719_163  # the ordinal of the first day of 1970
 
@@ -69,7 +71,9 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     fails = any(name in design.metrics and design.metrics[name].role == "primary" for name in grave)
     rates = {arm: max((log.early[event, arm] for event in log.names), default=0.0) for arm in log.arms}
     unknown = log.ages.loc[log.ages["variant"].isna(), "n"].sum() / log.ages["n"].sum()
-    told = list(dict.fromkeys(one.told for one in found))[:2]
+    parts = find_parts(units) if design.segments else []
+    told = list(dict.fromkeys([*(one.told for one in found), *(said for _, said in parts)]))[:2]
+    told += [CUT.format(n=n, what="events") for n in ROWS if n == log.ages["n"].sum()]
     meant = log.take("meant")["n"].sum() / log.ages["n"].sum()
     fails |= meant > logs.LOST_FAILS
     if meant > logs.LOST_WARNS:
@@ -87,7 +91,7 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
         f"{', '.join(f'{arm} {percent(share)}' for arm, share in rates.items())}, of units never assigned "
         f"{percent(unknown)}."
     )
-    worst = max((*rates.values(), meant, *(one.share for one in found)))
+    worst = max((*rates.values(), meant, *(one.share for one in found), *(share for share, _ in parts)))
     check = Check("events_fit", status, float(worst), logs.LOST_FAILS, " ".join([*told, LIMITS] if told else [fits]))
     return check, *(_fail_one(one, design) for one in grave.values() if not fails)
 
@@ -241,14 +245,30 @@ class _Log:
         return float((x_own - x * n_own / n).sum() / math.sqrt(spread)) if spread else 0.0
 
     def find_early(self, of, label, event, arm) -> Finding | None:
-        """Return the events of an arm just before their assignment, where they are many."""
-        share = self.early[event, arm]
-        told = (
-            f"Events of {label} in {arm} come just before their {self.unit} is assigned, more than the week before "
-            f"leads to expect: {percent(share)}; the clocks of both tables may differ, or assignment follows what it "
-            "should lead to."
-        )
-        return Finding(of, share, told, share > EARLY_FAILS) if share > EARLY_WARNS else None
+        """Return the events of an arm just before their assignment, where they are many, or begin at once days before.
+
+        Of those only days count that the log holds, as it may begin then itself.
+        """
+        share, said = self.early[event, arm], f"Events of {label} in {arm} "
+        if share > EARLY_WARNS:
+            told = f"{said}come just before their {self.unit} is assigned, more than the week before leads to expect: "
+            told += f"{percent(share)}; the clocks of both tables may differ, or assignment follows what it should "
+            return Finding(of, share, f"{told}lead to.", share > EARLY_FAILS)
+        ages, units, days = self.ages[self.ages["event"] == event], self.part(self.starts, arm)[0], np.arange(1, MONTH)
+        own, _ = self.part(ages, arm)
+        held = (units["day"].to_numpy()[:, None] - days >= self.ages["first"].min()).T @ units["n"].to_numpy()
+        came = logs.count_days(own, "n", 1 - MONTH, MONTH - 1)[::-1]
+        for day in range(2, MONTH - WEEK):
+            within, before = slice(day), slice(day, day + WEEK)
+            rate = came[within].sum() / max(1, held[within].sum())
+            expected, n = rate * held[before].sum(), came[before].sum()
+            is_edge = came[day - 2] > held[day - 2] * rate / 2 and n <= logs.TENTH * expected
+            if is_edge and expected > logs.SURE * self.bunches.get(event, 1.0):
+                share = came[within].sum() / max(1, came[within].sum() + own.loc[own["day"] >= 0, "n"].sum())
+                told = f"{said}begin {day} days before their {self.unit} is assigned, and hardly any stands earlier: "
+                told += f"{percent(share)}; each may have begun then, or assignment be dated late."
+                return Finding(of, float(share), told, fails=False) if share > EARLY_WARNS else None
+        return None
 
     def find_step(self, of, label, event, arm) -> Finding | None:
         """Return the days on which, or from which on, an arm alone has fewer events, whenever units were assigned."""

@@ -1,7 +1,8 @@
 """Shares in the arms: how they are written without a small cell, and whether they differ by more than chance."""
 
 import numpy as np
-from scipy.special import chdtrc, fdtrc, gammaln  # scipy.stats takes half a second to import
+import scipy  # its stats load when they are first used
+from scipy.special import chdtrc, fdtrc, gammaln
 
 from helpers.checks.logs import percent
 from helpers.records import NAN, Moments
@@ -10,11 +11,11 @@ LEAST_UNITS = 10  # an arm, below which nothing is decided; by chance none come 
 SEVERAL = 3  # days or hours of an arm, as each may be loaded at once
 SLIP = 0.04  # of the units that a time should have of an arm may be assigned to it by mistake
 DAY, WEEK = 24, 168  # hours
-TURNS = {  # by what units may be assigned in turn, from the hours since 1970 and the first of them
-    "a week": lambda hour, first: (hour - first) // WEEK,
-    "a day": lambda hour, first: hour // DAY,
-    "an hour of the day": lambda hour, first: hour % DAY,
-    "a weekday": lambda hour, first: hour // DAY % 7,
+TURNS = {  # by what units may be assigned in turn, from hours since 1970 and the first of them, in any time zone
+    "a week": (lambda hour, first: (hour - first) // WEEK, 1),
+    "a day": (lambda hour, first: hour // DAY, DAY),
+    "an hour of the day": (lambda hour, first: hour % DAY, 1),
+    "a weekday": (lambda hour, first: hour // DAY % 7, DAY),
 }
 LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)
 
@@ -81,6 +82,33 @@ def compare_rates(arms) -> float:
     return _test_exactly(table) if len(arms) == 2 else NAN
 
 
+def compare_split(counts, shares) -> float:
+    """Return the p-value of some counts of units under the planned shares.
+
+    Parameters
+    ----------
+    counts : sequence of int, one an arm
+    shares : sequence of float, one an arm, sum 1
+
+    Returns
+    -------
+    float: chi-square; exact binomial for two arms where fewer than 5 units are expected in one; nan for more
+        arms then, and without units.
+
+    Examples
+    --------
+    >>> round(compare_split([21306, 21307, 21387], [1 / 3] * 3), 3)
+    0.904
+    """
+    total = sum(counts)
+    expected = total * np.asarray(shares) / sum(shares)
+    if total and expected.min() >= LEAST_EXPECTED:
+        return float(chdtrc(len(counts) - 1, np.sum((counts - expected) ** 2 / expected)))
+    if len(counts) != 2 or not total:
+        return NAN
+    return float(scipy.stats.binomtest(int(counts[0]), int(total), shares[0]).pvalue)
+
+
 def find_turn(hours) -> str | None:
     """Return the time of assignment that hardly ever holds both the control and a treatment; None where all do.
 
@@ -93,8 +121,8 @@ def find_turn(hours) -> str | None:
     """
     told = [np.array([text.split(":") for text in arm or ["0:0"]], int).T for arm in hours]
     first = min((arm[0].min() for arm in told if arm[1].any()), default=0)
-    for time, cut in TURNS.items():
-        groups, at = np.unique(np.concatenate([cut(arm[0], first) for arm in told]), return_inverse=True)
+    for time, cut, hour in ((time, cut, hour) for time, (cut, zones) in TURNS.items() for hour in range(zones)):
+        groups, at = np.unique(np.concatenate([cut(arm[0] + hour, first) for arm in told]), return_inverse=True)
         parts = np.split(at, np.cumsum([arm.shape[1] for arm in told])[:-1])
         control, *others = [np.bincount(p, arm[1], len(groups)) for p, arm in zip(parts, told, strict=True)]
         least, in_turn = 1 if time == "a week" else SEVERAL, []
@@ -142,3 +170,48 @@ def test_trace(trace, columns, contrasts, total) -> float:
     m, n = (abs(columns - contrasts) - 1) / 2, (total - contrasts - columns - 2) / 2
     df, left = s * (2 * m + s + 1), s * (2 * n + s + 1)
     return float(fdtrc(df, left, trace / max(s - trace, 1e-300) * left / df))
+
+
+def compare_covariates(arms) -> float:
+    """Return the p-value of equal means of all covariates together in all arms.
+
+    Parameters
+    ----------
+    arms : sequence of Moments, names are the covariates
+
+    Returns
+    -------
+    float: Pillai's trace (for two arms Hotelling's T-squared) of the covariates that are not combinations of
+        others; nan where there are not more units than arms and covariates.
+
+    References
+    ----------
+    Pillai (1955); Hansen and Bowers (2008), Covariate balance in simple, stratified and clustered studies.
+    """
+    sizes = np.array([m.n for m in arms])
+    total, groups = sizes.sum(), len(arms)
+    if sizes.min() < 2:
+        return NAN
+    gaps = np.array([m.mean for m in arms]) - np.average([m.mean for m in arms], axis=0, weights=sizes)
+    between = (gaps * sizes[:, None]).T @ gaps
+    within = sum((m.n - 1) * m.cov for m in arms)
+    spread = np.diag(between + within)
+    scale = np.where(spread > 0, 1 / np.sqrt(np.where(spread > 0, spread, 1)), 0)
+    values, vectors = np.linalg.eigh(scale[:, None] * (between + within) * scale)
+    kept = values > 1e-9 * max(values.max(), 1)
+    rank = int(kept.sum())
+    if not rank or total <= groups + rank:
+        return NAN
+    turned = (gaps * scale) @ vectors[:, kept] / np.sqrt(values[kept])
+    return test_trace(float(np.sum(sizes[:, None] * turned**2)), rank, groups - 1, total)
+
+
+def measure_imbalance(arms) -> np.ndarray:
+    """Return the largest standardised difference of each covariate between the first arm and another.
+
+    The difference of means over the root of the mean of the two variances; nan where nothing varies.
+    """
+    control, *others = arms
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gaps = [abs(m.mean - control.mean) / np.sqrt((np.diag(m.cov) + np.diag(control.cov)) / 2) for m in others]
+    return np.max(gaps, axis=0)

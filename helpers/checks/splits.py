@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from helpers import metrics
-from helpers.checks.trust import LEAST_EXPECTED
+from helpers.checks.rates import LEAST_EXPECTED
 from helpers.inference.contrasts import score_p_value
 from helpers.inference.methods import BY_UNIT, choose_method, compare_arms, demand_method
 from helpers.metrics import Units

@@ -6,19 +6,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy  # its stats load when they are first used: that takes long, and most tables need none
+import scipy
 
 from helpers import metrics, schema
 from helpers.checks.amounts import check_amounts
 from helpers.checks.events import check_events
 from helpers.checks.logs import percent
+from helpers.checks.parts import CUT, SHEETS
 from helpers.checks.rates import (
-    LEAST_EXPECTED,
     LEAST_UNITS,
+    compare_covariates,
     compare_rates,
+    compare_split,
     count_shares,
     find_turn,
-    test_trace,
+    measure_imbalance,
+    read_rate,
     write_p,
     write_rates,
 )
@@ -52,6 +55,10 @@ IN_TURN = (
     "The arms were assigned one after the other: hardly {time} of assignment holds both, so that whatever changed with "
     "time looks like an effect, and the arms are not compared. Where times were randomised, write cluster: and their "
     "column into the plan, or a reason under acknowledge."
+)
+REVERSED = (
+    "The control takes it up more often: {rates}; where the control is what was offered, write shown_as: {{contrast: "
+    "control - treatment}} into the plan, else arms or marks of take-up are turned around."
 )
 MOST_LOST = 0.05  # of the randomised units may be missing from the table before it is in doubt
 SENTENCES = {  # too little to test, as chance would have it, unclear, and not
@@ -122,7 +129,9 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     ----------
     Fabijan et al. (2019), Diagnosing sample ratio mismatch in online controlled experiments.
     """
-    assigned = check_values(units, design)
+    rows, assigned = source.info.rows, check_values(units, design)
+    if rows in SHEETS and assigned is None:
+        assigned = Check("units_fit", "warn", NAN, ALERT, CUT.format(n=rows, what="rows"))
     found = [*_check_split(units, design)]
     if units.covariates:
         found.append(_check_balance(units, design))
@@ -148,8 +157,7 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         found.append(_check_attrition(units, design))
     elif source.events is None and {(check.status, np.isnan(check.value)) for check in outcomes} == {("pass", True)}:
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
-    if design.exposure and design.assigned_at:
-        found.append(_check_exposure(units, design))
+    found += [*_check_exposure(units, design)] if design.exposure else []
     others = (assigned, check_covariates(units, design) if units.covariates else None, check_spread(units, design))
     fit = (*check_events(units, source.meeting, design), *check_amounts(units, design))
     return (*found, *fit, *(check for check in others if check))
@@ -176,41 +184,41 @@ def _report(name, ps, kind, *, alarm="warn", **facts):
 def _check_split(units, design):
     """The split of all units, and of those of each segment and week: only a group that is large enough is named.
 
-    Nothing is decided from a handful of units; of clusters `_check_clusters` knows how many it takes.
+    Nothing is decided from a handful of units; of clusters `_check_clusters` knows how many it takes. Whether times of
+    assignment hold one arm each is asked of an unknown split too.
     """
-    sizes = {} if design.cluster else metrics.count_units(units)[None]
-    if few := [arm for arm, n in sizes.items() if n < LEAST_UNITS]:
+    found, given, shares = metrics.count_units(units)[None], design.randomised_units, design.variant.shares
+    if few := [arm for arm, n in found.items() if n < LEAST_UNITS and not design.cluster]:
         who = f"{schema.say(LEAST_UNITS, design.unit)} in {' and in '.join(few)}"
         said = f"There are fewer than {who}: from so few nothing is decided, as one of them could turn the answer."
         yield Check("enough_units", "fail", NAN, LEAST_UNITS, said)
-    shares = design.variant.shares
+    planned = [(shares or {name: n / sum(found.values()) for name, n in found.items()})[arm] for arm in found]
     if shares is None:
         said = "The planned split is unknown, so the sample ratio is not tested."
         yield Check("srm", "not tested", NAN, ALERT, said)
-        return
-    planned = [shares[arm] for arm in design.variant.arms]
-    given = design.randomised_units
-    counts = {arm: given[arm] for arm in shares} if isinstance(given, dict) else metrics.count_units(units)[None]
-    here, few = metrics.count_units(units)[None], range(1, design.min_cell)  # who is lost is not told by subtraction
-    told = {arm: here[arm] if n - here[arm] in few else n for arm, n in counts.items()}
-    sizes = ", ".join(f"{arm} {n:,} (planned {percent(shares[arm])})" for arm, n in told.items())
-    sizes = f"by {design.cluster or design.unit}: {sizes}"
-    yield _report("srm", [compare_split(list(counts.values()), planned)], "split", alarm="fail", sizes=sizes)
-    for by in [*design.segments, *(["week"] if design.assigned_at else [])]:
+    else:
+        counts = {arm: given[arm] for arm in found} if isinstance(given, dict) else found
+        few = range(1, design.min_cell)  # who is lost is not told by subtraction
+        told = {arm: found[arm] if n - found[arm] in few else n for arm, n in counts.items()}
+        sizes = ", ".join(f"{arm} {n:,} (planned {percent(shares[arm])})" for arm, n in told.items())
+        sizes = f"by {design.cluster or design.unit}: {sizes}"
+        yield _report("srm", [compare_split([*counts.values()], planned)], "split", alarm="fail", sizes=sizes)
+    for by in [*(design.segments if shares else ()), *(["week"] if design.assigned_at else ())]:
         groups = [(group, list(counts.values())) for group, counts in metrics.count_units(units, by=by).items()]
-        found = {group: compare_split(n, planned) for group, n in groups if sum(n) >= design.min_cell}
-        found = {group: p for group, p in found.items() if not np.isnan(p)}
-        worst = min(found, key=found.get, default=0)
+        ps = {group: compare_split(n, planned) for group, n in groups if sum(n) >= design.min_cell}
+        ps = {group: p for group, p in ps.items() if not np.isnan(p)}
+        worst, every = min(ps, key=ps.get, default=0), "both" if len(ps) == 2 else f"all {len(ps)}"
         name, place = f"srm_{by}", f"levels of {design.labels.get(by, by)}"
         if by == "week":
             name, place, worst = "srm_over_time", "weeks of assignment", f"week {worst + 1}"
-        ps = found.values() if len(found) > 1 else ()
-        every = "both" if len(found) == 2 else f"all {len(found)}"
+        ps = ps.values() if len(ps) > 1 else ()
         check = _report(name, ps, "split by group", place=place, all=every, worst=worst)
         hours = units.seen.get(("", ""), {}) if by == "week" and not design.cluster else {}
         time = find_turn([hours[arm]["hours"] for arm in design.variant.arms]) if hours else None
-        time = None if time == "a week" and not check.value < ALERT else time
-        yield Check(name, "fail", check.value, ALERT, IN_TURN.format(time=time)) if time else check
+        if time and (time != "a week" or check.value < ALERT):
+            yield Check(name, "fail", check.value, ALERT, IN_TURN.format(time=time))
+        elif shares:
+            yield check
 
 
 def _check_balance(units, design):
@@ -338,81 +346,15 @@ def _check_attrition(units, design):
 
 
 def _check_exposure(units, design):
-    weeks = metrics.moments.summarise_shares(units, ["exposed"], by="week").values()
-    cells = [[week["exposed"][arm] for week in weeks] for arm in design.variant.arms]
-    ps = [compare_rates([m for m in arm if m.n >= design.min_cell]) for arm in cells]
+    """Whether take-up is steady over the weeks of assignment, and whether the control has more of it, unplanned."""
     whole = metrics.moments.summarise_shares(units, ["exposed"])[None]["exposed"]
-    rates = write_rates(design, map(whole.get, design.variant.arms))
-    return _report("exposure_over_time", ps, "take-up", rates=rates)
-
-
-def compare_split(counts, shares) -> float:
-    """Return the p-value of some counts of units under the planned shares.
-
-    Parameters
-    ----------
-    counts : sequence of int, one an arm
-    shares : sequence of float, one an arm, sum 1
-
-    Returns
-    -------
-    float: chi-square; exact binomial for two arms where fewer than 5 units are expected in one; nan for more
-        arms then, and without units.
-
-    Examples
-    --------
-    >>> round(compare_split([21306, 21307, 21387], [1 / 3] * 3), 3)
-    0.904
-    """
-    total = sum(counts)
-    expected = total * np.asarray(shares) / sum(shares)
-    if total and expected.min() >= LEAST_EXPECTED:
-        return float(scipy.special.chdtrc(len(counts) - 1, np.sum((counts - expected) ** 2 / expected)))
-    if len(counts) != 2 or not total:
-        return NAN
-    return float(scipy.stats.binomtest(int(counts[0]), int(total), shares[0]).pvalue)
-
-
-def compare_covariates(arms) -> float:
-    """Return the p-value of equal means of all covariates together in all arms.
-
-    Parameters
-    ----------
-    arms : sequence of Moments, names are the covariates
-
-    Returns
-    -------
-    float: Pillai's trace (for two arms Hotelling's T-squared) of the covariates that are not combinations of
-        others; nan where there are not more units than arms and covariates.
-
-    References
-    ----------
-    Pillai (1955); Hansen and Bowers (2008), Covariate balance in simple, stratified and clustered studies.
-    """
-    sizes = np.array([m.n for m in arms])
-    total, groups = sizes.sum(), len(arms)
-    if sizes.min() < 2:
-        return NAN
-    gaps = np.array([m.mean for m in arms]) - np.average([m.mean for m in arms], axis=0, weights=sizes)
-    between = (gaps * sizes[:, None]).T @ gaps
-    within = sum((m.n - 1) * m.cov for m in arms)
-    spread = np.diag(between + within)
-    scale = np.where(spread > 0, 1 / np.sqrt(np.where(spread > 0, spread, 1)), 0)
-    values, vectors = np.linalg.eigh(scale[:, None] * (between + within) * scale)
-    kept = values > 1e-9 * max(values.max(), 1)
-    rank = int(kept.sum())
-    if not rank or total <= groups + rank:
-        return NAN
-    turned = (gaps * scale) @ vectors[:, kept] / np.sqrt(values[kept])
-    return test_trace(float(np.sum(sizes[:, None] * turned**2)), rank, groups - 1, total)
-
-
-def measure_imbalance(arms) -> np.ndarray:
-    """Return the largest standardised difference of each covariate between the first arm and another.
-
-    The difference of means over the root of the mean of the two variances; nan where nothing varies.
-    """
-    control, *others = arms
-    with np.errstate(invalid="ignore", divide="ignore"):
-        gaps = [abs(m.mean - control.mean) / np.sqrt((np.diag(m.cov) + np.diag(control.cov)) / 2) for m in others]
-    return np.max(gaps, axis=0)
+    control, *others = (whole[arm] for arm in design.variant.arms)
+    rates = write_rates(design, [control, *others])
+    if design.assigned_at:
+        weeks = metrics.moments.summarise_shares(units, ["exposed"], by="week").values()
+        cells = [[week["exposed"][arm] for week in weeks] for arm in design.variant.arms]
+        ps = [compare_rates([m for m in arm if m.n >= design.min_cell]) for arm in cells]
+        yield _report("exposure_over_time", ps, "take-up", rates=rates)
+    is_meant = design.shown_as and design.shown_as.contrast == "control - treatment"
+    if not is_meant and all(read_rate(m) < read_rate(control) and compare_rates([control, m]) < ALERT for m in others):
+        yield Check("exposure_fit", "warn", read_rate(control), ALERT, REVERSED.format(rates=rates))

@@ -6,12 +6,13 @@ import numpy as np
 import scipy  # its stats load when they are first used
 
 from helpers import metrics, schema
+from helpers.checks.parts import find_above
 from helpers.checks.rates import LEAST_EXPECTED, compare_rates, count_shares, write_p, write_rates
 from helpers.checks.sizes import LEAST, count_sums, read_sizes
 from helpers.metrics import Units
 from helpers.metrics.values import FLAGS, UNPLANNED
 from helpers.plan import ExperimentPlan
-from helpers.records import Check, Refused
+from helpers.records import NAN, Check, Refused
 
 ALERT = 0.001
 RARE = 7  # times that two answers are given, from which on one between them would be too: e^-7 is one in a thousand
@@ -105,6 +106,8 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
     columns = [] if design.cluster else [of for of in units.seen if of[0] in (UNPLANNED, FLAGS)]
     found = [_find_cluster(units, column, design) for name, column in columns if name == UNPLANNED]
     found += [_find_flags(units, column, design) for name, column in columns if name == FLAGS]
+    odd = [find_above(name, arms, design) for (name, part), arms in units.seen.items() if name and not part]
+    found += [Check("units_fit", "warn", NAN, ALERT, said) for said in odd if said]
     return next((check for check in found if check), None)
 
 

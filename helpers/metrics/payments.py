@@ -51,10 +51,12 @@ SOUND = (
 )
 TEST = r"(is|was|has)?_?(test|sandbox|demo|dummy|fake)_?(mode|order|payment|transaction|event|data|flag|account|user)?"
 UNDONE = "fail(ed|ure)?|declined|cancel?led|void(ed)?|deleted|expired|pending|draft|internal"
+BY = "((fivetran|sdc|airbyte|ab_cdc|hevo_marked)_)?"  # who copied the table
 TRUE_IS_NONE = re.compile(
-    f"{TEST}|(is|was|has)?_?({UNDONE})_?(mode|order|payment|transaction|event|data|flag|account)?"
+    f"{TEST}|{BY}(is|was|has)?_?({UNDONE})_?(mode|order|payment|transaction|event|data|flag|account)?"
 )
-AT_IS_NONE = re.compile(f"({UNDONE})_(at|on|date|time|ts|datum)")
+AT_IS_NONE = re.compile(f"{BY}({UNDONE})_(at|on|date|time|ts|datum)")
+DELETED = re.compile(f"{BY}(is|was|row)?_?deleted(_(at|on|date|time|ts|flag))?")
 FALSE_IS_NONE = re.compile(
     r"(is|was|has)?_?(ok|accepted|live|production|paid|captured|success(ful|fully)?|succeeded|completed?|settled|confirmed|valid|"
     r"approved|authori[sz]ed)_?(mode|order|payment|transaction|event|data|flag)?"

@@ -16,7 +16,7 @@ from helpers.kinds import COUNTED
 from helpers.metrics import events as log
 from helpers.metrics.frames import read_units
 from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
-from helpers.metrics.values import START, ask_beside, ask_monies
+from helpers.metrics.values import START, ask_beside, ask_monies, count_above
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 from helpers.sources import Source, opening
@@ -27,6 +27,8 @@ MOST_QUIET = 30  # days without an event up to as_of, above which it may be too 
 BEYOND = "as_of, {}, is {:,} days after the last event, of {}: were the events complete until then? If not, correct it"
 OPEN = "{}: the window of {:g} days is over for no {} by {}, so that nothing is known; wait, or plan a shorter one"
 OFF = "with an answer outside {:g} to {:g}, such as a code for none; leave it empty where unknown, or correct the scale"
+NEGATIVE = "with less than 0 of {}; correct the data, or name another time at risk"
+UNCODED = "of whose count or sum the kind's code makes nothing, so that it would be left out unseen; give each a number"
 NOTHING, ALWAYS, NEVER = ibis.null("float64"), ibis.literal(True), ibis.literal(False)
 PARTS = ("numerator", "denominator", "time_at_risk")
 
@@ -184,7 +186,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     if design.assigned_at and clock["as_of"]:
         endless = {name for name in plain if design.metrics[name].within_days is None}
         kept["unfinished"] = frozenset(design.metrics).difference(endless)
-    kept["values"] = lambda: found if at_once else log.ask(folded, {"n": folded.count()}, *look())
+    kept["values"] = lambda: found if at_once else found | log.ask(folded, {"n": folded.count()}, *look())
     return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, **kept)
 
 
@@ -229,8 +231,7 @@ def _read_clock(units, totals, source, design):
     heard = {key[1]: is_timed for key, is_timed in found.items() if key[0] == "clocked" and is_timed is not None}
     dated = {name for name, is_timed in heard.items() if found["timed"] and not is_timed}
     known = {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps}
-    levels = design.segments and read_levels(found, design)
-    known |= {"levels": levels, "latest": days.get("heard"), "money": found}
+    known |= {"levels": design.segments and read_levels(found, design), "latest": days.get("heard"), "money": found}
     return known | {"heard": set(heard), "dated": dated}
 
 
@@ -300,34 +301,36 @@ def _write_notes(folded, beside, lost, design, clock):
     Raises
     ------
     Refused: no unit is assigned by `as_of`; an answer off its scale; a time at risk below 0, which a metric that sums
-    amounts can give.
+    amounts can give; a count or sum of which the kind's `code` makes nothing.
     """
-    said, negative, as_of = {}, {}, clock["as_of"]
+    said, faults, facts, as_of = {}, {}, {"units": folded.count()}, clock["as_of"]
     for name, metric in design.metrics.items():
         if metric.missing == "zero" and metric.how.outcome != "time" and f"missing_{name}" in folded.columns:
             outcome = folded[f"{metric.how.outcome}_{name}"]
             is_filled = outcome.notnull() & (folded[f"missing_{name}"] == 1)
             said[f"missing outcomes of {name} that count as 0, as planned"] = is_filled
-    for name in (name for name, metric in design.metrics.items() if metric.time_at_risk):
-        time = folded[f"den_{name}"]
-        said[f"units with some {name} in no time at risk, kept in"] = (folded[f"num_{name}"] > 0) & (time == 0)
-        negative[name] = time < 0
-    scales = {name: metric.scale for name, metric in design.metrics.items() if isinstance(metric.scale, tuple)}
-    outside = {("off", name): ~folded[f"y_{name}"].between(*ends) for name, ends in scales.items()}
+        if metric.time_at_risk:
+            time = folded[f"den_{name}"]
+            said[f"units with some {name} in no time at risk, kept in"] = (folded[f"num_{name}"] > 0) & (time == 0)
+            faults[f"{name}.time_at_risk"] = time < 0, NEGATIVE.format(metric.time_at_risk)
+        elif metric.numerator:
+            facts |= count_above(folded, name, design.variant.arms)
+        elif metric.how.code and f"missing_{name}" not in folded.columns:
+            faults[f"{name}.kind"] = folded[f"complete_{name}"] & folded[f"y_{name}"].isnull(), UNCODED
+        elif isinstance(metric.scale, tuple):
+            faults[f"{name}.scale"] = ~folded[f"y_{name}"].between(*metric.scale), OFF.format(*metric.scale)
     if design.exposure:
         said["units whose take-up is not known, or not yet"] = folded["exposed"].isnull()
-    facts = {("known", c): folded[c].count() for c in folded.columns if c.startswith(("y_", "num_", "den_"))}
-    facts |= {"units": folded.count()} | {key: fact.sum() for key, fact in (said | negative | outside).items()}
+    facts |= {("known", c): folded[c].count() for c in folded.columns if c.startswith(("y_", "num_", "den_"))}
+    facts |= {sentence: fact.sum() for sentence, fact in said.items()}
+    facts |= {("fault", key): rows.sum() for key, (rows, _) in faults.items()}
     windows = {name: metric.within_days for name, metric in design.metrics.items() if metric.within_days and as_of}
     facts |= {("over", name): folded[f"complete_{name}"].sum() for name in windows}
     found = log.ask(folded, facts, *beside)
     if not found["units"]:
         raise Refused(f"plan, as_of: no unit is assigned by {as_of}; choose a later day")
-    for of in negative:
-        fault = f"with less than 0 of {design.metrics[of].time_at_risk}; correct the data, or name another time at risk"
-        schema.refuse_some(found[of] or 0, "unit", f"plan, metrics.{of}.time_at_risk", fault)
-    for name, (low, high) in scales.items():
-        schema.refuse_some(found["off", name] or 0, design.unit, f"plan, metrics.{name}.scale", OFF.format(low, high))
+    for key, (_, fault) in faults.items():
+        schema.refuse_some(found["fault", key] or 0, design.unit, f"plan, metrics.{key}", fault)
     told = {f"units assigned after {as_of}, left out": clock["late"]} | {sentence: found[sentence] for sentence in said}
     latest = [log.LATEST.format(as_of)] if lost and not design.as_of else []
     if design.as_of and (last := clock.get("latest")) and (quiet := (as_of - last).days) > MOST_QUIET:

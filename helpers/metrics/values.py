@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 from helpers import schema
 from helpers.kinds import VALUED
 from helpers.metrics.events import add_up, begin, find_money, look_for_money, mark
-from helpers.metrics.payments import PAYMENT, find_unknown, list_states, look_payments
+from helpers.metrics.payments import DELETED, PAYMENT, find_unknown, list_states, look_payments, name_words
 
 ARM = "fold:arm"  # the arm of the unit of an event
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
@@ -153,6 +153,25 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
     return asked + _ask_levels(units, design, named)
 
 
+def count_above(folded: ir.Table, name: str, arms) -> dict:
+    """Return what to ask of a ratio: in each arm the units with any, with as many above as below, and with more.
+
+    Parameters
+    ----------
+    folded : ibis.Table, as `Units` has it
+    name : str, the metric
+    arms : sequence of str
+
+    Returns
+    -------
+    dict: an aggregate by ("seen", metric, "", what, arm), as `ask_values` has them
+    """
+    above, below = folded[f"num_{name}"], folded[f"den_{name}"]
+    facts = {"some": above > 0, "equal": (above > 0) & (above == below), "above": above > below}
+    each = product(facts.items(), arms)
+    return {("seen", name, "", what, arm): (is_so & (folded["variant"] == arm)).sum() for (what, is_so), arm in each}
+
+
 def _ask_column(units, of, metric, found, further, design):
     """Of a column of the units its answers; or its sizes, with what was found of it, and the states of payments."""
     value, total = units[of[1]].cast("float64"), metric.how.total
@@ -167,7 +186,7 @@ def _ask_column(units, of, metric, found, further, design):
 
 def _ask_payments(planned, heard, further, design):
     """Of the events of amounts, and of payments that are counted, their sizes, and what of them is no payment."""
-    of_values, asked = {}, []
+    of_values, asked, others = {}, [], []
     for name, total in heard.items():
         kind = design.metrics[name].how.total if name in design.metrics else None
         for event in total.events:
@@ -175,6 +194,12 @@ def _ask_payments(planned, heard, further, design):
                 of_values.setdefault(total.value, []).append((name, event))
             elif kind == "count" and PAYMENT.search(event.casefold()):
                 of_values.setdefault("at", []).append((name, event))
+            elif kind == "count":
+                others.append((name, event))
+    if others and (marks := [name for name in further if DELETED.fullmatch(name_words(name))]):
+        is_set = ibis.or_(*(_is_set(planned[name]) for name in marks))
+        facts = {"n": mark(planned["at"].notnull()), "deleted": mark(is_set)}
+        asked.append(_ask_sums(planned, dict.fromkeys(others, facts), design))
     for column, added in of_values.items():
         value = mark(planned["at"].notnull()) if column == "at" else planned[column]
         void = look_payments(planned, value, further, own=True)
@@ -311,9 +336,12 @@ def _ask_answers(table, value, name, read, design):
     return counts, asked
 
 
+def _is_set(column):
+    return ~column.cast("string").strip().lower().isin(UNSET).fill_null(True)
+
+
 def _look_flags(units, name):
-    is_set = ~units[name].cast("string").strip().lower().isin(UNSET).fill_null(True)
-    return {"flagged": mark(is_set), "units": mark(units["unit"].notnull())}
+    return {"flagged": mark(_is_set(units[name])), "units": mark(units["unit"].notnull())}
 
 
 def _lacks(money, value):

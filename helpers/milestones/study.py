@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from helpers import metrics
+from helpers import checks, metrics
 from helpers.inference.decisions import adjust_families, decide, holm, make_estimate
 from helpers.milestones import contrasts
 from helpers.milestones.contrasts import ADJUSTED, COVARIATES, IMMORTAL, UNADJUSTED, VARYING, list_milestones
@@ -389,7 +389,7 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     Returns
     -------
     tuple of Results and DataFrame: estimates, tests and tables; then the next step of each account, which is private.
-        Where the check `leavers_fit` fails the answer is its reason, and nothing is estimated.
+        Where the check `leavers_fit` fails, unacknowledged, the answer is its reason, and nothing is estimated.
 
     Raises
     ------
@@ -403,8 +403,8 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     controls = pd.DataFrame([row for row in controls if row[1]], columns=["control", "column"], dtype=object)
     tables = {"freshness": metrics.accounts.measure_freshness(source, accounts), "controls": controls}
     ranked = {name: getattr(choices, name) for name in ("refits", "workers", "auc_floor", "seed", "tell")}
-    if broken := [check.message for check in trust if check.id == "leavers_fit" and check.status == "fail"]:
-        return empty.but(status="withheld", answer=(*broken,), tables=tables), pd.DataFrame(columns=NEXT)
+    if broken := checks.withheld(trust, design):
+        return empty.but(status="withheld", answer=(broken,), tables=tables), pd.DataFrame(columns=NEXT)
     if design.is_snapshot:
         tables |= study_snapshot(frames.main, design) if design.outcomes.retained.leavers == "all" else {}
         tables |= study_ranking(frames.main, design, **ranked) if design.features else {}

@@ -16,7 +16,8 @@ SHORT_FORMS = (  # said in capitals where a plan gives no label
 )
 ROW = "aggregated:row"  # the number of a row that holds many units
 NULLS = {"", "~", "null", "Null", "NULL"}
-Grave = Literal[tuple(name for name in GRAVE if name != "enough_units")]  # what an acknowledgement can release
+Reason = Annotated[str, Field(pattern=r"\w")]
+Grave = Literal[tuple(name for name in GRAVE if name not in ("enough_units", "leavers_fit"))]  # what a reason releases
 
 
 class Part(BaseModel):
@@ -276,7 +277,7 @@ class ExperimentPlan(Design):
     covariates: list[str] = []
     segments: list[str] = []
     comparisons: list[str] = []
-    acknowledge: dict[Grave, Annotated[str, Field(pattern=r"\w")]] = {}
+    acknowledge: dict[Grave, Reason] = {}
     shown_as: Contrast | None = None
 
     def list_rules(self):

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from helpers.plan.design import Design, Part, say_name
+from helpers.plan.design import Design, Part, Reason, say_name
 
 REVIEWED = ("discrimination", "calibration", "cut", "ranks")
 STAYING = {"active", "alive", "current", "kept", "renewed", "retained", "stayed", "stays", "subscribed"}
@@ -176,6 +176,7 @@ class FrameworkPlan(Design):
     outcomes: Outcomes
     alive: Alive | None = None
     review: Review = Review()
+    acknowledge: dict[Literal["events_fit", "leavers_fit"], Reason] = Field({})
 
     def list_rules(self):
         """Yield each rule; see `Part`."""

@@ -16,8 +16,9 @@ from helpers.records import DETAIL, Estimate, Results
 from helpers.view import numbers, scales
 
 DEFAULT = "experiment"
+RELEASED = "{} The plan releases the answer all the same, for this reason: {}."
 TRUST = (  # checks of whether the data fit, told where unclear
-    *("srm", "attrition", "events_fit", "events_add", "units_fit", "covariates_fit"),
+    *("srm", "attrition", "events_fit", "events_add", "exposure_fit", "units_fit", "covariates_fit"),
 )
 
 
@@ -226,7 +227,10 @@ def explain(results: Results, design: Any) -> Results:
     labels = dict(re.split(r" *\| *", line, maxsplit=1) for line in words.get("labels", ()))
     named = named.but(plan={**named.plan, "labels": {**labels, **(shown["labels"] or {})}})
     kind, limits = words.get("kind", ())[:1], tuple(map(numbers.capitalise, words.get("limits", ())[:5]))
-    told = map(numbers.capitalise, (*words["answer"], *words.get("bullets", ())[:4]))
+    reasons, failed = getattr(design, "acknowledge", {}), [c for c in results.checks if c.status == "fail"]
+    released = ((c.message, reasons[c.id].rstrip(". ")) for c in failed if c.id in reasons)
+    released = [RELEASED.format(scales.say_codes(named, message), reason) for message, reason in released]
+    told = map(numbers.capitalise, (*words["answer"], *[*released, *words.get("bullets", ())][:4]))
     if results.status == "withheld":
         told = tuple(scales.say_codes(named, line) for line in results.answer)
     following = (f"Next: {line}" for line in words.get("next", ())[:1])

@@ -161,6 +161,27 @@ def test_events_just_before_their_assignment_are_told_by_arm(share, status):
     assert ("come just before their unit is assigned, more than the week before" in check.message) == (share > 0)
 
 
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        (lambda n, rng: np.full(n, 3.0), "3 days"),
+        (lambda n, rng: np.full(n, 12.4), "13 days"),
+        (lambda n, rng: rng.uniform(0, 7, n), None),  # from sign-up on
+        (lambda n, rng: rng.exponential(5, n), None),
+        (lambda n, rng: np.zeros(n), None),
+    ],
+)
+@pytest.mark.parametrize("enrolment", [1, 28])
+def test_events_that_begin_at_once_some_days_before_their_assignment_are_told(before, told, enrolment):
+    units, events = _draw(n=4000, enrolment=enrolment)
+    shift = pd.to_timedelta((before(len(units), np.random.default_rng(3)) * 86_400).astype(int), unit="s")
+    at = events["at"] - pd.Series(shift, units["id"]).reindex(events["id"]).to_numpy()
+    check, withheld = _check(units, events.assign(at=at), as_of="2024-02-05")
+    said = f"Events of paid in a begin {told} before their unit is assigned, and hardly any stands earlier: "
+    is_told = told is not None and enrolment > 1  # of a batch of one day, the log may begin then
+    assert (said in check.message, withheld) == (is_told, None)
+
+
 def test_what_units_did_long_before_is_no_fault_of_the_clock():
     units, events = _draw(n=2000)
     before = events.assign(at=events["at"] - pd.Timedelta(days=40, seconds=7))

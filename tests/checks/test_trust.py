@@ -12,8 +12,14 @@ from scipy import stats
 from statsmodels.multivariate.manova import MANOVA
 
 from helpers import checks, metrics
-from helpers.checks.rates import compare_rates, find_turn, read_rate
-from helpers.checks.trust import compare_covariates, compare_split, measure_imbalance
+from helpers.checks.rates import (
+    compare_covariates,
+    compare_rates,
+    compare_split,
+    find_turn,
+    measure_imbalance,
+    read_rate,
+)
 from helpers.records import Check, Moments, Refused
 
 KINDS = {"csat": {"kind": "score"}}
@@ -39,7 +45,7 @@ def _run(frame, kinds=KINDS, counted=None, **plan):
 def test_run_lists_the_checks_that_the_plan_gives_cause_for():
     assert list(_run(_make_frame(60, 60))) == ["srm", "duplicates", "two_variants", "missing_csat", "attrition"]
     plan = {"assigned_at": "assigned_at", "segments": ["tier"], "covariates": ["seats"], "exposure": {"column": "took"}}
-    found = _run(_make_frame(), **plan)
+    found = _run(_make_frame(), **plan, shown_as={"contrast": "control - treatment"})
     expected = ["srm", "srm_tier", "srm_over_time", "balance", "duplicates", "two_variants", "missing_csat"]
     assert list(found) == [*expected, "attrition", "exposure_over_time"]
     assert found.pop("attrition").status == "not tested"
@@ -211,9 +217,12 @@ HOUR = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(1000) % 336, unit=
         (np.arange(1000) % 2 == 0, "an hour of the day"),
         (HOUR.hour == 3, None),  # one hour may be that of a load
         (np.arange(1000) % 5 == 0, None),
+        ((HOUR - pd.Timedelta(hours=8)).day_of_year % 2 == 0, "a day"),  # of a city eight hours behind UTC
+        ((HOUR + pd.Timedelta(hours=13)).day_of_week > 3, "a day"),
     ],
 )
-def test_arms_that_are_assigned_by_the_clock_are_not_compared(is_b, time):
+@pytest.mark.parametrize("is_planned", [True, False])
+def test_arms_that_are_assigned_by_the_clock_are_not_compared(is_b, time, is_planned):
     rng = np.random.default_rng(2)
     is_b = is_b if not is_b.all() else rng.random(1000) < 0.5
     arm = np.where(is_b, "b", "a")
@@ -223,12 +232,16 @@ def test_arms_that_are_assigned_by_the_clock_are_not_compared(is_b, time):
         "column": "variant",
         "control": "a",
         "treatments": ["b"],
-        "split": {"b": is_b.mean(), "a": 1 - is_b.mean()},
+        "split": {"b": is_b.mean(), "a": 1 - is_b.mean()} if is_planned else "unknown",
     }
     kinds = {"paid": {"kind": "binary", "role": "primary"}}
-    check = _run(frame, kinds, assigned_at="assigned_at", variant=split)["srm_over_time"]
+    found = _run(frame, kinds, assigned_at="assigned_at", variant=split)
     told = f"hardly {time} of assignment holds both, so that whatever changed with time looks like an effect"
-    assert (check.status == "fail", told in check.message) == (time is not None,) * 2
+    if not is_planned and time is None:
+        assert "srm_over_time" not in found
+    else:
+        check = found["srm_over_time"]
+        assert (check.status == "fail", told in check.message) == (time is not None,) * 2
 
 
 @pytest.mark.parametrize(
@@ -472,6 +485,22 @@ def test_run_exposure_over_time():
     check = _run(broken, **plan)["exposure_over_time"]
     message = "Take-up changes over the weeks of assignment: a 50.0 %, b 0.0 % in all; adjusted p < .001."
     assert (check.status, check.message) == ("warn", message)
+
+
+def test_run_tells_take_up_by_the_control_that_the_plan_does_not_speak_of():
+    frame, plan = _make_frame(), {"exposure": {"column": "took"}}
+    check = _run(frame, **plan)["exposure_fit"]
+    rates = f"a {100 * frame['took'][frame['variant'] == 'a'].mean():.1f} %, b 0.0 %"
+    assert (check.status, check.message) == (
+        "warn",
+        f"The control takes it up more often: {rates}; where the control is what was offered, write shown_as: "
+        "{contrast: control - treatment} into the plan, else arms or marks of take-up are turned around.",
+    )
+    assert "exposure_fit" not in _run(frame, **plan, shown_as={"contrast": "control - treatment"})
+    swapped = frame.assign(variant=np.where(frame["variant"] == "a", "b", "a"))
+    assert "exposure_fit" not in _run(swapped, **plan)
+    rare = frame.assign(took=(frame.index < 8).astype(float))  # which may be chance
+    assert "exposure_fit" not in _run(rare, **plan)
 
 
 THREE = {"variant": {"treatments": ["b", "c"]}}

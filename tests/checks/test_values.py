@@ -354,6 +354,29 @@ def test_run_withholds_amounts_of_one_arm_in_cents(values):
     assert found.message == TIMED.format("a", "1,000", "b", "whole units beside thousands") + RELEASE
 
 
+@pytest.mark.parametrize("prices", [PRICE, np.resize([9.99, 9.99, 19.49, 49.95], N)])
+def test_cents_beside_whole_units_in_all_arms_are_told(prices):
+    values = np.where(np.arange(N) % 3 == 0, (prices * 100).round(), prices)
+    n = (np.abs(values - values.round()) < 1e-6).sum()
+    told = f"Of the values of m {n} of 400 are whole and about 100 times the others, as cents beside whole units would "
+    told += "be; where they are, give all one unit."
+    for found in (_check({"m": values}, CELL), _check({}, LOG, events={"value": values})):
+        assert (found["events_add"].status, found["events_add"].message) == ("warn", told)
+
+
+@pytest.mark.parametrize(("column", "mark"), [("_fivetran_deleted", True), ("deleted_at", "2024-01-03")])
+def test_events_that_are_marked_as_deleted_are_told(column, mark):
+    visit = {"kind": "count", "role": "primary", "better": "higher", "event": "visit", "within_days": 20}
+    gone = np.arange(N) % 10 < 2
+    rows = {"event": "visit", "value": np.nan, column: np.where(gone, mark, None)}
+    check = _check({}, visit, events=rows)["events_add"]
+    assert (check.status, check.message) == (
+        "warn",
+        "m counts events that are marked as deleted: a 20.0 %, b 20.0 %; where they never were, leave them out.",
+    )
+    assert "events_add" not in _check({}, visit, events=rows | {column: np.where(np.arange(N) < 2, mark, None)})
+
+
 def test_run_lets_healthy_amounts_pass():
     rng = np.random.default_rng(9)
     healthy = [
@@ -362,7 +385,8 @@ def test_run_lets_healthy_amounts_pass():
         np.where(B, 2 * PRICE, PRICE),
         np.where(B, 10, 9.99),  # a price test
         np.where(B, PRICE.round(), PRICE),
-        np.where(rng.random(N) < 0.1, PRICE * 100, PRICE),  # both arms have a few large ones
+        np.where(rng.random(N) < 0.1, PRICE * 100 + 0.37, PRICE),  # both arms have a few large ones
+        np.where(rng.random(N) < 0.3, 999, 9.99),  # for a month, and for life
         np.where(np.arange(N) < 380, 0, PRICE),
         np.where(B & (np.arange(N) < 20), 5000, PRICE),  # a few large customers
     ]
@@ -438,6 +462,8 @@ VOID = (
         {"declineReason": np.where(FAILS, "funds", "")},
         {"error_message": np.where(FAILS, "card expired", "no error")},
         {"voided_at": np.where(FAILS, "2024-01-03", None)},
+        {"_fivetran_deleted": FAILS},
+        {"_sdc_deleted_at": np.where(FAILS, "2024-01-03", None)},
         {"Erfolg_Status": np.where(FAILS, "misslungen", "bezahlt")},
         {"success": np.where(FAILS, "nein", "ja")},
         {"note": np.where(FAILS, "Declined by the bank", "thank you")},

@@ -207,6 +207,9 @@ def test_tables_of_levers_looks_and_sizes():
     sizes = list_sizes(setting)
     chosen = sizes[(sizes["baseline"] == 0.3) & (sizes["difference"] == 0.02)]
     assert chosen["units"].item() == math.ceil(sample_size_proportions(0.3, 0.02))
+    fewer = list_sizes(make_setting(["y = 0.3"], {"y": {**PLAN["y"], "better": "lower", "expected": "lower"}}))
+    chosen = fewer[(fewer["baseline"] == 0.3) & (fewer["difference"] == -0.02)]  # in the direction of the plan
+    assert chosen["units"].item() == math.ceil(sample_size_proportions(0.3, -0.02)) and (fewer["difference"] < 0).all()
     only = {"s": {**PLAN["s"], "role": "primary"}}
     assert list_sizes(make_setting(["s = 4, 1"], only)).empty
     weeks = list_weeks(setting)

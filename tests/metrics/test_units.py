@@ -4,6 +4,7 @@ import datetime as dt
 import math
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from made_sources import make_design, make_source
 from sources_samples import tell_refusal
@@ -68,6 +69,20 @@ def test_what_a_code_makes_nothing_of_is_missing(monkeypatch):
     units = _fold(SCORE)
     assert _read(units, "y_score") == [pytest.approx(math.log(9)), None, pytest.approx(math.log(7)), None]
     assert _read(units, "missing_score") == [0, 1, 0, 1]
+
+
+def test_a_count_or_sum_of_which_a_code_makes_nothing_is_refused(monkeypatch):
+    logged = replace(OURS["count"], code=lambda value, metric: (value > 0).ifelse(value, None).ln())
+    monkeypatch.setitem(OURS, "count", logged)
+    units = {"unit": ["u1", "u2"], "variant": ["a", "b"], "assigned_at": dt.datetime(2024, 1, 1)}
+    events = {"unit": ["u1"], "event": ["chat"], "at": dt.datetime(2024, 1, 2), "value": [1.0]}
+    design = make_design({"chat": {"kind": "count"}}, assigned_at="assigned_at", as_of="2024-01-31")
+    source = make_source(pd.DataFrame(units), pd.DataFrame(events))
+    told = tell_refusal(metrics.fold, source, design)
+    assert told == (
+        "plan, metrics.chat.kind: 1 unit of whose count or sum the kind's code makes nothing, so that it would be left "
+        "out unseen; give each a number"
+    )
 
 
 def test_fold_counts_what_is_filled_and_what_is_not_known_of_the_take_up():

@@ -29,6 +29,7 @@ from helpers.milestones.contrasts import ADJUSTED, IMMORTAL, compare_hazards, co
 from helpers.milestones.study import compare_naively, trace_survival
 from helpers.plan import FrameworkPlan, Plan
 from helpers.records import Check
+from helpers.view.words import explain
 
 DRAWS = {"seed": 1, "n_resamples": 20}
 
@@ -336,6 +337,11 @@ def test_run_framework_withholds_where_who_left_is_written_down_otherwise(loaded
         (),
     )
     assert set(results.tables) == {"freshness", "controls"} and private.empty
+    released = replace(decided, design=decided.design.model_copy(update={"acknowledge": {"leavers_fit": "It is."}}))
+    results, _ = run_framework(released, source, accounts, frames, told, Choices(**FEW))
+    assert results.status == "answered" and results.estimates
+    said = "Half is lost. The plan releases the answer all the same, for this reason: It is."
+    assert said in explain(results, released.design).answer
     told = [Check("leavers_fit", "warn", 1.0, 0.0, "One is lost.")]
     results, _ = run_framework(decided, source, accounts, frames, told, Choices(**FEW))
     assert results.status == "answered" and results.estimates
