@@ -14,6 +14,7 @@ import pytest
 import yaml
 from filelock import FileLock
 
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # as runs have it: each worker has one core
 sys.modules["rfc3987_syntax"] = None  # a grammar of web addresses, 2 s to import, that no check of a notebook asks for
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -188,8 +188,8 @@ def _start(study, changes):
     return Baseline(study, json.loads(changes))
 
 
-@contextmanager
-def spare_time():
+@pytest.fixture(scope="module", autouse=True)
+def spared():
     """Let validation measure one quick method instead of all, milestones be written in no SQL, the jackknife leave out
     a fifth at a time, and nobody ask how events lie beside assignments; give that method."""
     quick = tuple(method for method in inference.METHODS if method.name == "NPS difference")

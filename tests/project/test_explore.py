@@ -19,11 +19,7 @@ def list_exploring(study):
     return [(cell["metadata"].get("tags"), text) for cell, text in zip(cells, texts, strict=True)][first + 1 : -1]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def few():
-    """Leave out what takes long and no cell to explore from shows."""
-    with notebook_cells.spare_time():
-        yield
+spared = notebook_cells.spared  # for every test here
 
 
 def run_cells(study, folder):

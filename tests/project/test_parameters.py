@@ -10,12 +10,7 @@ from notebook_cells import SKEWED_RUN, SMALL, find_uncovered, is_changed, read_d
 from helpers import checks
 from helpers.records import Estimate
 
-
-@pytest.fixture(scope="module", autouse=True)
-def few_methods():
-    """Let validation measure one quick method instead of all."""
-    with notebook_cells.spare_time() as quick:
-        yield quick
+spared = notebook_cells.spared  # for every test here
 
 
 def measure_wrongly(folder, guarantees):
@@ -29,11 +24,11 @@ def measure_wrongly(folder, guarantees):
 
 
 @pytest.fixture(scope="module")
-def given(few_methods, tmp_path_factory):
+def given(spared, tmp_path_factory):
     """Return a folder of the researcher's own: a heavy tail with its plan, two databases of two, measured cells."""
     folder = tmp_path_factory.mktemp("own")
     write_skewed(folder)
-    measure_wrongly(folder / "cells", few_methods)
+    measure_wrongly(folder / "cells", spared)
     (folder / "needed.json").write_text(json.dumps(NEEDED))
     write_databases(folder, "proactive_help")
     return folder

@@ -2,10 +2,12 @@
 
 import json
 
+import notebook_cells
 import pytest
 import yaml
-from notebook_cells import NOTEBOOKS, find_uncovered, is_changed, spare_time, start, write_databases
+from notebook_cells import NOTEBOOKS, find_uncovered, is_changed, start, write_databases
 
+spared = notebook_cells.spared  # for every test here
 STUDY = "customer_milestones"
 FEATURES = ("live_chat", "phone_channel", "crm_sync", "api_used", "messenger_style", "apps_installed")
 FEW = {"plan": "{folder}/few.yaml", "activation_effect": 2.0}  # three steps, one landmark; activated accounts stay
@@ -46,13 +48,6 @@ CASES = [
     ("drift", FEW, 0.0),
     ("seed", FEW, 1),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_statements():
-    """Leave the SQL out, which no parameter but the plan's changes and which takes longest to write."""
-    with spare_time():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from notebook_cells import NOTEBOOKS, find_uncovered, is_changed, list_cells, wr
 
 from helpers.plan import ExperimentPlan
 
+spared = notebook_cells.spared  # for every test here
 HISTORY = {"plan": "proactive_help", **notebook_cells.OWN}
 SEEN = [
     # parameter, the other parameters of both runs, its value in the second run

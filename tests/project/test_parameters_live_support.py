@@ -4,6 +4,7 @@ import notebook_cells
 import pytest
 from notebook_cells import SKEWED_RUN, find_uncovered, is_changed, write_databases, write_skewed
 
+spared = notebook_cells.spared  # for every test here
 OWN = {"plan": "live_support", **notebook_cells.OWN}
 CASES = [
     # parameter, the other parameters of both runs, its value in the second run

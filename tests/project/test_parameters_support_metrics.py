@@ -1,8 +1,10 @@
 """Every parameter of the support-metrics notebook changes what it should."""
 
+import notebook_cells
 import pytest
-from notebook_cells import NOTEBOOKS, find_uncovered, is_changed, spare_time, write_databases
+from notebook_cells import NOTEBOOKS, find_uncovered, is_changed, write_databases
 
+spared = notebook_cells.spared  # for every test here
 STUDY = "support_metrics"
 OWN = {
     "data": "duckdb:{folder}/own.duckdb",
@@ -66,13 +68,6 @@ LOADED = [
     ("premium_effect", {}, 0.0),
     ("fix_effect", {}, 0.8),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few():
-    """Leave out what takes long."""
-    with spare_time():
-        yield
 
 
 @pytest.fixture(scope="module")

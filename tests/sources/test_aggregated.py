@@ -61,7 +61,7 @@ def test_sums_of_more_units_are_larger_and_no_other_unit_of_money():
     assert "events_add" not in {check.id for check in checks.run(metrics.fold(source, design), source, design)}
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_sums_give_the_estimates_of_their_units(seed):
     made = simulate.simulate("experiment", plan.read(PLAN).design, n_units=2_000, seed=seed)
     assert 100 < len(made.assignments) < len(made.units) == made.assignments["visitors"].sum()
@@ -78,8 +78,10 @@ def test_sums_give_the_estimates_of_their_units(seed):
 
 
 def test_sums_are_the_same_in_any_order_of_rows():
-    made = simulate.simulate("experiment", plan.read(PLAN).design, n_units=500, seed=4).assignments
-    first, second = (study(PLAN, rows) for rows in (made, made.sample(frac=1, random_state=1)))
+    few = {name: PLAN["metrics"][name] for name in ("paid", "revenue", "visits", "per_visit")}  # one of each kind
+    given = PLAN | {"metrics": few, "segments": []}
+    made = simulate.simulate("experiment", plan.read(given).design, n_units=500, seed=4).assignments
+    first, second = (study(given, rows) for rows in (made, made.sample(frac=1, random_state=1)))
     assert [e.ci_low for e in first.estimates] == pytest.approx([e.ci_low for e in second.estimates], nan_ok=True)
 
 
