@@ -180,12 +180,11 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     covariates = tuple(name for name in columns if name.startswith("x_"))
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
     kept = {"full": full, "own": source.units, "heard": frozenset(t.column.removeprefix("fold:") for t in totals)}
-    plain = {name for name, metric in design.metrics.items() if metric.how.outcome == "y"}
-    amounts = (name for name in design.metrics if name in plain and design.metrics[name].how.total == "amount")
-    kept["capped"] = () if design.cluster else tuple(name for name in amounts if design.metrics[name].how.is_mean)
+    told = [(name, metric.how, metric.within_days) for name, metric in design.metrics.items()]
+    amounts = (name for name, how, _ in told if how.total == "amount" and how.outcome == "y" and how.is_mean)
+    kept["capped"] = () if design.cluster else tuple(amounts)
     if design.assigned_at and clock["as_of"]:
-        endless = {name for name in plain if design.metrics[name].within_days is None}
-        kept["unfinished"] = frozenset(design.metrics).difference(endless)
+        kept["unfinished"] = frozenset(n for n, how, days in told if how.outcome != "y" or days is not None)
     kept["values"] = lambda: found if at_once else found | log.ask(folded, {"n": folded.count()}, *look())
     return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, **kept)
 
@@ -205,34 +204,32 @@ def _read_clock(units, totals, source, design):
     if any(metric.how.total == "amount" for metric in design.metrics.values()):
         told += ask_monies(source, units, totals, design)
     facts |= {"units": units.count()} if told else {}
-    if not design.assigned_at:
-        found = log.ask(units, facts, *told)
-        known = dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard"))
-        known |= {"levels": design.segments and read_levels(found, design), "money": found}
-        return known | {"gaps": {name: found[name] for name in read}}
-    start, randomised = units[START], units["variant"].isin(design.variant.arms)
-    as_of = design.as_of or (source.truth or {}).get("as_of")
-    facts["time", "first"] = start.min(where=randomised).fill_null(start.min())
-    facts["time", "last"] = start.max(where=randomised).fill_null(start.max())
-    facts["time", "latest"] = start.max()
-    facts["late"] = (start >= ibis.literal(log.find_end(as_of))).sum() if as_of else ibis.literal(0)
-    facts["timed"] = log.has_clock(start)
-    if (events := source.events) is not None:
+    as_of, events = design.as_of or (source.truth or {}).get("as_of"), source.events
+    if design.assigned_at:
+        start, randomised = units[START], units["variant"].isin(design.variant.arms)
+        facts["time", "first"] = start.min(where=randomised).fill_null(start.min())
+        facts["time", "last"] = start.max(where=randomised).fill_null(start.max())
+        facts["time", "latest"] = start.max()
+        facts["late"] = (start >= ibis.literal(log.find_end(as_of))).sum() if as_of else ibis.literal(0)
+        facts["timed"] = log.has_clock(start)
+    if design.assigned_at and events is not None:
         is_timed, asked = events["at"].epoch_seconds() % log.DAY != 0, {("time", "heard"): events["at"].max()}
         for name in sorted({event for total in totals for event in total.events}):
             asked["clocked", name] = is_timed.any(where=events["event"] == name)
         told = [*told, (events, asked)]
     found = log.ask(units, facts, *told)
+    known = {"gaps": {name: found[name] for name in read}, "money": found}
+    known["levels"] = design.segments and read_levels(found, design)
+    if not design.assigned_at:
+        return known | dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard"))
     days = {key[1]: moment and moment.date() for key, moment in found.items() if key[0] == "time"}
     if as_of is None and events is not None:
         as_of = max((days[name] for name in ("latest", "heard") if days[name]), default=None)
     last = days["last"] and min(days["last"], as_of or days["last"])
-    gaps = {name: found[name] for name in read}
     heard = {key[1]: is_timed for key, is_timed in found.items() if key[0] == "clocked" and is_timed is not None}
     dated = {name for name, is_timed in heard.items() if found["timed"] and not is_timed}
-    known = {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps}
-    known |= {"levels": design.segments and read_levels(found, design), "latest": days.get("heard"), "money": found}
-    return known | {"heard": set(heard), "dated": dated}
+    known |= {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"]}
+    return known | {"latest": days.get("heard"), "heard": set(heard), "dated": dated}
 
 
 def _list_totals(units, events, design):
@@ -392,8 +389,7 @@ def _make_exposure(gathered):
         return table[exposure.column].cast("float64")
     if "fold:exposed" in table.columns:
         return gathered.is_over(exposure.within_days).ifelse(log.mark(table["fold:exposed"] > 0), NOTHING)
-    columns = [table[name].cast("float64") for name in exposure.event if name in table.columns]
-    if not columns:
+    if not (columns := [table[name].cast("float64") for name in exposure.event if name in table.columns]):
         lacks = f"there are no events and the table has no column {' or '.join(exposure.event)}"
         raise Refused(f"plan, exposure: {lacks}; name the column, or give the events")
     return log.mark(ibis.greatest(*columns) > 0)
