@@ -19,7 +19,7 @@
 -- proactive_help d11f1861d449
 -- proactive_help a1749030bc38
 -- proactive_help 930a14bbb8a6
--- proactive_help 51da4346f113
+-- proactive_help 7f8883d8fd97
 -- proactive_help 1c2a0d5ee2e2
 -- live_support 0f74d644d39c
 -- live_support eb235ef0e4db
@@ -47,7 +47,7 @@
 -- live_support 8defe4d6b3c7
 -- live_support 2e8c8a0fb35a
 -- live_support 6a8138b8496e
--- live_support 8304a0e08ca1
+-- live_support ad8632e38562
 -- live_support c20e5e8e448f
 -- customer_milestones d641f3336137
 -- customer_milestones 8a43db281184
@@ -114,6 +114,7 @@
 -- in_app_support e891f2699e73
 -- in_app_support afd700ada376
 -- in_app_support 09fb69141f51
+-- in_app_support eca53e41e0e6
 -- in_app_support 5ee6dfbaffe4
 -- support_metrics 06176a8f48a2
 -- support_metrics 1e3e7ba30897
@@ -145,7 +146,7 @@
 -- experiment 656af0ca4e3c
 -- experiment dcb19d0a2f3e
 -- experiment a1749030bc38
--- experiment 298d20119f27
+-- experiment a61565ddbb70
 -- experiment a2ae9801eef0
 SELECT * FROM ( SELECT DISTINCT `t0`.`event` FROM `table_0` AS `t0` ) AS `t1` ORDER BY `t1`.`event` ASC NULLS LAST LIMIT 10001;
 SELECT * FROM ( SELECT `t1`.`variant`, COUNT(*) AS `rows` FROM ( SELECT `t0`.`workspace_id` AS `unit`, `t0`.`variant`, CAST(`t0`.`assigned_at` AS DATETIME) AS `assigned_at`, `t0`.`country`, `t0`.`plan_tier`, CAST(`t0`.`seats` AS FLOAT64) AS `seats` FROM `table_0` AS `t0` ) AS `t1` GROUP BY 1 ) AS `t2` ORDER BY `t2`.`rows` DESC, `t2`.`variant` ASC NULLS LAST LIMIT 1001;

@@ -19,7 +19,7 @@
 -- proactive_help fff975592bdd
 -- proactive_help 280dc0767449
 -- proactive_help 03af93d44971
--- proactive_help 376fdc6a4085
+-- proactive_help 51752c3b9d1b
 -- proactive_help bc9b41914ac0
 -- live_support 34f72516c51b
 -- live_support b7c74e08d828
@@ -47,7 +47,7 @@
 -- live_support 6c599332405c
 -- live_support 81fd0527d3c2
 -- live_support 2f2c9e2beaf3
--- live_support a6e7be926933
+-- live_support 80f195a22211
 -- live_support 0ed4d9fb82cb
 -- customer_milestones 17f5b5cc6c19
 -- customer_milestones 2b67ede01da2
@@ -114,6 +114,7 @@
 -- in_app_support 3595416505fd
 -- in_app_support 54056c39c4dd
 -- in_app_support 482d4fd2523f
+-- in_app_support 12c1e5225e11
 -- in_app_support e0a7ddf118b6
 -- support_metrics 42b37a5c185b
 -- support_metrics f5e9f4b12581
@@ -145,7 +146,7 @@
 -- experiment eb2710583a5f
 -- experiment ede390e82e66
 -- experiment 280dc0767449
--- experiment 4fac4a9133a2
+-- experiment e01257fcfd9e
 -- experiment 3e4777d170e6
 SELECT * FROM ( SELECT DISTINCT "t0"."event" FROM "table_0" AS "t0" ) AS "t1" ORDER BY "t1"."event" ASC LIMIT 10001;
 SELECT * FROM ( SELECT "t1"."variant", COUNT(*) AS "rows" FROM ( SELECT "t0"."workspace_id" AS "unit", "t0"."variant", CAST("t0"."assigned_at" AS TIMESTAMP) AS "assigned_at", "t0"."country", "t0"."plan_tier", CAST("t0"."seats" AS DOUBLE) AS "seats" FROM "table_0" AS "t0" ) AS "t1" GROUP BY 1 ) AS "t2" ORDER BY "t2"."rows" DESC NULLS LAST, "t2"."variant" ASC LIMIT 1001;
