@@ -144,11 +144,10 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         said = f"{said[:-1]}, with {source.n_two_rows:,} of {source.info.rows:,} rows."
     if share > MOST_SPLIT:
         said, status = f"{said} Above 1 % the arms are mixed, so their outcomes cannot be compared.", "fail"
-    found.append(report_duplicates(source.n_duplicates))
-    found.append(Check("two_variants", status, share, MOST_SPLIT, said))
+    found += [report_duplicates(source.n_duplicates), Check("two_variants", status, share, MOST_SPLIT, said)]
     found += _check_clusters(units, design) if design.cluster else []
-    asked = [name for name in design.metrics if f"missing_{name}" in units.table.columns]
-    outcomes = [_check_missing(units, design, name) for name in asked]
+    columns = units.table.columns
+    outcomes = [_check_missing(units, design, name) for name in design.metrics if f"missing_{name}" in columns]
     found += outcomes
     if source.meeting is not None:
         summed = [n for n, m in design.metrics.items() if m.how.total == "amount" and not m.column and not m.time]
@@ -338,8 +337,8 @@ def _check_attrition(units, design):
         apart = "their arms are not known" if len(arms) == 1 else write_rates(design, arms)
         apart = apart if np.isnan(p) else f"{apart}; {write_p(p)}"
         told = f"Of {total:,} randomised by {by}, {lost:,} ({percent(lost / total)}) are not in the table: {apart}."
-        if lost < design.min_cell:  # the share goes where it is published
-            told = f"Of those randomised by {by} fewer than {design.min_cell} are not in the table."
+    if 0 < lost < design.min_cell:  # the share goes where it is published
+        told = f"Of those randomised by {by} fewer than {design.min_cell} are not in the table."
     is_doubtful = lost > MOST_LOST * total or p < MISSING_DOUBT
     status = "fail" if p < ALERT else "warn" if is_doubtful else "pass"
     return Check("attrition", status, lost / total, MOST_LOST, told + LOST[status])

@@ -12,6 +12,7 @@ from helpers.design.baselines import tells_shares
 from helpers.design.sizing import Setting
 from helpers.inference.credibility import find_exaggeration, find_promise
 from helpers.inference.planning import draw_decisions, price_looks, value_sample
+from helpers.metrics import tell_days
 from helpers.records import DETAIL, NAN, Check, DataInfo, Results
 
 YEAR = 365.25 / 7  # weeks
@@ -64,9 +65,12 @@ def plan_experiment(setting: Setting, decided, *, source=None, units=None, n_spl
     if source is not None:
         info = replace(source.info, messages=(*source.info.messages, *units.messages))
     found = Results("experiment_design", design.title, design.question, "answered", info, decided.record, tables=tables)
-    days = units and units.assigned and tuple(day.isoformat() for day in units.assigned)
     as_of = units and units.as_of and units.as_of.isoformat()
-    return found.but(checks=tuple(check_design(setting, splits)), as_of=as_of or None, assigned=days or None)
+    return found.but(
+        checks=tuple(check_design(setting, splits)),
+        as_of=as_of or None,
+        assigned=tell_days(units) if units else None,
+    )
 
 
 def list_baselines(setting) -> pd.DataFrame:

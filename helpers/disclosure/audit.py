@@ -92,14 +92,15 @@ def find_leak(visible: Sequence[Said], least: int) -> Said | None:
     return next((told[0] for told in needed if told), None)
 
 
-def _is_small(count, least, is_open) -> bool:
+def is_small(count: float, least: int, is_open: bool) -> bool:
+    """Return whether so many are too few to be told; nobody is none where that is no secret."""
     return count < least - NEAR and not (is_open and count < 0.5)
 
 
 def _list_leaks(visible, least) -> Iterator[list[Said]]:
     """For each leak the statements that it needs, those to hide before others first."""
     for one in visible:
-        if one.rows and _is_small(one.count, least, one.is_open):
+        if one.rows and is_small(one.count, least, one.is_open):
             yield [one]
     if not visible:
         return
@@ -108,7 +109,7 @@ def _list_leaks(visible, least) -> Iterator[list[Said]]:
     if all(parts[a] <= parts[b] for a, b in pairwise(order)):
         chain = [visible[i] for i in order]
         for inner, outer in pairwise(chain):
-            if _is_small(outer.count - inner.count, least, True if inner.part == outer.part else is_open):
+            if is_small(outer.count - inner.count, least, True if inner.part == outer.part else is_open):
                 yield sorted((inner, outer), key=lambda one: one.order, reverse=True)
     else:
         yield from _solve(visible, parts, least, is_open)
@@ -133,7 +134,7 @@ def _solve(visible, parts, least, is_open) -> Iterator[list[Said]]:
     inverse = np.linalg.pinv(sets)
     found, follows = inverse @ counts, np.diag(inverse @ sets) > 1 - NEAR
     leaks = [(i, np.abs(inverse[i]) > NEAR) for i in np.flatnonzero(follows)]
-    leaks = [(i, needed) for i, needed in leaks if _is_small(round(found[i], 3), least, is_open)]
+    leaks = [(i, needed) for i, needed in leaks if is_small(round(found[i], 3), least, is_open)]
     is_free = follows | ((found > -NEAR).all() & (found >= least))  # a solution, so that nobody can know less of them
     for cell, needed in [*leaks, *_bound(sets, counts, np.flatnonzero(~is_free), least, is_open)]:
         told = [i for i in np.flatnonzero(needed) if visible[i].rows]
@@ -181,7 +182,7 @@ def _bound(sets, counts, cells, least, is_open) -> Iterator[tuple[int, np.ndarra
         if not reached:
             most, needed = find_most(sets, counts, order[0])
             cells.discard(order[0])
-            if _is_small(most, least, is_open):
+            if is_small(most, least, is_open):
                 yield order[0], needed
 
 

@@ -74,9 +74,8 @@ class Coarse:
 
     def __init__(self, study: str, metrics: Rows, estimates: Rows):
         self.study = study
-        amounts = [row for row in metrics if is_amount(row.get("kind"))]
-        self.amounts = {row["metric"] for row in amounts}
-        self.ranks = {row["metric"] for row in amounts if (row.get("quantile") or math.nan) > 0}
+        ranks = {row["metric"]: (row.get("quantile") or 0) > 0 for row in metrics if is_amount(row.get("kind"))}
+        self.amounts, self.ranks = ranks.keys(), {name for name, is_rank in ranks.items() if is_rank}
         self.units, self.sizes = {}, {}
         for row in estimates:
             unit = self._find_unit(row, *(row[end] for end in ENDS)) if self._is_coarse(row) else None
@@ -110,29 +109,32 @@ class Coarse:
         """Return the rows of a table, or of the estimates, with fewer digits of what one unit could be solved from."""
         if name == "estimates":
             return [self.round_estimate(row) for row in rows]
-        columns = {} if name in ("tests", "checks") else find_view(self.study, name).columns
-        ends = [column.ends for column in columns.values() if column.ends]
-        sums = {c for c, column in columns.items() if column.format in AMOUNTS} | {end for pair in ends for end in pair}
+        view, is_plain, found = find_view(self.study, name), name in ("tests", "checks"), []
+        columns = {} if is_plain else view.columns
+        sums = {c for c, column in columns.items() if column.format in AMOUNTS} | (set() if is_plain else view.ends)
         is_money = bool(self.amounts) and any(column.format == "money" for column in columns.values())
-        found = []
         for row in rows:
-            mine = name in ("tests", "checks") or (row["metric"] in self.amounts if "metric" in row else is_money)
-            mine &= name != "metrics"  # what was planned
-            widths = [self._find_unit(row, *(row.get(end) for end in pair)) for pair in ends] if mine else []
+            mine = is_plain or (row["metric"] in self.amounts if "metric" in row else is_money)
+            if name == "metrics" or not mine:  # what was planned, and shares
+                found.append(dict(row))
+                continue
+            widths = (self._find_unit(row, *map(row.get, column.ends)) for column in columns.values() if column.ends)
             unit = next((width for width in widths if width is not None), None)
-            units = {c: unit or _find_step(row.get(c)) for c in sums} if mine else {}
-            found.append({c: cut(v, units.get(c)) if mine else v for c, v in row.items()})
+            found.append({c: cut(v, unit or _find_step(v)) if c in sums else cut(v) for c, v in row.items()})
         return found
 
     def _find_unit(self, row, low, high):
         """The unit of a row, by its standard error or an interval of it."""
-        error, known = row.get("std_error"), isinstance(low, (int, float)) and isinstance(high, (int, float))
-        error = error if error and math.isfinite(error) else (high - low) / WIDE if known else None
-        half = row["n"] / 2 if isinstance(row.get("n"), (int, float)) else None  # of both arms
-        sizes = [row.get("n_control"), row.get("n_treatment"), half]
-        sizes = [OF_RANKS] if row.get("metric") in self.ranks else sizes
-        least = self.sizes.get(row.get("metric"), min(self.sizes.values(), default=None))
-        return find_unit(error, *(sizes if any(sizes) else [least]))
+        known = isinstance(row.get("n"), (int, float))
+        sizes = [row.get("n_control"), row.get("n_treatment"), row["n"] / 2 if known else None]  # of both arms
+        sizes = sizes if any(sizes) else [self.sizes.get(row.get("metric"), min(self.sizes.values(), default=None))]
+        return _measure(row.get("std_error"), low, high, [OF_RANKS] if row.get("metric") in self.ranks else sizes)
+
+
+def _measure(error, low, high, sizes):
+    is_known = isinstance(low, (int, float)) and isinstance(high, (int, float))
+    error = error if error and math.isfinite(error) else (high - low) / WIDE if is_known else None
+    return find_unit(error, *sizes)
 
 
 def _find_step(value):
@@ -167,6 +169,5 @@ def coarsen_frame(results: Results, name: str, frame: pd.DataFrame) -> pd.DataFr
 def count_digits(estimate: Estimate, factor: float = 1.0, *, is_rank: bool = False) -> int | None:
     """Return the decimals that a report prints of an amount at most, as `find_unit` says; None where any may be."""
     sizes = [OF_RANKS] if is_rank else [estimate.n_control, estimate.n_treatment]
-    error = estimate.std_error if estimate.std_error > 0 else (estimate.ci_high - estimate.ci_low) / WIDE
-    unit = find_unit(error, *sizes)
+    unit = _measure(estimate.std_error, estimate.ci_low, estimate.ci_high, sizes)
     return None if unit is None else math.floor(1e-9 - math.log10(unit * factor))

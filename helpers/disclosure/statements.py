@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -20,21 +21,29 @@ MOST_CELLS = 1000  # combinations of all segments, in all arms; of more, those o
 
 
 def evaluate(frame: pd.DataFrame, expression: str, known: Mapping[str, Any]) -> Any:
-    """Return an expression of a view over a table's columns; `@name` in it is one of `known`."""
+    """Return an expression of a view over a table's columns; `@name` in it is one of `known`.
+
+    Of what is shared columns are gone that only studies carry, and others are all null: then it is not known.
+    """
     if expression in frame:  # most often it is a column, which needs no parser
         return frame[expression]
-    return frame.eval(expression, engine="python", local_dict=dict(known))
+    try:
+        return frame.eval(expression, engine="python", local_dict=dict(known))
+    except (NameError, AttributeError, TypeError):
+        if "is_shared" not in known:
+            raise
+        return math.nan
 
 
 def mark_rows(frame: pd.DataFrame, expression: str, known: Mapping[str, Any]) -> np.ndarray:
-    """Return the rows in which a condition holds, shape (n,); all where there is none, none where it is not known."""
+    """Return the rows in which a condition holds, shape (n,); all where there is none, or none is known."""
     held = evaluate(frame, expression, known) if expression else True
-    return np.array(pd.Series(held, frame.index).fillna(False), bool)
+    return np.array(pd.Series(True if held is math.nan else held, frame.index).fillna(False), bool)
 
 
 def count_cells(frame: pd.DataFrame, expressions: Sequence[str], known: Mapping[str, Any]) -> np.ndarray:
     """Return the counts of each cell, whole numbers, shape (n, k); nan where a count is not known."""
-    counts = [pd.Series(evaluate(frame, one, known), frame.index).to_numpy(float) for one in expressions]
+    counts = [pd.to_numeric(pd.Series(evaluate(frame, one, known), frame.index)).to_numpy(float) for one in expressions]
     return np.round(np.column_stack(counts)) if counts else np.empty((len(frame), 0))
 
 
@@ -51,10 +60,10 @@ def stop_curves(frame: pd.DataFrame, cells: Cells, least: int) -> pd.DataFrame:
     """Return curves up to the place before one of a picture has fewer than `least` at risk."""
     stop = cells.stop
     if stop is None or frame.empty:
-        return frame
+        return frame.reset_index(drop=True)
     ends = frame[stop.at].where(~(frame[stop.count] >= least))
     ends = ends.groupby([frame[name] for name in stop.within]).transform("min") if stop.within else ends.min()
-    return frame[~(frame[stop.at] >= ends)]
+    return frame[~(frame[stop.at] >= ends)].reset_index(drop=True)
 
 
 def state(name: str, frame: pd.DataFrame, cells: Cells, known: Mapping[str, Any]) -> list[Said]:
@@ -74,39 +83,32 @@ def state(name: str, frame: pd.DataFrame, cells: Cells, known: Mapping[str, Any]
     if frame.empty or not (cells.counts or cells.near):
         return []
     try:
-        places = np.flatnonzero(mark_rows(frame, cells.where, known))
-        part = frame.iloc[places].reset_index(drop=True)
-        counts = count_cells(part, cells.counts, known)
+        counts, is_here = count_cells(frame, cells.counts, known), mark_rows(frame, cells.where, known)
+        if "is_shared" in known and cells.counts:  # a hidden row is not nobody
+            is_here &= np.isfinite(counts).any(axis=1)
+        places, part, counts = frame.index[is_here], frame[is_here].reset_index(drop=True), counts[is_here]
         groups = group_rows(part, cells.within if cells.rule == "cells" else cells.lines, known)
         found = [s for key, rows in groups.items() for s in STATED[cells.rule](name, part, rows, counts, key, cells)]
         if cells.near:
             found += _state_near(name, part, cells, known)
     except (NameError, KeyError) as error:
         raise Refused(f"the table {name} lacks what guards its cells: {error}") from None
-    return [_place(one, name, places) for one in found]
+    return [replace(one, rows=frozenset((name, places[row]) for row in one.rows)) for one in found]
 
 
 def group_together(name: str, frame: pd.DataFrame, cells: Cells, known: Mapping[str, Any]) -> dict[Row, list[Row]]:
     """Return which rows of a table go with each: those of one contrast of arms, days of a picture, or its view's."""
-    by = [*cells.within, cells.stop.at] if cells.rule in ("days", "curve") else cells.together
-    places = leads = np.arange(len(frame))
+    by, leads = [*cells.within, cells.stop.at] if cells.rule in ("days", "curve") else cells.together, frame.index
     if name == "estimates" and len(frame) and not cells.counts:  # what compliers show may go alone
-        by, is_arm = ["metric", "pair"], _is_whole_arm(frame)
-        places, leads = (np.flatnonzero(one) for one in (is_arm, is_arm & (frame["population"] != "compliers")))
-    if frame.empty or not by:
-        return {}
-    found = group_rows(frame.iloc[places], by, known).values()
-    groups = [[(name, int(place)) for place in places[rows]] for rows in found]
+        by, frame = ["metric", "pair"], frame[_is_whole_arm(frame)]
+        leads = frame.index[frame["population"] != "compliers"]
+    groups = group_rows(frame, by, known).values() if by and len(frame) else ()
+    groups = [[(name, row) for row in frame.index[rows]] for rows in groups]
     return {row: group for group in groups for row in group if row[1] in leads}
 
 
-def _place(one, name, places):
-    rows = frozenset((name, int(places[row])) for _, row in one.rows)
-    return Said(one.space, one.part, one.count, rows, one.order, one.is_open)
-
-
 def _tell(space, part, count, row, **more):
-    return Said(space, part, float(count), frozenset([("", int(row))]), more.pop("order", (0, int(row))), **more)
+    return Said(space, part, float(count), frozenset([int(row)]), more.pop("order", (0, int(row))), **more)
 
 
 def _list_ends(frame, rows, cells):
@@ -120,7 +122,10 @@ def _list_ends(frame, rows, cells):
 def _state_cells(name, frame, rows, counts, key, cells) -> Iterator[Said]:
     """Cells of one total, which is known; what is not known counts as nobody, what is open says nothing."""
     ends = _list_ends(frame, rows, cells)
-    for layer, column in enumerate(np.nan_to_num(counts[rows], nan=0.0, posinf=np.inf).T):
+    for layer, column in enumerate(counts[rows].T):
+        if np.isnan(column).all():
+            continue
+        column = np.nan_to_num(column, nan=0.0, posinf=np.inf)
         shown = np.isfinite(column)
         total = column[shown].sum()
         space = (cells.space or name, key, layer, float(total))
@@ -174,7 +179,7 @@ def _count_events(counts, left, line, cells):
 
 def _state_near(name, frame, cells, known) -> Iterator[Said]:
     """Groups of which each holds the next smaller one; those that come first stay."""
-    counts = np.round(evaluate(frame, cells.near, known).to_numpy(float))
+    counts = count_cells(frame, [cells.near], known)[:, 0]
     late = ~mark_rows(frame, cells.first, known) if cells.first else np.zeros(len(frame), bool)
     for key, rows in group_rows(frame, cells.within, known).items():
         sizes = sorted(set(counts[rows][np.isfinite(counts[rows])]))

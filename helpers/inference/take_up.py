@@ -199,6 +199,7 @@ def study_uptake(material) -> tuple[list[Estimate], pd.DataFrame]:
             found += contrasts
             if comparison.metric.how.is_share:
                 about = {"metric": comparison.name, "comparison": comparison.label, **first_stage(arms)}
+                about |= {f"size_{side}": getattr(contrasts[-1], f"n_{side}") for side in ("control", "treatment")}
                 table.append({**about, **_doubt(contrasts, overlap)})
         for group in design.variant.observational:
             rows = _read_rows(comparison, material, group)

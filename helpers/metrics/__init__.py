@@ -3,5 +3,5 @@
 from helpers.metrics import milestones, reach, segments
 from helpers.metrics.accounts import Accounts, Frames, fold_accounts, read_frames, read_landmarks, read_snapshot
 from helpers.metrics.events import explain_conversations, read_conversations
-from helpers.metrics.moments import count_units, describe_arms, read_rows, summarise, summarise_covariates
+from helpers.metrics.moments import count_units, describe_arms, read_rows, summarise, summarise_covariates, tell_days
 from helpers.metrics.units import Units, fold

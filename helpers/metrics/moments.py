@@ -62,6 +62,19 @@ def describe_arms(units: Units) -> pd.DataFrame:
     return kept["frame"].loc[arms].reset_index()
 
 
+def tell_days(units: Units) -> tuple[str, str] | None:
+    """Return the day by which, and the one since which, `min_cell` units were assigned; None where they are fewer.
+
+    The first and the last day of all may be one customer's.
+    """
+    arms = units.seen.get(("", ""), {}).values() if units.assigned else ()
+    counts = pd.DataFrame([hour.split(":") for arm in arms for hour in arm["hours"]], columns=["hour", "n"]).astype(int)
+    counts = counts["n"].groupby(pd.to_datetime(counts["hour"], unit="h").dt.date).sum()
+    counts = counts[[units.assigned[0] <= day <= units.assigned[1] for day in counts.index]]
+    ends = [one[one.cumsum() >= units.design.min_cell].index for one in (counts, counts[::-1])]
+    return tuple(end[0].isoformat() for end in ends) if all(map(len, ends)) else None
+
+
 def read_rows(units: Units, columns) -> pd.DataFrame | None:
     """Return some columns of all units for a row-level method, in the order of the units' ids.
 

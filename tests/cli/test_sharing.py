@@ -90,7 +90,7 @@ def make_estimate():
     row = dict.fromkeys(("segment", "at", "ci_set", "clusters_control", "clusters_treatment"))
     row |= {"metric": "revenue", "comparison": "new - old", "estimand": "difference", "adjustment": "none"}
     row |= {"estimate": 1.2345, "std_error": 2.0, "ci_low": -2.7655, "ci_high": 5.2345, "control_value": 10.1234}
-    row |= {"population": "itt", "role": "primary", "control": "old", "treatment": "new"}
+    row |= {"population": "itt", "role": "primary", "control": "old", "treatment": "new", "method": "welch"}
     return row | {"treatment_value": 11.3579, "n_control": 20, "n_treatment": 20, "p_value": 0.53712}
 
 

@@ -135,7 +135,8 @@ def test_protect_hides_few_takers_and_what_gives_them_away(estimates, take_up, h
     row = {"metric": "active", "comparison": "no_links - links", "note": "n", "take_up_control": take_up}
     row |= {"take_up_treatment": estimates[0].n_treatment / 250, "first_stage_f": 5.0, "risk_ratio": 2.0}
     row |= {"e_value": 2.0, "e_value_limit": 1.0, "effective_size": 90.0, "share_outside": 0.1}
-    found = guard(estimates=estimates, tables={"uptake": pd.DataFrame([row])})
+    carried = {"size_control": 250, "size_treatment": 250}
+    found = guard(estimates=estimates, tables={"uptake": pd.DataFrame([row | carried])})
     naive, adjusted, cace, headline = (math.isnan(e.estimate) for e in found.estimates)
     told = found.tables["uptake"].iloc[0].isna()
     assert [naive, cace, bool(told["take_up_control"]), bool(told["e_value"])] == hidden
