@@ -100,6 +100,35 @@ def test_read_tells_every_fault_at_once_with_its_line_and_a_right_way_to_write_i
     assert misspelt == "plan mine.yaml, line 2, titel: unknown key; did you mean title?; such as `title: Help links`"
 
 
+def test_read_tells_what_is_asked_only_once_other_faults_are_mended(write):
+    def tell(*changes, text=PLAN):
+        for old, new in changes:
+            text = text.replace(old, new)
+        return tell_refusal(lambda: plan.read(write(text))).splitlines()
+
+    role = f"  line 15, metrics.activated.role: should be {ROLES}; did you mean primary?"
+    wrong, large = ("role: primary", "role: primry"), ("worthwhile: 0.02", "worthwhile: 2")
+    compared, whole = ("looks: [0.5, 1.0]", "looks: [0.5, 0.2]"), "  line 11, the plan as a whole"
+    looks = f"{whole}: looks must rise from above 0 to 1.0, the planned end; such as `looks: [0.5, 1.0]`"
+    assert tell(wrong, large, compared) == [
+        "plan mine.yaml: 3 faults",
+        role,
+        "  line 15, metrics.activated: worthwhile and margin are differences of two chances, below 1; 2 would be 200 "
+        "points; such as `worthwhile: 0.02`",
+        looks,
+    ]
+    # nothing is told that rests on what was left out: no answers of a metric that is broken
+    answers = ("covariates:", "answers: [paid_in]\ncovariates:")
+    broken = ("event: paid, horizon_days: 90", "event: paid")
+    found = tell(answers, broken, compared)
+    assert [line.partition(":")[0] for line in found[1:]] == [
+        "  line 17, metrics.paid_in",
+        "  line 11, the plan as a whole",
+    ]
+    # and of arms first
+    assert len(tell(("treatments: [no_links]", "treatments: []"), compared)) == 1
+
+
 @pytest.mark.parametrize(
     ("kind", "worthwhile", "margin"),
     [

@@ -159,6 +159,7 @@ def _plan_experiment(units, heard, unit_id, variant):
         "zone": _find_zone(units, heard, assigned),
         "before": before,
         "sizes": sizes,
+        "texts": [name for name, guess in listed if guess[:2] == ("other", "text")],
         "labels": [name for name, guess in listed if guess.kind == "labels" and len(rows[name].unique()) > 1],
         "metrics": metrics,
     }

@@ -1,5 +1,6 @@
 """What was decided before the data was seen: a YAML plan, typed, with its checksum and the departures from it."""
 
+import copy
 import difflib
 import hashlib
 import itertools
@@ -163,10 +164,54 @@ def _validated(content: dict, name: str, written=None) -> ExperimentPlan | Frame
         return PLANS[content["kind"]].model_validate(content)
     except ValidationError as error:
         faults = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # misspelt keys explain the rest
+    faults += _find_hidden(content, faults)
     told = list(dict.fromkeys(itertools.chain(*_list_sentences(faults, content, written))))
     if len(told) == 1:
         raise Refused(f"plan {name}, {told[0]}")
     raise Refused("\n  ".join([f"plan {name}: {len(told)} faults", *told]))
+
+
+def _find_hidden(content, faults):
+    """Return the broken rules that are asked only once these faults are mended, and do not rest on what was left out.
+
+    A key of a metric is mended by what no rule refuses, a misspelt one called as it was meant; else the metric, or the
+    key of the plan, is left out. Of arms nearly all rules speak, so that they are settled first.
+    """
+    whole, gone, seen, found = copy.deepcopy(content), set(), set(), []
+    while faults and not any(_place(error)[:1] in ((), ("variant",)) for error in faults):
+        for error in faults:
+            _mend(whole, error, content["kind"], gone)
+        seen |= {_place(error) for error in faults}
+        faults = []
+        try:
+            PLANS[content["kind"]].model_validate(whole)
+        except ValidationError as error:
+            rules = [e for e in error.errors() if e["type"] == "value_error" and _place(e) not in seen]
+            faults = [e for e in rules if gone.isdisjoint(re.findall(r"\w+", e["msg"]))]
+        found += faults
+    return found
+
+
+def _mend(whole, error, kind, gone):
+    *holders, last = where = _place(error)
+    within = whole["metrics"] if holders[:1] == ["metrics"] else whole
+    name = where[within is not whole]
+    part = {1: whole, 3: within.get(name)}.get(len(where))
+    if isinstance(part, dict):
+        if error["type"] == "extra_forbidden" and (near := _tell_fault(error, where, kind)[1]):
+            part[near] = part.pop(last)
+            return
+        if last in _MENDS or last in (right := _exemplify(part)):
+            part[last] = _MENDS.get(last) or yaml.load(right[last], _Text)[last]
+            return
+    within.pop(name, None)
+    gone.add(name)
+    if within is not whole and not within:  # no plan is without metrics
+        within["any"] = {"kind": "binary", **_MENDS}
+
+
+def _place(error):
+    return tuple(str(p) for p in error["loc"] if not str(p).startswith(("function-", "literal", "dict[")))
 
 
 def _find_line(node, where):
@@ -234,6 +279,7 @@ EXAMPLES = {  # one right way to write a key
     "covariates": "covariates: [seats, country]",
     "acknowledge": "acknowledge: {srm: the reason}",
 }
+_MENDS = {"role": "exploratory", "better": "higher", "expected": "higher"}  # which no rule refuses
 TOLD_BY = ("margin", "worthwhile", "horizon_days", "split", "looks")  # keys of which rules of their part speak
 PLANS = {"experiment": ExperimentPlan, "framework": FrameworkPlan}
 
@@ -242,7 +288,7 @@ def _list_sentences(faults, content, written):
     """Yield sentences for the faults of each part of a plan: line, key, what is wrong, how it is written rightly."""
     meant = set()
     for error in faults:
-        where = tuple(str(p) for p in error["loc"] if not str(p).startswith(("function-", "literal", "dict[")))
+        where = _place(error)
         told, near = _tell_fault(error, where, content["kind"])
         meant.add((*where[:-1], near))
         if error["type"] != "missing" or where not in meant:

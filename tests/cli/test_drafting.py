@@ -95,6 +95,7 @@ def test_plan_is_written_where_a_file_can_be_and_its_next_command_runs_as_it_is_
         (["a new way", "the usual"], "a new way"),  # in order of the alphabet: no word of the two says it
         (["new", "old"], "old"),
         (["grupa kontrolna", "czat"], "grupa kontrolna"),
+        (["Chatbot v2", "Holdback"], "Holdback"),
     ],
 )
 def test_plan_guesses_the_control_by_a_word_of_its_label(studies, tmp_path, labels, control):
@@ -129,6 +130,19 @@ def test_plan_names_the_time_zone_where_times_without_one_stand_beside_times_wit
         "covariates: [pre_spent]   # guessed: names that say measured before assignment; only such, "
         "so perhaps [seats]\n" in shown
     )
+
+
+def test_plan_says_which_columns_it_leaves_out(studies, table):
+    rows, said = pd.read_csv(table), "as some of what stands there is no number, no day and no label\n"
+    assert f"\n# left out: note, {said}" in draft(studies, table)
+    rows = rows.drop(columns="note")
+    rows.to_csv(table, index=False)
+    assert said not in draft(studies, table)
+    rows.assign(Handle=[f"{i}:00:01" for i in range(len(rows))]).to_csv(table, index=False)
+    assert f"\n# left out: Handle, {said}" in draft(studies, table)
+    many = {f"t{k}": [f"{i}%" for i in range(len(rows))] for k in range(10, 22)}
+    rows.assign(**many).to_csv(table, index=False)
+    assert f"\n# left out: {', '.join([*many][:10])} and 2 more, {said}" in draft(studies, table)
 
 
 @pytest.mark.parametrize(
