@@ -336,7 +336,7 @@ def _ask_answers(table, value, name, read, design):
 
 
 def _is_set(column):
-    return ~column.cast("string").strip().lower().isin(NOTHING).fill_null(True)
+    return ~column.cast("string").strip().lower().isin((*NOTHING, "nat")).fill_null(True)
 
 
 def _look_flags(units, name):
