@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 from helpers import schema
 from helpers.kinds import VALUED
 from helpers.metrics.events import add_up, begin, find_money, look_for_money, mark
-from helpers.metrics.payments import DELETED, NOTHING, PAYMENT, find_unknown, list_states, look_payments, name_words
+from helpers.metrics.payments import DELETED, NOTHING, PAYMENT, find_unknown, list_states, look_payments
 
 ARM = "fold:arm"  # the arm of the unit of an event
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
@@ -195,7 +195,7 @@ def _ask_payments(planned, heard, further, design):
                 of_values.setdefault("at", []).append((name, event))
             elif kind == "count":
                 others.append((name, event))
-    if others and (marks := [name for name in further if DELETED.fullmatch(name_words(name))]):
+    if others and (marks := [name for name in further if DELETED.fullmatch(name.casefold().strip("_"))]):
         is_set = ibis.or_(*(_is_set(planned[name]) for name in marks))
         facts = {"n": mark(planned["at"].notnull()), "deleted": mark(is_set)}
         asked.append(_ask_sums(planned, dict.fromkeys(others, facts), design))
