@@ -250,25 +250,23 @@ class _Log:
         Of those only days count that the log holds, as it may begin then itself.
         """
         share, said = self.early[event, arm], f"Events of {label} in {arm} "
-        if share > EARLY_WARNS:
-            told = f"{said}come just before their {self.unit} is assigned, more than the week before leads to expect: "
-            told += f"{percent(share)}; the clocks of both tables may differ, or assignment follows what it should "
-            return Finding(of, share, f"{told}lead to.", share > EARLY_FAILS)
         ages, units, days = self.ages[self.ages["event"] == event], self.part(self.starts, arm)[0], np.arange(1, MONTH)
         own, _ = self.part(ages, arm)
         held = (units["day"].to_numpy()[:, None] - days >= self.ages["first"].min()).T @ units["n"].to_numpy()
-        came = logs.count_days(own, "n", 1 - MONTH, MONTH - 1)[::-1]
-        for day in range(2, MONTH - WEEK):
+        came, since = logs.count_days(own, "n", 1 - MONTH, MONTH - 1)[::-1], own.loc[own["day"] >= 0, "n"].sum()
+        for day in range(2, MONTH - WEEK if share <= EARLY_FAILS else 0):
             within, before = slice(day), slice(day, day + WEEK)
             rate = came[within].sum() / max(1, held[within].sum())
-            expected, n = rate * held[before].sum(), came[before].sum()
-            is_edge = came[day - 2] > held[day - 2] * rate / 2 and n <= logs.TENTH * expected
-            if is_edge and expected > logs.SURE * self.bunches.get(event, 1.0):
-                share = came[within].sum() / max(1, came[within].sum() + own.loc[own["day"] >= 0, "n"].sum())
+            expected, more = rate * held[before].sum(), came[within].sum() / max(1, came[within].sum() + since)
+            is_edge = came[day - 2] > held[day - 2] * rate / 2 and came[day - 1] > logs.TENTH * came[day - 2]
+            is_first = came[before].sum() <= logs.TENTH * expected > logs.TENTH * logs.SURE * self.bunches.get(event, 1)
+            if is_edge and is_first and more > EARLY_WARNS:
                 told = f"{said}begin {day} days before their {self.unit} is assigned, and hardly any stands earlier: "
-                told += f"{percent(share)}; each may have begun then, or assignment be dated late."
-                return Finding(of, float(share), told, fails=False) if share > EARLY_WARNS else None
-        return None
+                told += f"{percent(more)}; each may have begun then, or assignment be dated late."
+                return Finding(of, float(more), told, fails=False)
+        told = f"{said}come just before their {self.unit} is assigned, more than the week before leads to expect: "
+        told += f"{percent(share)}; the clocks of both tables may differ, or assignment follows what it should lead to."
+        return Finding(of, share, told, share > EARLY_FAILS) if share > EARLY_WARNS else None
 
     def find_step(self, of, label, event, arm) -> Finding | None:
         """Return the days on which, or from which on, an arm alone has fewer events, whenever units were assigned."""

@@ -131,10 +131,6 @@ class Arm:
         taken = ((starts, "n", first), (ages, "known", 0), (days, "known", first))
         return cls(*(count_days(table, of, since, end + 1 - first) for table, of, since in taken))
 
-    def __add__(self, other):
-        """Return two arms as one."""
-        return Arm(self.count + other.count, self.ages + other.ages, self.days + other.days)
-
     def expect(self, by_age, by_day):
         """Return the expected events by day since assignment and by day, of rates of both that are multiplied."""
         count = np.trim_zeros(self.count, "b")  # the units of a day of assignment are i days old i days later

@@ -39,7 +39,8 @@ def find_parts(units) -> list[tuple[float, str]]:
     for by in units.design.segments if heard else ():
         levels = metrics.summarise(units, by=by)
         for name in heard:
-            totals = {level: {arm: _add_up(m) for arm, m in of[name].items()} for level, of in levels.items()}
+            arms = units.design.variant.arms
+            totals = {level: {arm: _add_up(of[name][arm]) for arm in arms} for level, of in levels.items()}
             found += _find_lost(totals, name, by, units.design)
     return found
 
@@ -57,11 +58,11 @@ def _add_up(moments):
 def _find_lost(totals, name, by, design):
     """Yield each level of a segment of which one arm has hardly any, though it has others as the other arms do."""
     for arm in design.variant.arms:
-        sides = [{level: _merge(of, arms) for level, of in totals.items()} for arms in ([arm], design.variant.arms)]
-        sure, (every, whole) = SURE + math.log(len(totals)), (np.sum([*side.values()], axis=0) for side in sides)
-        for level, own in sides[0].items():
-            rest, others, mine = sides[1][level] - own, whole - every, every - own
-            others = others - rest
+        sides = {level: np.array([of[arm], np.sum([*of.values()], axis=0)]) for level, of in totals.items()}
+        sure, (every, whole) = SURE + math.log(len(totals)), np.sum([*sides.values()], axis=0)
+        for level, (own, both) in sides.items():
+            rest, mine = both - own, every - own
+            others = whole - every - rest
             if min(own[0], *rest[:2], *others[:2], mine[0]) <= 0 or mine[2] < LEAST_TOLD:
                 continue
             ratio = own[0] / rest[0] * mine[1] / mine[0] / (others[1] / others[0])  # as where nothing is lost
@@ -70,10 +71,6 @@ def _find_lost(totals, name, by, design):
                 share = float(expected / (expected + mine[1]))
                 told = {"by": design.labels.get(by, by), "level": level, "share": percent(share)}
                 yield share, LOST.format(label=design.label_of(name), arm=arm, **told)
-
-
-def _merge(of, arms):
-    return np.sum([of[arm] for arm in arms if arm in of], axis=0)
 
 
 def find_above(name, arms, design) -> str | None:

@@ -103,9 +103,8 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
         if told:
             column = metric.observed if "every cell" in told and metric and metric.observed else read
             raise Refused(f"{column if column == name or not name else f'{name}, {column}'}: {told}")
-    columns = [] if design.cluster else [of for of in units.seen if of[0] in (UNPLANNED, FLAGS)]
-    found = [_find_cluster(units, column, design) for name, column in columns if name == UNPLANNED]
-    found += [_find_flags(units, column, design) for name, column in columns if name == FLAGS]
+    finds = {} if design.cluster else {UNPLANNED: _find_cluster, FLAGS: _find_flags}
+    found = [find(units, column, design) for at, find in finds.items() for name, column in units.seen if name == at]
     odd = [find_above(name, arms, design) for (name, part), arms in units.seen.items() if name and not part]
     found += [Check("units_fit", "warn", NAN, ALERT, said) for said in odd if said]
     return next((check for check in found if check), None)

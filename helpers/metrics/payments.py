@@ -56,7 +56,7 @@ TRUE_IS_NONE = re.compile(
     f"{TEST}|{BY}(is|was|has)?_?({UNDONE})_?(mode|order|payment|transaction|event|data|flag|account)?"
 )
 AT_IS_NONE = re.compile(f"{BY}({UNDONE})_(at|on|date|time|ts|datum)")
-DELETED = re.compile(f"{BY}(is|was|row)?_?deleted(_(at|on|date|time|ts|flag))?")
+DELETED = re.compile(f"{BY}(is|was|row)?_?deleted(_?(at|on|date|time|ts|flag))?")
 FALSE_IS_NONE = re.compile(
     r"(is|was|has)?_?(ok|accepted|live|production|paid|captured|success(ful|fully)?|succeeded|completed?|settled|confirmed|valid|"
     r"approved|authori[sz]ed)_?(mode|order|payment|transaction|event|data|flag)?"

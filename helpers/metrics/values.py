@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 from helpers import schema
 from helpers.kinds import VALUED
 from helpers.metrics.events import add_up, begin, find_money, look_for_money, mark
-from helpers.metrics.payments import DELETED, PAYMENT, find_unknown, list_states, look_payments, name_words
+from helpers.metrics.payments import DELETED, NOTHING, PAYMENT, find_unknown, list_states, look_payments
 
 ARM = "fold:arm"  # the arm of the unit of an event
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
@@ -24,7 +24,6 @@ FLAG = re.compile(
     "(is_?|was_?)?(bot|crawler|robot|spider|internal|employee|staff|tester|test_?user|test_?account|qa)(_?(user|flag))?"
     "|is_?test|_(fivetran|sdc)_deleted(_at)?"
 )
-UNSET = ("", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "nat")
 LARGEST_WHOLE = 2.0**53
 CLOSE = 1e-6  # of a value, within which it is whole: 16.31 times 100 is 1630.9999999999998
 STEPS = 8  # of the natural logarithm, in which values are counted by their size
@@ -196,7 +195,7 @@ def _ask_payments(planned, heard, further, design):
                 of_values.setdefault("at", []).append((name, event))
             elif kind == "count":
                 others.append((name, event))
-    if others and (marks := [name for name in further if DELETED.fullmatch(name_words(name))]):
+    if others and (marks := [name for name in further if DELETED.fullmatch(name.casefold().strip("_"))]):
         is_set = ibis.or_(*(_is_set(planned[name]) for name in marks))
         facts = {"n": mark(planned["at"].notnull()), "deleted": mark(is_set)}
         asked.append(_ask_sums(planned, dict.fromkeys(others, facts), design))
@@ -337,7 +336,7 @@ def _ask_answers(table, value, name, read, design):
 
 
 def _is_set(column):
-    return ~column.cast("string").strip().lower().isin(UNSET).fill_null(True)
+    return ~column.cast("string").strip().lower().isin((*NOTHING, "nat")).fill_null(True)
 
 
 def _look_flags(units, name):
