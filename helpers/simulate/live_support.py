@@ -37,15 +37,15 @@ def live_support(*, n_units=24_000, seed=2019, **world) -> kit.Simulation:
     """Return sign-ups of a 16-week test: control `standard` waits about an hour, treatment `live` about a minute.
 
     The sign-ups of the four weeks before (`before`) are served by the standard promise and not randomised. Replies
-    come from queues: a live team beside the regular one, which answers other customers too. A hidden keenness drives
-    questions, trial and payment, and the hours of asking.
+    come from queues: a live team beside the regular one, which answers other customers too, or (`shared_agents`)
+    the regular team for both. A hidden keenness drives questions, trial and payment, and the hours of asking.
 
     Parameters
     ----------
     n_units : int, randomised sign-ups, 10 to 100,000,000
         A quarter as many come before. The article gives none; teams and other questions are scaled to it.
     seed : int
-    **world : float, int or str
+    **world : float, int, bool or str
         Baselines, planted effects and staffing: the fields of `SupportWorld`, each with its reason there.
 
     Returns
@@ -79,7 +79,8 @@ def live_support(*, n_units=24_000, seed=2019, **world) -> kit.Simulation:
         _draw_survey(shown, chances, rng["survey"]),
     ]
     planned = {name: {"agents": len(duty), "agent_hours_per_week": int(duty.sum())} for name, duty in teams.items()}
-    truth = {"effects": state_truth(settings, chances), "delivered": {"teams": planned}}
+    delivered = {"shared_agents": bool(settings.shared_agents), "teams": planned}
+    truth = {"effects": state_truth(settings, chances), "delivered": delivered}
     before = int((shown["variant"] == support.BEFORE).sum())
     what = f"{n_units:,} sign-ups whose effects are planted, and {before:,} of the weeks before"
     note = kit.write_note(what, "the effects")
@@ -109,7 +110,7 @@ def solve_chances(world) -> dict[str, kit.Chance]:
         "paid": _solve_share(world.paid_rate, world.revenue_lift * world.paid_rate, world.keenness_and_outcome),
         "answered": _solve_share(world.response_rate, world.response_effect, world.satisfied_answer),
     }
-    loyalty = (world.nps / 100, (world.nps + world.loyalty_effect) / 100)
+    loyalty = (world.nps / 100, (world.nps + world.loyalty_gain) / 100)
     found["promoter"], found["detractor"] = _solve_answers(
         found["answered"], ((1, 0.0), (-1, -PASSIVE_GAP)), LOYALTY_SLOPE, loyalty, square
     )
@@ -226,11 +227,12 @@ def _draw_replies(world, people, talks, teams, rng):
     handling = 60 * world.handle_minutes * np.exp(HANDLING_SPREAD * rng.standard_normal(size) - HANDLING_SPREAD**2 / 2)
     patience = rng.exponential(world.patience_hours * kit.SECONDS_AN_HOUR, size)
     live = (talks["person"] >= 0) & (people["variant"].to_numpy()[talks["person"]] == TREATMENT)
-    team = np.where(asked < support.TEST_FROM, "before", np.where(live, "live", "standard"))
+    team = np.where(asked < support.TEST_FROM, "before", np.where(live & ("live" in teams), "live", "standard"))
     replied, agent = np.full(size, -1), np.full(size, -1)
     for name, duty in teams.items():  # the test begins with empty desks
         rows = np.flatnonzero(team == name)
-        served = support.serve(asked[rows], handling[rows], patience[rows], duty)
+        times, first = (asked[rows], handling[rows], patience[rows]), np.where(live[rows], 0, 1)
+        served = support.serve(*times, duty, priority=first)
         found, done = rows[served.agent >= 0], served.agent >= 0
         wait = served.wait[done] + world.first_reply_share * handling[found]
         replied[found] = asked[found] + np.ceil(wait).astype(np.int64)

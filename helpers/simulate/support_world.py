@@ -1,6 +1,5 @@
 """The test and its teams: what is planted, when sign-ups come, who is on duty, and the queue in which they wait."""
 
-from collections import deque
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import ClassVar
@@ -68,9 +67,9 @@ class SupportWorld(kit.World):
     monthly_churn: float = bound(0.04, 0, 0.9)  # of paying customers; usual for small companies
     refund_share: float = bound(0.03, 0, 0.9)  # of first payments, so that revenue has negative values
     nps: float = bound(30.0, -80, 80)  # points among those who answer, standard arm; usual; not reported
-    # of NPS among those who answer, the published 15 of the loyalty score (claim R13) read as points: the article does
-    # not say so, and 15 per cent of 30 would be 4.5
-    loyalty_effect: float = bound(15.0, -100, 100)
+    loyalty_effect: float = bound(15.0, -100, 100)  # the published 15 of the loyalty score (claim R13)
+    loyalty_as: str = kit.limit("points", "points or percent", lambda word: word in ("points", "percent"))
+    # the article does not say whether 15 is points or per cent
     csat_good: float = bound(0.95, 0.05, 0.99)  # about 95 % of ratings were good before the test (claim R03)
     csat_effect: float = bound(0.0, -2, 2)  # points of the mean rating, 1 to 5; a guardrail that holds
     response_rate: float = bound(0.35, 0.02, 0.95)  # of surveys that are answered, standard arm; not reported
@@ -82,6 +81,8 @@ class SupportWorld(kit.World):
     live_agents: int = bound(5, 1, 1000)  # on duty in office hours: six of seven replies within two minutes
     regular_agents: int = bound(8, 1, 1000)  # on duty at its fullest: a mean reply of about one hour (claim R04)
     moved_agents: int = bound(2, 0, 999)  # seats given up when the test began; more than the work that left the team
+    shared_agents: bool = kit.limit(False, "True or False", lambda value: isinstance(value, (bool, np.bool_)))
+    # or the regular team serves both arms, live questions first
     other_questions_per_hour: float = bound(15.0, 0, 1000)  # of customers outside the study, in the regular queue too
     handle_minutes: float = bound(10.0, 0.1, 240)  # mean of one conversation; not reported
     first_reply_share: float = bound(0.08, 0, 1)  # of that time passes until a first reply is written: under a minute
@@ -93,6 +94,11 @@ class SupportWorld(kit.World):
             raise Refused("simulation live_support, moved_agents: it must be below regular_agents")
         if self.paid_rate >= self.trial_rate:
             raise Refused("simulation live_support, paid_rate: it must be below trial_rate")
+
+    @property
+    def loyalty_gain(self) -> float:
+        """The planted difference of NPS among those who answer, in points."""
+        return self.loyalty_effect * (self.nps / 100 if self.loyalty_as == "percent" else 1)
 
 
 def plan_duty(team, seats) -> np.ndarray:
@@ -117,9 +123,10 @@ def plan_duty(team, seats) -> np.ndarray:
 def deliver(world) -> np.ndarray:
     """Return by how much the planted effect is multiplied, by hour of sign-up, shape (168,).
 
-    The average over sign-ups, as `SIGN_UPS` has them, is 1 exactly; it follows the staffing of the live team.
+    The average over sign-ups, as `SIGN_UPS` has them, is 1 exactly; it follows the staffing of the team that serves
+    the live arm.
     """
-    staffed = ON_DUTY["live"]
+    staffed = ON_DUTY["regular" if world.shared_agents else "live"]
     return 1 - world.effect_by_hour + world.effect_by_hour * staffed / (SIGN_UPS @ staffed)
 
 
@@ -136,15 +143,18 @@ def gather_teams(world, n_units) -> dict[str, np.ndarray]:
     """
     size, seats = n_units / USUAL_UNITS, (world.regular_agents, world.regular_agents - world.moved_agents)
     before, standard = (plan_duty("regular", max(1, round(size * number))) for number in seats)
-    asked = _count_questions(world) * (1 + world.questions_lift) / HOURS_A_WEEK
+    if world.shared_agents:
+        return {"before": before, "standard": before}
+    asked = _count_questions(world)[1] / HOURS_A_WEEK
     work = min(world.live_agents, asked * world.handle_minutes / 60)
     live = size * work + np.sqrt(size) * (world.live_agents - work)
     return {"before": before, "standard": standard, "live": plan_duty("live", max(1, round(live)))}
 
 
 def _count_questions(world):
-    """Return the questions a week of the standard arm of a test of usual size."""
-    return USUAL_UNITS / 2 / WEEKS * world.questions
+    """Return the questions a week of each arm, standard and live, of a test of usual size."""
+    standard = USUAL_UNITS / 2 / WEEKS * world.questions
+    return standard, standard * (1 + world.questions_lift)
 
 
 def expect_others(world, n_units, teams) -> np.ndarray:
@@ -153,10 +163,11 @@ def expect_others(world, n_units, teams) -> np.ndarray:
     For 24,000 sign-ups it is the world's rate. For others it is what keeps the work for each agent on duty, hour by
     hour, as whole agents cannot shrink with the number of sign-ups.
     """
-    usual, asked = gather_teams(world, USUAL_UNITS), _count_questions(world)
+    usual, arms = gather_teams(world, USUAL_UNITS), _count_questions(world)
+    asked = {"before": 2 * arms[0], "standard": sum(arms) if world.shared_agents else arms[0]}
     weeks = {"before": DAYS["earlier"] + DAYS["before"], "standard": DAYS["test"] + DAYS["later"]}
     rates = []
-    for name, known in (("before", 2 * asked), ("standard", asked)):
+    for name, known in asked.items():
         seats, usual_seats = teams[name].sum(axis=0), usual[name].sum(axis=0)
         ratio = np.where(usual_seats > 0, seats / np.maximum(usual_seats, 1), seats.sum() / usual_seats.sum())
         work = world.other_questions_per_hour * HOURS_A_WEEK + known
@@ -211,12 +222,12 @@ class Service:
     wait: np.ndarray
 
 
-def serve(arrived, handling, patience, duty) -> Service:
+def serve(arrived, handling, patience, duty, *, priority=None) -> Service:
     """Return who answered each customer of one queue, and after how many seconds.
 
-    The free agent who has been idle longest takes the customer who came first. An agent begins only on duty, and
-    finishes what was begun. A customer whose patience ends before a start leaves unanswered. At one
-    moment duty changes first, then conversations end, then customers arrive.
+    The free agent who has been idle longest takes the customer of the lowest priority number who came first. An
+    agent begins only on duty, and finishes what was begun (non-preemptive). A customer whose patience ends before
+    a start leaves unanswered. At one moment duty changes first, then conversations end, then customers arrive.
     Nothing is drawn: equal inputs give equal results.
 
     Parameters
@@ -226,6 +237,8 @@ def serve(arrived, handling, patience, duty) -> Service:
     patience : array-like, shape (n,), seconds, 0 or more; inf: never leaves
     duty : array-like of bool, shape (agents, 168)
         Who is on duty in each hour of the week, Monday 00 first; each week is the same.
+    priority : array-like of int, shape (n,), optional
+        Lower is served first; without it all are equal.
 
     Returns
     -------
@@ -233,9 +246,10 @@ def serve(arrived, handling, patience, duty) -> Service:
     """
     arrived, handling, patience = (np.asarray(values, dtype=float) for values in (arrived, handling, patience))
     duty = np.asarray(duty, dtype=bool)
+    priority = np.zeros(arrived.size, dtype=int) if priority is None else np.asarray(priority)
     agent, wait = np.full(arrived.size, -1), np.full(arrived.size, np.nan)
     if arrived.size:
-        started = _run(arrived.tolist(), handling.tolist(), (arrived + patience).tolist(), duty)
+        started = _run(arrived.tolist(), handling.tolist(), (arrived + patience).tolist(), duty, priority.tolist())
         for row, (who, start) in started.items():
             agent[row], wait[row] = who, start - arrived[row]
     return Service(agent, wait)
@@ -247,7 +261,7 @@ class _Desk:
     def __init__(self, arrived, handling, leaves_at):
         self.handling, self.leaves_at = handling, leaves_at
         self.events = [(at, CUSTOMER_COMES, customer) for customer, at in enumerate(arrived)]  # a heap, as they rise
-        self.waiting, self.idle = deque(), []  # customers; a heap of (idle since, agent), which count while true
+        self.waiting, self.idle = [], []  # heaps of (priority, customer), (idle since, agent); these count while true
         self.on_duty, self.busy, self.idle_since = set(), set(), {}
         self.started = {}  # customer -> (agent, second)
 
@@ -262,7 +276,7 @@ class _Desk:
             if self.idle_since.get(agent) != since:
                 heappop(self.idle)
                 continue
-            customer = self.waiting.popleft()
+            customer = heappop(self.waiting)[1]
             if self.leaves_at[customer] >= now:
                 heappop(self.idle)
                 del self.idle_since[agent]
@@ -271,7 +285,7 @@ class _Desk:
                 heappush(self.events, (now + self.handling[customer], TALK_ENDS, agent))
 
 
-def _run(arrived, handling, leaves_at, duty):
+def _run(arrived, handling, leaves_at, duty, priority):
     """Return, by customer who is answered, the agent and the second at which it begins."""
     desk, ahead = _Desk(arrived, handling, leaves_at), len(arrived)
     changes = duty != np.roll(duty, 1, axis=1)
@@ -299,7 +313,7 @@ def _run(arrived, handling, leaves_at, duty):
             desk.busy.discard(who)
             desk.release(now, who)
         else:
-            desk.waiting.append(who)
+            heappush(desk.waiting, (priority[who], who))
             ahead -= 1
         desk.match(now)
     return desk.started

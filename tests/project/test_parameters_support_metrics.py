@@ -20,7 +20,7 @@ PUBLIC = {
     "survey_size": 0,
 }
 SURVEY = PUBLIC | {"survey_size": 600}  # quick, since no ticket is read
-FEW = {"n_units": 2000}
+FEW = {"n_units": 4000, "tickets_a_year": 0.2}  # many customers, hardly a ticket
 CASES = [
     # parameter, the other parameters of both runs, its value in the second run
     ("plan", {}, "{folder}/later.yaml"),
@@ -65,8 +65,11 @@ LOADED = [
     ("n_units", {}, 900),
     ("reply_effect", {}, 0.1),
     ("one_reply_effect", {}, 0.1),
+    ("loyal_service", {}, 0.0),
     ("premium_effect", {}, 0.0),
     ("fix_effect", {}, 0.8),
+    ("tickets_a_year", {}, 2.0),
+    ("reviewer_noise", {}, 0.3),
 ]
 
 

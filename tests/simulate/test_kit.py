@@ -91,9 +91,9 @@ EARLY = {  # the fields that change more than the last part
     "help_opened": {"share_use_content", "share_find_anyway", "keenness_and_use"},
     "outcomes": {
         *("questions", "questions_lift", "trial_rate", "trial_lift", "paid_rate", "revenue_lift", "monthly_amount"),
-        *("revenue_spread", "monthly_churn", "refund_share", "nps", "loyalty_effect", "csat_good"),
+        *("revenue_spread", "monthly_churn", "refund_share", "nps", "loyalty_effect", "loyalty_as", "csat_good"),
         *("csat_effect", "response_rate", "response_effect", "satisfied_answer", "effect_by_hour"),
-        "keenness_and_outcome",
+        *("keenness_and_outcome", "shared_agents"),  # the effect follows the hours of the team that serves
     },
     "alive": {"early_leavers"},
     "before": {
@@ -101,7 +101,7 @@ EARLY = {  # the fields that change more than the last part
         *("tier_effect", "expansion_rate"),  # through the seats that are added in the first three months
     },
 }
-CHANGED = {"trial_lift": 0.1, "effect_by_hour": 0.3}
+CHANGED = {"loyalty_as": "percent", "shared_agents": True, "trial_lift": 0.1, "effect_by_hour": 0.3}
 CHANGED |= {"moved_agents": 5, "csat_effect": -0.08, "nps": 10, "live_agents": 40, "regular_agents": 12}
 CHANGED |= {"activation_shape": "smooth", "activation_cut": 30, "drift": 0.0}
 
@@ -142,6 +142,8 @@ REFUSALS = [
     ("live_support", {"nps": float("nan")}, ", nps: give a number from -80 to 80"),
     ("live_support", {"monthly_amount": "140"}, ", monthly_amount: give a number from 0.1 to 1,000,000"),
     ("live_support", {"live_agents": 2.5}, ", live_agents: give a whole number from 1 to 1,000"),
+    ("live_support", {"loyalty_as": "per cent"}, ", loyalty_as: give points or percent"),
+    ("live_support", {"shared_agents": 1}, ", shared_agents: give True or False"),
     ("customer_milestones", {"activation_shape": "steps"}, ", activation_shape: give step, smooth or none"),
     ("customer_milestones", {"early_leavers": 0.7}, ", early_leavers: give a number from 0 to 0.6"),
     # two that exclude each other

@@ -158,8 +158,19 @@ def test_live_support_no_agent_serves_both_arms_and_some_came_over():
     assert agents["live"] & agents["before"]
 
 
+def test_live_support_shared_agents_serve_both_and_make_the_standard_arm_slower(waits):
+    shared = live_support(shared_agents=True)
+    slower = read_waits(shared).groupby("variant")["minutes"].median()
+    assert slower["standard"] > waits.groupby("variant")["minutes"].median()["standard"] + 5
+    assert slower["standard"] > slower["before"] + 10
+    assert slower["live"] < 5
+    assert shared.truth["delivered"]["shared_agents"]
+    assert set(shared.truth["delivered"]["teams"]) == {"before", "standard"}
+
+
 def test_live_support_states_the_staffing_that_was_planned():
     assert draw_usual().truth["delivered"] == {
+        "shared_agents": False,
         "teams": {
             "before": {"agents": 17, "agent_hours_per_week": 664},
             "standard": {"agents": 13, "agent_hours_per_week": 504},
@@ -234,6 +245,12 @@ def test_state_truth_holds_the_published_figures():
     assert lifts == pytest.approx([0.18, 0.30, 0.15, 0.15], abs=1e-9)
     assert value(effects, "nps", population="responders") == pytest.approx(15, abs=1e-9)
     assert value(effects, "csat", population="responders") == pytest.approx(0, abs=1e-9)
+
+
+def test_state_truth_loyalty_as_percent_of_the_standard_arm_by_hand():
+    effects = state(loyalty_as="percent")
+    assert value(effects, "nps", population="responders") == pytest.approx(0.15 * 30, abs=1e-9)
+    assert SupportWorld(loyalty_as="percent", nps=-20).loyalty_gain == pytest.approx(-3)
 
 
 def test_state_truth_baselines_are_the_worlds_and_who_answers_is_happier():

@@ -35,8 +35,10 @@ def test_serve_takes_the_agent_who_has_been_idle_longest():
     assert service.agent.tolist() == [0, 1, 0]
 
 
-def test_serve_whom_came_first():
-    assert serve([0, 1, 2, 3], [10] * 4, [PATIENT] * 4, ALWAYS).wait.tolist() == [0, 9, 18, 27]
+def test_serve_by_priority_and_first_come_within():
+    arguments = [0, 1, 2, 3], [10] * 4, [PATIENT] * 4, ALWAYS
+    assert serve(*arguments).wait.tolist() == [0, 9, 18, 27]
+    assert serve(*arguments, priority=[1, 1, 0, 0]).wait.tolist() == [0, 29, 8, 17]  # the one begun is not broken off
 
 
 def test_serve_begins_only_on_duty_and_finishes_what_was_begun():
@@ -91,12 +93,13 @@ def test_serve_several_agents_equals_the_kiefer_wolfowitz_recursion():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 10_000), st.integers(1, 4))
-def test_serve_always_holds_its_rules(seed, agents):
+@given(st.integers(0, 10_000), st.integers(1, 4), st.booleans())
+def test_serve_always_holds_its_rules(seed, agents, ranked):
     rng = np.random.default_rng(seed)
     arrived, handling = np.sort(rng.integers(0, 40_000, 60)).astype(float), rng.integers(0, 3000, 60).astype(float)
     patience, duty = rng.integers(0, 20_000, 60).astype(float), rng.random((agents, HOURS_A_WEEK)) < 0.5
-    service = serve(arrived, handling, patience, duty)
+    priority = rng.integers(0, 2, 60) if ranked else np.zeros(60, int)
+    service = serve(arrived, handling, patience, duty, priority=priority)
     served = service.agent >= 0
     start = arrived + service.wait
     assert (service.wait[served] <= patience[served]).all()
@@ -106,8 +109,8 @@ def test_serve_always_holds_its_rules(seed, agents):
         begun = begun[np.lexsort((begun, start[begun]))]
         assert (np.diff(start[begun]) >= handling[begun][:-1] - 1e-9).all() or (handling[begun] == 0).any()
     gone = np.where(served, start, arrived + patience)
-    for row in np.flatnonzero(served):  # whoever was there and came before does not wait longer
-        ahead = (arrived < arrived[row]) & (gone > start[row])
+    for row in np.flatnonzero(served):  # whoever was there, came before and ranks as high, does not wait longer
+        ahead = (arrived < arrived[row]) & (priority <= priority[row]) & (gone > start[row])
         assert not ahead.any()
 
 
@@ -125,7 +128,7 @@ def test_serve_leaves_nobody_waiting_while_an_agent_is_free(agents):
             assert on_duty <= busy
 
 
-@pytest.mark.parametrize("changes", [{}, {"effect_by_hour": 1.0}])
+@pytest.mark.parametrize("changes", [{}, {"effect_by_hour": 1.0}, {"shared_agents": True}])
 def test_deliver_averages_to_one_over_sign_ups(changes):
     assert deliver(SupportWorld(**changes)) @ SIGN_UPS == pytest.approx(1, abs=1e-12)
 
@@ -153,6 +156,7 @@ def test_gather_teams_grow_with_the_sign_ups_the_live_reserve_with_their_root():
     assert seats["before"] == [8, 32]
     work = 12_000 / 16 / 168 * 0.8 * 1.18 * 10 / 60
     assert seats["live"] == [5, round(4 * work + 2 * (5 - work))]
+    assert set(gather_teams(SupportWorld(shared_agents=True), 24_000)) == {"before", "standard"}
 
 
 @pytest.mark.parametrize("n_units", [10, 6_000, 24_000, 50_000])
