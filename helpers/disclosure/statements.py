@@ -244,10 +244,8 @@ def state_estimates(
                     told.setdefault(key, []).append((part, float(np.round(count)), row.Index, row.segment))
     found = [one for space, cells in told.items() for one in _state_parts(space, cells)]
     for row in frame[_is_whole_arm(frame)].itertuples():
-        is_share = row.metric in shares and row.estimand == "difference" and row.adjustment == "none"
-        for side, (arm, n, value) in enumerate(_list_sides(row)):
-            events = [n * value, n - n * value] if is_share and row.population != "compliers" else []
-            counts = [n, *events, *([payers.get((row.metric, arm, None), math.nan)] if n > 0 else [])]
+        for side, (arm, n, _) in enumerate(_list_sides(row)):  # whose events tell of nobody, as it was drawn by lot
+            counts = [n, *([payers.get((row.metric, arm, None), math.nan)] if n > 0 else [])]
             found += [_say(f"arm {k}", row, side, np.round(x), is_open=True) for k, x in enumerate(counts)]
     return found + _state_takers(frame, shares, payers)
 

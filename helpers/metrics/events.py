@@ -175,6 +175,40 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
     return facts
 
 
+def list_totals(units: ir.Table, events: ir.Table, design) -> list[Total]:
+    """Return what the plan reads of each unit's events: `fold:METRIC`, `fold:METRIC:PART` and `fold:exposed`.
+
+    Not parts of ratios and times at risk that are no metric, stand in the unit table and never occur as an event.
+
+    Parameters
+    ----------
+    units : ibis.Table, one row a unit
+    events : ibis.Table, `event` and further columns
+    design : ExperimentPlan
+    """
+    found, exposure = [], design.exposure
+    if exposure and exposure.event:
+        found.append(Total("fold:exposed", "count", tuple(exposure.event), until=exposure.within_days))
+    for name, metric in design.metrics.items():
+        since = metric.from_days or 0.0
+        for part in ("asked", "numerator", "denominator", "time_at_risk"):
+            event = getattr(metric, part)
+            if event and (part == "asked" or event not in design.metrics):
+                begin = 0.0 if part == "asked" else since  # who is asked before the window begins may answer within it
+                found.append(Total(f"fold:{name}:{part}", "count", (event,), begin, metric.within_days))
+        if metric.how.total and metric.column is None and metric.time is None:
+            named = tuple(metric.event or [name])
+            value = schema.name_value(design, metric) if metric.value else "value"
+            found.append(Total(f"fold:{name}", metric.how.total, named, since, metric.within_days, False, value))
+            if metric.competing:
+                found.append(Total(f"fold:{name}:competing", "first", tuple(metric.competing)))
+    parts = {part for m in design.metrics.values() for part in (m.numerator, m.denominator, m.time_at_risk)} - {None}
+    if columns := (parts - set(design.metrics)) & set(units.columns):
+        occurring = events.filter(events["event"].isin(sorted(columns))).select("event").distinct()
+        columns -= set(occurring.to_pyarrow()["event"].to_pylist())
+    return [total for total in found if not columns.intersection(total.events)]
+
+
 def look_for_money(table: ir.Table, of: str) -> list[tuple[ir.Table, dict]]:
     """Return what to ask of the first rows of a table, by ("money", what it is of, column, what); none by a name."""
     named, texts = _name_money(table)

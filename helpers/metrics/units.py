@@ -154,7 +154,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     units, events = source.units, source.events
     if design.assigned_at:
         units = units.mutate(**{START: units[design.assigned_at]})
-    totals = [] if events is None else _list_totals(units, events, design)
+    totals = [] if events is None else log.list_totals(units, events, design)
     clock = _read_clock(units, totals, source, design)
     dated = clock["dated"]
     if dated and dated == clock["heard"]:
@@ -230,34 +230,6 @@ def _read_clock(units, totals, source, design):
     dated = {name for name, is_timed in heard.items() if found["timed"] and not is_timed}
     known |= {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"]}
     return known | {"latest": days.get("heard"), "heard": set(heard), "dated": dated}
-
-
-def _list_totals(units, events, design):
-    """What the plan reads of each unit's events: `fold:METRIC`, `fold:METRIC:PART` and `fold:exposed`.
-
-    Not parts of ratios and times at risk that are no metric, stand in the unit table and never occur as an event.
-    """
-    found, exposure = [], design.exposure
-    if exposure and exposure.event:
-        found.append(log.Total("fold:exposed", "count", tuple(exposure.event), until=exposure.within_days))
-    for name, metric in design.metrics.items():
-        since = metric.from_days or 0.0
-        for part in ("asked", "numerator", "denominator", "time_at_risk"):
-            event = getattr(metric, part)
-            if event and (part == "asked" or event not in design.metrics):
-                begin = 0.0 if part == "asked" else since  # who is asked before the window begins may answer within it
-                found.append(log.Total(f"fold:{name}:{part}", "count", (event,), begin, metric.within_days))
-        if metric.how.total and metric.column is None and metric.time is None:
-            named = tuple(metric.event or [name])
-            value = schema.name_value(design, metric) if metric.value else "value"
-            found.append(log.Total(f"fold:{name}", metric.how.total, named, since, metric.within_days, False, value))
-            if metric.competing:
-                found.append(log.Total(f"fold:{name}:competing", "first", tuple(metric.competing)))
-    parts = {part for m in design.metrics.values() for part in (m.numerator, m.denominator, m.time_at_risk)} - {None}
-    if columns := (parts - set(design.metrics)) & set(units.columns):
-        occurring = events.filter(events["event"].isin(sorted(columns))).select("event").distinct()
-        columns -= set(occurring.to_pyarrow()["event"].to_pylist())
-    return [total for total in found if not columns.intersection(total.events)]
 
 
 def _make_columns(table, alone, design, end, clock):

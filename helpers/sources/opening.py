@@ -27,7 +27,6 @@ from helpers.records import DataInfo, Refused
 from helpers.sources import objects, reading
 from helpers.sources.addresses import MADE, VARIABLE, is_frame, read_address
 
-ibis.options.sql.fuse_selects = False  # engines join selects by themselves; Ibis takes a quarter of its time for it
 HOLDS = {"experiment": "an experiment", "framework": "accounts"}
 MODEL = ("kind", "name", "value", "low", "high")
 STUDY = "customer_milestones"

@@ -597,28 +597,12 @@ def tell_arms(found, metric, **wanted):
     return {(e.estimand, e.adjustment): not math.isnan(e.n_control) for e in rows}
 
 
-@pytest.mark.parametrize(("n", "is_told"), [(7, False), (10, True), (0, True), (93, False), (90, True), (100, True)])
-def test_few_events_of_an_arm_are_not_told_and_nobody_or_everybody_is(tmp_path, n, is_told):
-    frame = draw_customers([("South", "Italy", 60), ("North", "Norway", 40)]).assign(seats=np.arange(200) % 7)
-    place = np.arange(len(frame)) // 2
-    few = (place * 37 % 100 < n).astype(int)  # in either region
-    found = run_own(
-        tmp_path,
-        frame.assign(active=np.where(frame["arm"] == "links", few, frame["active"])),
-        covariates=["seats"],
-        segments=["region"],
-    )
-    told = tell_arms(found, "active")
-    assert ("difference", "covariates") in told and told[("difference", "none")] == is_told
-    assert is_told or (set(told.values()) == {False} and not found.tests and "bayes" not in found.tables)
-
-
-def test_few_events_of_an_arm_are_refused_by_the_audit_of_sharing():
-    rows = [vars(cell(300, 300, shares=(7 / 300, 25 / 300))), vars(cell(300, 300, metric="spend"))]
-    tables = {"estimates": rows, "metrics": [{"metric": "active", "kind": "binary"}]}
-    assert find_leaks("experiment", tables, 10) == {"estimates": 1} and find_leaks("experiment", tables, 5) == {}
-    tables["metrics"] = [{"metric": "active", "kind": "time_to_event"}]
-    assert find_leaks("experiment", tables, 10) == {"estimates": 1}
+@pytest.mark.parametrize("n", [7, 93, 0])  # who is in an arm was drawn, so that nobody is known by it
+def test_few_events_of_an_arm_drawn_by_lot_are_told(tmp_path, n):
+    frame = draw_customers([("South", "Italy", 60), ("North", "Norway", 40)])
+    few = (np.arange(len(frame)) // 2 * 37 % 100 < n).astype(int)
+    found = run_own(tmp_path, frame.assign(active=np.where(frame["arm"] == "links", few, frame["active"])))
+    assert tell_arms(found, "active")[("difference", "none")]
 
 
 def test_counts_that_are_mostly_one_customers_or_of_few_are_not_told(tmp_path):

@@ -5,12 +5,12 @@
 -- proactive_help 0aadbb892c0f
 -- proactive_help 431f3ec776a7
 -- proactive_help 0f1854e23d6d
--- proactive_help 1c40a11b2e75
+-- proactive_help 9678240a48ed
 -- proactive_help 8c1c0ed2cd2b
 -- proactive_help 6d29b81fa4e7
 -- proactive_help 24a807c1e6b0
 -- proactive_help 4e184fed1c66
--- proactive_help ea1cd03a54ac
+-- proactive_help e4362db32ca5
 -- proactive_help d4cc6be96d6a
 -- proactive_help 2a28fce51180
 -- proactive_help d01c85c04521
@@ -19,7 +19,7 @@
 -- proactive_help d11f1861d449
 -- proactive_help 448e4ce4b93f
 -- proactive_help 930a14bbb8a6
--- proactive_help 51da4346f113
+-- proactive_help 7f8883d8fd97
 -- proactive_help 16e77446adb0
 -- live_support 0f74d644d39c
 -- live_support eb235ef0e4db
@@ -28,12 +28,12 @@
 -- live_support 1ef279c18e02
 -- live_support 6d253321ff1f
 -- live_support 01caf2be52ce
--- live_support 56d1ef4e55d7
+-- live_support df2ec81bfa32
 -- live_support 1168fb69c6d7
 -- live_support a8486da800b5
 -- live_support 1e1cac26260c
 -- live_support 63fc48ea60a3
--- live_support bc62c505d5f8
+-- live_support 4fd3d18e1aa1
 -- live_support 96c84a6ccc44
 -- live_support 01e60504c414
 -- live_support 44ea79aedcf0
@@ -47,7 +47,7 @@
 -- live_support bf7877c394a1
 -- live_support 68c097ae0c36
 -- live_support 6a8138b8496e
--- live_support 8304a0e08ca1
+-- live_support ad8632e38562
 -- live_support df2af7bd5733
 -- customer_milestones d641f3336137
 -- customer_milestones 8a43db281184
@@ -67,7 +67,7 @@
 -- customer_milestones 02259ca5ef49
 -- customer_milestones 73e4c4715403
 -- customer_milestones fe8b3996c2a0
--- customer_milestones 2deb2aa26f23
+-- customer_milestones 6aaf9f614e20
 -- customer_milestones 421f47c7388e
 -- customer_milestones 06d373fed5e6
 -- customer_milestones 0302052e56ac
@@ -96,11 +96,11 @@
 -- in_app_support f7f555418cc8
 -- in_app_support 91af359741e0
 -- in_app_support 441a44e057b9
--- in_app_support e57b459ee331
+-- in_app_support d0ab605929af
 -- in_app_support a131201659c0
 -- in_app_support 06517f9065f2
 -- in_app_support 3c10e6e557ff
--- in_app_support 5e667e1eab4f
+-- in_app_support 00f5a7778f75
 -- in_app_support f522c91addba
 -- in_app_support fb347a085cd0
 -- in_app_support 991677fd5be1
@@ -114,6 +114,7 @@
 -- in_app_support 892f9bab2a4e
 -- in_app_support 1efcf05b987f
 -- in_app_support 74a7f5d37a65
+-- in_app_support eca53e41e0e6
 -- in_app_support 5464adeafeb8
 -- support_metrics 06176a8f48a2
 -- support_metrics 1e3e7ba30897
@@ -133,19 +134,19 @@
 -- experiment 1c09d36a294e
 -- experiment ed2b1deed98a
 -- experiment 0ca5afe8d58f
--- experiment e4302220cf83
+-- experiment 038fa917ef47
 -- experiment f14e57ec30f2
 -- experiment 1527a7025460
 -- experiment 5b64f8ea9961
 -- experiment a704528b8dbc
--- experiment 585850131c45
+-- experiment 32c4ffdaa9ee
 -- experiment 1718b7de38be
 -- experiment cb14b699347a
 -- experiment a17d05bbe20e
 -- experiment 656af0ca4e3c
 -- experiment dcb19d0a2f3e
 -- experiment 448e4ce4b93f
--- experiment 298d20119f27
+-- experiment a61565ddbb70
 -- experiment fdc6fb8c702d
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT `t1`.`event` FROM ( SELECT `t0`.`workspace_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value`, `t0`.`format` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2` ) AS `t3` ORDER BY `t3`.`event` ASC NULLS LAST LIMIT 10001;
 SELECT * FROM ( SELECT `t1`.`variant`, COUNT(*) AS `rows` FROM ( SELECT `t0`.`workspace_id` AS `unit`, `t0`.`variant`, CAST(`t0`.`assigned_at` AS DATETIME) AS `assigned_at`, `t0`.`country`, `t0`.`plan_tier`, CAST(`t0`.`seats` AS FLOAT64) AS `seats` FROM `table_0` AS `t0` ) AS `t1` GROUP BY 1 ) AS `t2` ORDER BY `t2`.`rows` DESC, `t2`.`variant` ASC NULLS LAST LIMIT 1001;

@@ -5,12 +5,12 @@
 -- proactive_help 0fbec796e2be
 -- proactive_help 8f7cc2f3b0ce
 -- proactive_help 3c0966d9320f
--- proactive_help 2fb8b2f686ab
+-- proactive_help c381e799532b
 -- proactive_help f61006a08bbd
 -- proactive_help 270f463d7fa3
 -- proactive_help 02118647f271
 -- proactive_help ae5ebf4a0c83
--- proactive_help adac8a816d0b
+-- proactive_help 353980ca7bb7
 -- proactive_help f7f3be7f0363
 -- proactive_help 7455691b5a4c
 -- proactive_help 5610e500b873
@@ -19,7 +19,7 @@
 -- proactive_help fff975592bdd
 -- proactive_help 3fc9df5af0fb
 -- proactive_help 03af93d44971
--- proactive_help 376fdc6a4085
+-- proactive_help 51752c3b9d1b
 -- proactive_help 5c6f407c11a0
 -- live_support 34f72516c51b
 -- live_support b7c74e08d828
@@ -28,12 +28,12 @@
 -- live_support ee9a0e3f5716
 -- live_support 88b98307369b
 -- live_support 6c06395bab7c
--- live_support fe4caacc6141
+-- live_support 37cd2078445f
 -- live_support c23edf2a78c6
 -- live_support 56ebb3d1a51f
 -- live_support 84b245f15b9f
 -- live_support 3494f96bd49f
--- live_support 4598e78435d1
+-- live_support bebd72a6464e
 -- live_support 4a8533d5d0f3
 -- live_support 42ca5a299fc0
 -- live_support faaf9be05076
@@ -47,7 +47,7 @@
 -- live_support cc8d0d41b445
 -- live_support 4bb8332ea8ce
 -- live_support 2f2c9e2beaf3
--- live_support a6e7be926933
+-- live_support 80f195a22211
 -- live_support 762d342a1051
 -- customer_milestones 17f5b5cc6c19
 -- customer_milestones 2b67ede01da2
@@ -67,7 +67,7 @@
 -- customer_milestones 6aefdcb9d9a1
 -- customer_milestones 995dba3e1970
 -- customer_milestones 2714a52418c3
--- customer_milestones fa18e1b48246
+-- customer_milestones c7d76e2a02c1
 -- customer_milestones 1e31fe361047
 -- customer_milestones 0f203411268c
 -- customer_milestones a8b735514523
@@ -96,11 +96,11 @@
 -- in_app_support 37d38bfa6f7f
 -- in_app_support 6dafda845185
 -- in_app_support ab2907a2d81f
--- in_app_support 1beb26091dea
+-- in_app_support 23894a4ac57c
 -- in_app_support 1e1c54d32212
 -- in_app_support cab584be9e06
 -- in_app_support 4a644bb4a1f6
--- in_app_support a37f1a5ef6cc
+-- in_app_support f69c5d702807
 -- in_app_support 61c0fe61ad82
 -- in_app_support 89bb44aa4b9e
 -- in_app_support 6c69537e707f
@@ -114,6 +114,7 @@
 -- in_app_support 0590f6b60c70
 -- in_app_support 69a86e00bac7
 -- in_app_support 1f7d883b9009
+-- in_app_support 12c1e5225e11
 -- in_app_support 2eeca8cda536
 -- support_metrics 42b37a5c185b
 -- support_metrics f5e9f4b12581
@@ -133,19 +134,19 @@
 -- experiment 5d6065160269
 -- experiment 5bf8a8ab9f90
 -- experiment 809f50f088c9
--- experiment 9f2a57523e49
+-- experiment 41a166e09b4a
 -- experiment ef7341c6bf8d
 -- experiment b18167f3ea02
 -- experiment 989c7beb362f
 -- experiment a5b15dc9b67c
--- experiment a84ca492fbc9
+-- experiment 6272dc365385
 -- experiment b3cc8e0eb555
 -- experiment 1e838abe612a
 -- experiment ff18641c0266
 -- experiment eb2710583a5f
 -- experiment ede390e82e66
 -- experiment 3fc9df5af0fb
--- experiment 4fac4a9133a2
+-- experiment e01257fcfd9e
 -- experiment 37596f5489d5
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT "t1"."event" FROM ( SELECT "t0"."workspace_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value", "t0"."format" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2" ) AS "t3" ORDER BY "t3"."event" ASC LIMIT 10001;
 SELECT * FROM ( SELECT "t1"."variant", COUNT(*) AS "rows" FROM ( SELECT "t0"."workspace_id" AS "unit", "t0"."variant", CAST("t0"."assigned_at" AS TIMESTAMP) AS "assigned_at", "t0"."country", "t0"."plan_tier", CAST("t0"."seats" AS DOUBLE) AS "seats" FROM "table_0" AS "t0" ) AS "t1" GROUP BY 1 ) AS "t2" ORDER BY "t2"."rows" DESC NULLS LAST, "t2"."variant" ASC LIMIT 1001;
