@@ -1,5 +1,7 @@
 """What each milestone means at a landmark, as expressions that are read here and shown as SQL in four dialects."""
 
+from contextlib import contextmanager
+
 import ibis
 import ibis.backends.sql.compilers as compilers
 import ibis.expr.types as ir
@@ -210,11 +212,20 @@ def _say(part):
     return line + schema.cut(" or ".join(part.event), width=80)
 
 
+@contextmanager
+def _fuse_selects():
+    """Statements that people read are half as long so."""
+    before, ibis.options.sql.fuse_selects = ibis.options.sql.fuse_selects, True
+    try:
+        yield
+    finally:
+        ibis.options.sql.fuse_selects = before
+
+
 def _write(expression, design, dialect):
     compiler = DIALECTS[dialect]()
-    ibis.options.sql.fuse_selects = True  # half as long, for those who read it
-    tree = compiler.to_sqlglot(expression.rename({design.unit_id: "unit"}))
-    ibis.options.sql.fuse_selects = False
+    with _fuse_selects():
+        tree = compiler.to_sqlglot(expression.rename({design.unit_id: "unit"}))
     if dialect in ("bigquery", "snowflake"):
         tree = sg.parse_one(tree.sql(dialect=compiler.dialect), dialect=compiler.dialect)
         for part in [*tree.find_all(sg.exp.Interval), *tree.find_all(sg.exp.Func)]:
