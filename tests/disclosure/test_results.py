@@ -665,6 +665,7 @@ def test_the_first_and_the_last_day_are_of_min_cell_customers(tmp_path):
     frame = draw_customers([("South", "Italy", 100)])
     days = pd.Timestamp("2024-03-10") + pd.to_timedelta(np.arange(200) % 10, "D")
     alone = days.where(np.arange(200) > 0, pd.Timestamp("2024-03-01")).where(np.arange(200) < 198, "2024-03-28")
-    for at, told in ((days, ("2024-03-10", "2024-03-19")), (alone, ("2024-03-10", "2024-03-19"))):
-        found = run_own(tmp_path, frame.assign(at=at), assigned_at="at", time_zone="UTC", as_of="2024-05-01")
-        assert found.assigned == told
+    planned = {"column": "arm", "control": "links", "treatments": ["no_links", "videos"]}  # nobody is in the last
+    for at, more in ((days, {}), (alone, {}), (days, {"variant": planned})):
+        found = run_own(tmp_path, frame.assign(at=at), assigned_at="at", time_zone="UTC", as_of="2024-05-01", **more)
+        assert found.assigned == ("2024-03-10", "2024-03-19")
