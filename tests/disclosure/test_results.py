@@ -605,19 +605,30 @@ def test_few_events_of_an_arm_drawn_by_lot_are_told(tmp_path, n):
     assert tell_arms(found, "active")[("difference", "none")]
 
 
-def test_counts_that_are_mostly_one_customers_or_of_few_are_not_told(tmp_path):
+def test_counts_that_are_mostly_one_customers_or_of_few_of_a_part_are_not_told(tmp_path):
     frame, place = draw_customers([("South", "Italy", 100), ("North", "Norway", 60)]), np.arange(320) // 2
     tickets = {"tickets": {"kind": "count", "role": "primary", "better": "lower", "expected": "lower"}}
     even = place % 3
     for counts, is_told in (
         (even, True),
         (np.where(np.arange(320) == 4, 400, even), False),  # one has most of them
-        (np.where(place < 9, 2, 0), False),
-        (np.where(place < 10, 2, 0), True),
+        (np.where(place < 9, 2, 0), True),  # who is in an arm was drawn
+        (np.where(place < 2, 2, 0), True),
+        (np.where(place < 1, 2, 0), False),
         (0 * place, True),
     ):
         found = run_own(tmp_path, frame.assign(tickets=counts), metrics=tickets)
         assert tell_arms(found, "tickets")[("difference", "none")] == is_told
+    few = frame.assign(tickets=np.where(place % 40 == 3, 2, 0), chats=1 + place % 3)  # of two, three and four in a part
+    ratio = {"kind": "ratio", "numerator": "tickets", "denominator": "chats", "better": "lower"}
+    parts = {"chats": {"kind": "count", "better": "lower"}, "ratio": ratio}
+    found = run_own(tmp_path, few, metrics=tickets | parts, segments=["country"])
+    assert {e.metric for e in found.estimates if not e.segment and not math.isnan(e.control_value)} == {
+        "tickets", "chats", "ratio",
+    }  # fmt: skip
+    assert {math.isnan(e.control_value) for e in found.estimates if e.segment} == {True}
+    found = run_own(tmp_path, few, metrics={"ratio": ratio | tickets["tickets"] | {"kind": "ratio"}})
+    assert not tell_arms(found, "ratio")[("difference", "none")]  # nobody says that these columns are counts
     days = pd.Timestamp("2024-03-10") + pd.to_timedelta(np.arange(320) % 14, "D")
     counts = np.where(np.arange(320) == 4, 120, even)  # most of a week's, and not of the arm's
     weekly = {"assigned_at": "at", "time_zone": "UTC", "as_of": "2024-05-01", "metrics": tickets}
