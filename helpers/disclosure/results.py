@@ -29,9 +29,8 @@ REASONS = (
     "hidden: fewer than {} units of an arm lie beyond this quantile",
     "hidden: fewer than {} outcomes of an arm are unknown, and bounds would tell how many",
 )
-EFFECT = Link(  # a table of a metric goes with the effect that it is made of
-    table="estimates", there=f"(tail | hidden) & place.isna() & population in {ASSIGNED}", by={"metric": "metric"}
-)
+EFFECT = Link(table="estimates", there=f"(tail | hidden) & place.isna() & population in {ASSIGNED}")
+OF_EFFECT = ("metric", "comparison", "treatment")  # a table goes with the effect that it is made of, by what it has
 REASON = "hidden: fewer than {} {} here, or in a group that this one would reveal"
 FEW = "fewer than {}"
 LEFT_OUT = ("srm", "duplicates", "two_variants", "attrition")  # checks of which the value tells how many
@@ -202,7 +201,8 @@ def _list_masks(name, frames, cells: Cells, known) -> Iterator[tuple[np.ndarray,
     yield frames[name]["hidden"].to_numpy(bool), cells.hides
     follows = "metric" in frames[name] and name not in ("metrics", "estimates")
     follows &= all(link.table != "estimates" for link in cells.links)
-    for link in [*cells.links, *[EFFECT] * follows]:
+    effect = EFFECT.model_copy(update={"by": {c: c for c in OF_EFFECT if c in frames[name]}})
+    for link in [*cells.links, *[effect] * follows]:
         other = frames.get(link.table)
         if other is None or other.empty or frames[name].empty:
             continue
@@ -256,7 +256,7 @@ def _drop_tests(tests, estimates, gone, least):
     """Tests without those of a hidden effect, or that compare a hidden part with others: digits would tell of it."""
     whole, parts = set(), set()
     for e, is_gone in zip(estimates, gone, strict=True):
-        if is_gone and not e.segment and not (e.at or "").startswith("week"):
+        if is_gone and not e.segment and e.at is None:
             whole.add((e.metric, e.comparison))
         elif is_gone and min(e.n_control, e.n_treatment) >= least:
             name = f"interaction with {e.segment.partition('=')[0]}" if e.segment else "trend over weeks"

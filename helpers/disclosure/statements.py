@@ -214,7 +214,8 @@ def state_estimates(
         Units in each combination of levels: `variant`, a column a segment, `n`. Without it, levels of different
         segments have nothing to do with each other.
     payers : mapping or None
-        Metric of money, arm, `segment` or `at` (None of the whole arm) -> how many pay there; 1 where one holds most.
+        Metric that adds up, arm, `segment` or `at` (None of the whole arm) -> how many have any there; 1 where one
+        holds most. With "guard" in place of a part: how many guard the whole arm, where any must.
     """
     if frame.empty:
         return []
@@ -245,7 +246,7 @@ def state_estimates(
     found = [one for space, cells in told.items() for one in _state_parts(space, cells)]
     for row in frame[_is_whole_arm(frame)].itertuples():
         for side, (arm, n, _) in enumerate(_list_sides(row)):  # whose events tell of nobody, as it was drawn by lot
-            counts = [n, *([payers.get((row.metric, arm, None), math.nan)] if n > 0 else [])]
+            counts = [n, *([payers.get((row.metric, arm, "guard"), math.nan)] if n > 0 else [])]
             found += [_say(f"arm {k}", row, side, np.round(x), is_open=True) for k, x in enumerate(counts)]
     return found + _state_takers(frame, shares, payers)
 

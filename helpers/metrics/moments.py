@@ -68,7 +68,9 @@ def tell_days(units: Units) -> tuple[str, str] | None:
     The first and the last day of all may be one customer's.
     """
     arms = units.seen.get(("", ""), {}).values() if units.assigned else ()
-    counts = pd.DataFrame([hour.split(":") for arm in arms for hour in arm["hours"]], columns=["hour", "n"]).astype(int)
+    counts = pd.DataFrame(
+        [hour.split(":") for arm in arms for hour in arm["hours"] or ()], columns=["hour", "n"]
+    ).astype(int)
     counts = counts["n"].groupby(pd.to_datetime(counts["hour"], unit="h").dt.date).sum()
     counts = counts[[units.assigned[0] <= day <= units.assigned[1] for day in counts.index]]
     ends = [one[one.cumsum() >= units.design.min_cell].index for one in (counts, counts[::-1])]

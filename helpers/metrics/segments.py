@@ -82,12 +82,14 @@ def count_payers(units) -> dict[tuple[str, str, str | None], int]:
     dict: (metric, arm, part) to units with an outcome other than 0; 1 where one of them holds more than half of all;
         the metric "" to all units. Of shares and times to an event there are none. A part is "column=level" of a
         segment, "week 1", "takers" or "others", or None, the whole arm. Of takers and others (metric, arm, "n takers")
-        and "n others" are how many units they are.
+        and "n others" are how many units they are. (metric, arm, "guard") is how many guard the whole arm, and is left
+        out of counts and their ratios of which none holds most: as of events, who is in an arm drawn by lot is unknown.
     """
     design, table = units.design, units.table
     summed = [n for n, m in design.metrics.items() if m.numerator or (m.how.total in COUNTED and not m.how.is_share)]
     paid = {n: column for n in summed for column in (f"y_{n}", f"num_{n}") if column in table.columns}
-    names = list(paid)
+    names, counts = list(paid), {n for n, m in design.metrics.items() if m.how.total == "count"}
+    counts |= {n for n, m in design.metrics.items() if {m.numerator, m.denominator} <= counts}
     if design.units_in_row:  # nobody knows whose the sums are
         return {}
     parts = [ibis.null("string"), *(ibis.literal(f"{s}=").concat(table[f"s_{s}"]) for s in design.segments)]
@@ -110,6 +112,8 @@ def count_payers(units) -> dict[tuple[str, str, str | None], int]:
         for name in names:
             is_held = 2 * (row[f"most{name}"] or 0) > (row[f"all{name}"] or 0)
             found[name, row["variant"], row["part"]] = 1 if is_held else int(row[f"n{name}"] or 0)
+            if row["part"] is None and (is_held or name not in counts):
+                found[name, row["variant"], "guard"] = found[name, row["variant"], None]
             if row["part"] in ("takers", "others"):
                 found[name, row["variant"], f"n {row['part']}"] = row[f"of{name}"]
     return found

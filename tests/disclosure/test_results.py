@@ -109,7 +109,7 @@ def test_protect_looks_at_events_of_shares_only(metric, shares, hidden):
     weeks = [cell(100 + 50 * i, 100 + 50 * i, metric=metric, at=f"week {i + 1}") for i in range(3)]
     first = weeks[0].but(control_value=shares[0], treatment_value=shares[1])
     assert hidden_parts(first, *weeks[1:]) == hidden
-    path = pd.DataFrame({"metric": ["active"], "day": [7], "n": [300]})
+    path = pd.DataFrame({"metric": ["active"], "treatment": "no_links", "day": [7], "n": [300]})
     found = guard(estimates=(first, *weeks[1:]), tables={"path": path})
     assert ("path" in found.tables) == (not hidden)  # it would give a hidden week away
 
@@ -303,9 +303,10 @@ def test_protect_drops_tests_of_hidden_accounts():
         Test(f"log_rank:{pair}", "retained", "log-rank", 3.0, 1.0, 0.1),
         Test("best_cut:x", "retained", "x", 3.0, 1.0, 0.1),
     )
-    for estimates, kept in (((few, row.but(adjustment="covariates")), 0), ((row,), 2)):
+    adjusted, later = row.but(adjustment="covariates"), few.but(at="day 30", n_control=90)  # no test is of a later one
+    for estimates, kept, hidden in (((few, adjusted), 0, [True] * 2), ((row, later), 2, [False, True])):
         found = guard("customer_milestones", PLAN, estimates=estimates, tests=tests)
-        assert len(found.tests) == kept and all((e.reason == REASON) == (kept == 0) for e in found.estimates)
+        assert len(found.tests) == kept and [e.reason == REASON for e in found.estimates] == hidden
 
 
 LINE = {"milestone": "m", "reached": True}
@@ -519,14 +520,19 @@ def test_a_sum_of_events_that_is_mostly_one_is_not_told():
 
 
 def test_tables_made_of_a_hidden_effect_go_with_it():
+    video = {"treatment": "video", "comparison": "video - links"}  # the other treatment keeps what is its own
     estimates = (cell(240, 9, metric="spend"), cell(240, 240, metric="active"))
-    left = pd.DataFrame(
-        {"metric": ["spend", "active", "spend"], "comparison": ["no_links - links"] * 2 + ["of halves"]}
-    )
-    left = left.assign(factor=0.5, estimate=1.0)
-    metrics_ = pd.DataFrame({"metric": ["spend", "active"], "kind": ["amount", "binary"]})
-    found = guard("live_support", estimates=estimates, tables={"slower": left, "metrics": metrics_})
-    assert found.tables["slower"]["metric"].tolist() == ["active"] and len(found.tables["metrics"]) == 2
+    estimates += (cell(240, 240, metric="spend").but(**video), cell(240, 9, metric="spend", at="week 1"))
+    rows = pd.DataFrame({"metric": ["spend", "active", "spend"], "treatment": ["no_links", "no_links", "video"]})
+    left = rows.assign(comparison=["no_links - links"] * 2 + ["video - links"], factor=0.5, estimate=1.0)
+    kinds = pd.DataFrame({"metric": ["spend", "active"], "kind": ["amount", "binary"]})
+    tables = {"slower": left, "metrics": kinds, "path": rows[rows["metric"] == "spend"].assign(day=7, n=480)}
+    tables |= {"event_sums": pd.DataFrame({"metric": ["spend"], "event": "order", "total": 9000.0})}
+    tables["event_sums"] = tables["event_sums"].assign(units=90, above=90, below=0, zero=0, without=0, is_one=False)
+    found = guard("live_support", estimates=estimates, tables=tables).tables
+    assert found["slower"]["metric"].tolist() == ["active", "spend"] and len(found["metrics"]) == 2
+    assert found["path"]["treatment"].tolist() == ["video"]
+    assert "event_sums" not in found or found["event_sums"]["total"].isna().all()  # of all arms together
 
 
 def test_names_of_small_levels_are_one_nameless_other():
@@ -605,19 +611,30 @@ def test_few_events_of_an_arm_drawn_by_lot_are_told(tmp_path, n):
     assert tell_arms(found, "active")[("difference", "none")]
 
 
-def test_counts_that_are_mostly_one_customers_or_of_few_are_not_told(tmp_path):
+def test_counts_that_are_mostly_one_customers_or_of_few_of_a_part_are_not_told(tmp_path):
     frame, place = draw_customers([("South", "Italy", 100), ("North", "Norway", 60)]), np.arange(320) // 2
     tickets = {"tickets": {"kind": "count", "role": "primary", "better": "lower", "expected": "lower"}}
     even = place % 3
     for counts, is_told in (
         (even, True),
         (np.where(np.arange(320) == 4, 400, even), False),  # one has most of them
-        (np.where(place < 9, 2, 0), False),
-        (np.where(place < 10, 2, 0), True),
+        (np.where(place < 9, 2, 0), True),  # who is in an arm was drawn
+        (np.where(place < 2, 2, 0), True),
+        (np.where(place < 1, 2, 0), False),
         (0 * place, True),
     ):
         found = run_own(tmp_path, frame.assign(tickets=counts), metrics=tickets)
         assert tell_arms(found, "tickets")[("difference", "none")] == is_told
+    few = frame.assign(tickets=np.where(place % 40 == 3, 2, 0), chats=1 + place % 3)  # of two, three and four in a part
+    ratio = {"kind": "ratio", "numerator": "tickets", "denominator": "chats", "better": "lower"}
+    parts = {"chats": {"kind": "count", "better": "lower"}, "ratio": ratio}
+    found = run_own(tmp_path, few, metrics=tickets | parts, segments=["country"])
+    assert {e.metric for e in found.estimates if not e.segment and not math.isnan(e.control_value)} == {
+        "tickets", "chats", "ratio",
+    }  # fmt: skip
+    assert {math.isnan(e.control_value) for e in found.estimates if e.segment} == {True}
+    found = run_own(tmp_path, few, metrics={"ratio": ratio | tickets["tickets"] | {"kind": "ratio"}})
+    assert not tell_arms(found, "ratio")[("difference", "none")]  # nobody says that these columns are counts
     days = pd.Timestamp("2024-03-10") + pd.to_timedelta(np.arange(320) % 14, "D")
     counts = np.where(np.arange(320) == 4, 120, even)  # most of a week's, and not of the arm's
     weekly = {"assigned_at": "at", "time_zone": "UTC", "as_of": "2024-05-01", "metrics": tickets}
@@ -665,6 +682,7 @@ def test_the_first_and_the_last_day_are_of_min_cell_customers(tmp_path):
     frame = draw_customers([("South", "Italy", 100)])
     days = pd.Timestamp("2024-03-10") + pd.to_timedelta(np.arange(200) % 10, "D")
     alone = days.where(np.arange(200) > 0, pd.Timestamp("2024-03-01")).where(np.arange(200) < 198, "2024-03-28")
-    for at, told in ((days, ("2024-03-10", "2024-03-19")), (alone, ("2024-03-10", "2024-03-19"))):
-        found = run_own(tmp_path, frame.assign(at=at), assigned_at="at", time_zone="UTC", as_of="2024-05-01")
-        assert found.assigned == told
+    planned = {"column": "arm", "control": "links", "treatments": ["no_links", "videos"]}  # nobody is in the last
+    for at, more in ((days, {}), (alone, {}), (days, {"variant": planned})):
+        found = run_own(tmp_path, frame.assign(at=at), assigned_at="at", time_zone="UTC", as_of="2024-05-01", **more)
+        assert found.assigned == ("2024-03-10", "2024-03-19")
