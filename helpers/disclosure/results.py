@@ -89,7 +89,9 @@ def _hide_counts(results, design) -> Results:
     """
     data, least, word = results.data, design.min_cell, FEW.format(design.min_cell)
     few = {arm: math.nan for arm, n in data.units_by_variant.items() if 0 < n < least}
-    before = "|".join(f"(?<={re.escape(name)} )" for name in (":", "of", "with", "out:", *data.units_by_variant))
+    before = "|".join(
+        f"(?<={re.escape(name)} )" for name in (":", "of", "with", "out:", "events,", *data.units_by_variant)
+    )
     noun = getattr(design, "unit", "account")
     pattern = COUNTED.format(before=before, nouns=f"{re.escape(schema.pluralise(noun))}|{re.escape(noun)}")
 

@@ -668,6 +668,7 @@ def test_rows_that_were_dropped_are_counted_from_min_cell_on(tmp_path):
     sizes = DataInfo("yours", "", "f", None, 203, 200, {"links": 100}, (("read", 203, ""), ("kept", 200, "")))
     said = ("f.csv: 3 events repeat another, counted", "outcomes that count as 0: 4", "events left out: 12")
     said += ("f.csv: 1 event of units that were never assigned, not used",)
+    said += ("f.csv: 9,000 events, 3 of them dropped as exact duplicates",)
     checks = (Check("duplicates", "warn", 3.0, 0.0, "Rows that repeat another row exactly, dropped: 3."),)
     found = protect(guard(checks=checks).but(data=replace(sizes, messages=said)), DESIGN)
     assert found.data.messages == (
@@ -675,6 +676,7 @@ def test_rows_that_were_dropped_are_counted_from_min_cell_on(tmp_path):
         "outcomes that count as 0: fewer than 10",
         "events left out: 12",
         "f.csv: fewer than 10 events of units that were never assigned, not used",
+        "f.csv: 9,000 events, fewer than 10 of them dropped as exact duplicates",
     )
     assert found.checks[0].message == "Rows that repeat another row exactly, dropped: fewer than 10."
     assert math.isnan(found.checks[0].value)
