@@ -76,13 +76,14 @@ class Coarse:
         self.study = study
         ranks = {row["metric"]: (row.get("quantile") or 0) > 0 for row in metrics if is_amount(row.get("kind"))}
         self.amounts, self.ranks = ranks.keys(), {name for name, is_rank in ranks.items() if is_rank}
-        self.units, self.sizes = {}, {}
+        self.units, self.sizes, self.coarse = {}, {}, {*ranks}  # of whose rows all tables have few digits
         for row in estimates:
+            self.coarse |= {row["metric"]} if row.get("population") == "responders" else set()
             unit = self._find_unit(row, *(row[end] for end in ENDS)) if self._is_coarse(row) else None
             if unit is not None and row["estimand"] == "difference":
                 place = _name_place(row)
                 self.units[place] = max(unit, self.units.get(place, 0.0))
-                if row["metric"] in self.amounts:
+                if row["metric"] in self.coarse:
                     self.sizes.setdefault(row["metric"], min(row["n_control"], row["n_treatment"]))
 
     def _is_coarse(self, row):
@@ -114,7 +115,7 @@ class Coarse:
         sums = {c for c, column in columns.items() if column.format in AMOUNTS} | (set() if is_plain else view.ends)
         is_money = bool(self.amounts) and any(column.format == "money" for column in columns.values())
         for row in rows:
-            mine = is_plain or (row["metric"] in self.amounts if "metric" in row else is_money)
+            mine = is_plain or (row["metric"] in self.coarse if "metric" in row else is_money)
             if name == "metrics" or not mine:  # what was planned, and shares
                 found.append(dict(row))
                 continue

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from helpers import schema
 from helpers.disclosure import statements
 from helpers.disclosure.audit import close, find_leak, is_small, unite
 from helpers.disclosure.statements import ASSIGNED, CLUSTERS, evaluate, mark_rows
@@ -33,8 +34,11 @@ EFFECT = Link(table="estimates", there=f"(tail | hidden) & place.isna() & popula
 OF_EFFECT = ("metric", "comparison", "treatment")  # a table goes with the effect that it is made of, by what it has
 REASON = "hidden: fewer than {} {} here, or in a group that this one would reveal"
 FEW = "fewer than {}"
-LEFT_OUT = ("srm", "duplicates", "two_variants", "attrition")  # checks of which the value tells how many
-COUNTED = r"(?:{before})(\d+)(?= of |\.?$| \(planned|,? (?:rows?|events?|ids?|accounts?|{noun}s?)\b)"
+LEFT_OUT = ("srm", "duplicates", "two_variants", "attrition", "missing_")  # checks of which the value tells how many
+COUNTED = (
+    r"(?:{before})(\d+)(?: of \d+(?:,\d+)*|(?= of |\.?$| \(planned)|(,? )(rows?|events?|ids?|accounts?|{nouns})\b)"
+)
+BESIDE = r" \([\d.,]+ %\)|; p [<=>] \.\d+"  # a share, or a test, that is another one for each count
 
 
 def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: Units | None = None) -> Results:
@@ -85,15 +89,22 @@ def _hide_counts(results, design) -> Results:
     """
     data, least, word = results.data, design.min_cell, FEW.format(design.min_cell)
     few = {arm: math.nan for arm, n in data.units_by_variant.items() if 0 < n < least}
-    before = "|".join(f"(?<={re.escape(name)} )" for name in (":", "of", "with", "out:", *data.units_by_variant))
-    pattern = COUNTED.format(before=before, noun=re.escape(getattr(design, "unit", "account")))
+    before = "|".join(
+        f"(?<={re.escape(name)} )" for name in (":", "of", "with", "out:", "events,", *data.units_by_variant)
+    )
+    noun = getattr(design, "unit", "account")
+    pattern = COUNTED.format(before=before, nouns=f"{re.escape(schema.pluralise(noun))}|{re.escape(noun)}")
+
+    def say(found):
+        few = f"{word}{found[2]}{schema.pluralise(found[3])}" if found[3] else word
+        return few if 0 < int(found[1]) < least else found[0]
 
     def tell(text):
-        told = re.sub(pattern, lambda found: word if 0 < int(found[1]) < least else found[0], text)
-        return text if told == text else re.sub(r" \([\d.,]+ %\)", "", told)
+        told = re.sub(pattern, say, text)
+        return re.sub(BESIDE, "", told) if word in told else told
 
     checks = [replace(check, message=tell(check.message)) for check in results.checks]
-    checks = [replace(c, value=math.nan) if c.id in LEFT_OUT and word in c.message else c for c in checks]
+    checks = [replace(c, value=math.nan) if c.id.startswith(LEFT_OUT) and word in c.message else c for c in checks]
     rows = math.nan if few or 0 < data.rows - data.units < least else data.rows
     steps = [
         (name, rows if name == "read" else math.nan if 0 < n < least else n, tell(of)) for name, n, of in data.steps

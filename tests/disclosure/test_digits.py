@@ -120,6 +120,11 @@ def test_tests_and_checks_have_two_digits_when_they_are_shared_whatever_they_are
     some |= {"ci_low": 0.043, "ci_high": 0.2034, "control_value": 155 / 299, "treatment_value": 155 / 299 + 0.123456}
     told = coarsen(content | {"estimates": [some]})["estimates"][0]  # of 300 as well as of 299
     assert (told["control_value"], told["estimate"], told["ci_low"]) == (0.52, 0.125, 0.045)
+    believed = {"metric": "active", "mean": 0.123456, "ci_low": 0.04, "ci_high": 0.2, "control_value": 155 / 299}
+    assert coarsen(content | {"estimates": [some], "tables": content["tables"] | {"bayes": [believed]}})["tables"][
+        "bayes"
+    ] == [believed | {"mean": 0.125, "control_value": 0.52}]
+    assert Coarse("experiment", [metric], [row]).round_rows("bayes", [believed]) == [believed]
 
 
 def test_a_report_prints_no_more_digits_of_amounts_than_are_shared(tmp_path):

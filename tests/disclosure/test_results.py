@@ -667,15 +667,41 @@ def test_rows_that_were_dropped_are_counted_from_min_cell_on(tmp_path):
         assert math.isnan(found.data.rows) == is_few and (steps["read"] is None) == is_few
     sizes = DataInfo("yours", "", "f", None, 203, 200, {"links": 100}, (("read", 203, ""), ("kept", 200, "")))
     said = ("f.csv: 3 events repeat another, counted", "outcomes that count as 0: 4", "events left out: 12")
+    said += ("f.csv: 1 event of units that were never assigned, not used",)
+    said += ("f.csv: 9,000 events, 3 of them dropped as exact duplicates",)
     checks = (Check("duplicates", "warn", 3.0, 0.0, "Rows that repeat another row exactly, dropped: 3."),)
     found = protect(guard(checks=checks).but(data=replace(sizes, messages=said)), DESIGN)
     assert found.data.messages == (
         "f.csv: fewer than 10 events repeat another, counted",
         "outcomes that count as 0: fewer than 10",
         "events left out: 12",
+        "f.csv: fewer than 10 events of units that were never assigned, not used",
+        "f.csv: 9,000 events, fewer than 10 of them dropped as exact duplicates",
     )
     assert found.checks[0].message == "Rows that repeat another row exactly, dropped: fewer than 10."
     assert math.isnan(found.checks[0].value)
+
+
+COMPANIES = DESIGN.model_copy(update={"unit": "company"})
+
+
+@pytest.mark.parametrize(("id_", "message", "told"), [
+    ("two_variants", "In two variants, left out: 2 of 1,000 by company (0.2 %), with 4 of 1,005 rows.",
+     "In two variants, left out: fewer than 10 by company, with fewer than 10 rows."),  # 998 are kept
+    ("two_variants", "In two variants, left out: 20 of 1,000 by company (2.0 %).", None),
+    ("missing_spend", "Outcomes of spend are missing alike in the arms: links fewer than 10 units, no_links 0.0 %; "
+     "p = .249. Asked: links 90 %.", "Outcomes of spend are missing alike in the arms: links fewer than 10 units, "
+     "no_links 0.0 %. Asked: links 90 %."),  # Fisher's p of 500 an arm is another one for each count
+    ("missing_spend", "Outcomes of spend are missing alike in the arms: links 3.0 %, no_links 3.1 %; p = .850.", None),
+    ("events_fit", "Of companies: 3 companies of links, 1 company of no_links.",
+     "Of companies: fewer than 10 companies of links, 1 company of no_links."),
+])  # fmt: skip
+def test_what_a_check_says_of_few_is_not_solved_from_what_stands_beside_it(id_, message, told):
+    results = Results("experiment", "t", "q", "answered", INFO, {}, checks=(Check(id_, "warn", 0.25, 0.001, message),))
+    check = protect(results.but(data=replace(INFO, steps=(("left out", 12, "rows of 2 companies"),))), COMPANIES)
+    assert check.data.steps == (("left out", 12, "rows of fewer than 10 companies"),)
+    assert check.checks[0].message == (told or message)
+    assert math.isnan(check.checks[0].value) == (told is not None and id_ != "events_fit")
 
 
 def test_the_first_and_the_last_day_are_of_min_cell_customers(tmp_path):
