@@ -368,6 +368,12 @@ def test_events_that_are_marked_as_deleted_are_told(column, mark):
         "m counts events that are marked as deleted: a 20.0 %, b 20.0 %; where they never were, leave them out.",
     )
     assert "events_add" not in _check({}, visit, events=rows | {column: np.where(np.arange(N) < 2, mark, None)})
+    # two events a unit of one arm, 12 or all but 12 of them marked: neither is one of fewer than ten units
+    rows |= {"id": [f"u{2 * i:03d}" for i in range(N // 2)] * 2, "at": pd.Timestamp("2024-01-12")}
+    for few, said in ((True, "a below 5.0 %"), (False, "a above 95.0 %")):
+        marks = np.where((np.arange(N) < 12) == few, mark, None)
+        told = _check({}, visit, events=rows | {column: marks})["events_add"].message
+        assert told.startswith(f"m counts events that are marked as deleted: {said}, b none observed; where they")
 
 
 def test_run_lets_healthy_amounts_pass():
