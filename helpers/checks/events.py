@@ -60,8 +60,8 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     tuple of Check: `events_fit` warns above 5 % of events just before their assignment, 1 % of events lost or 50 % of
         unknown units, and fails above 25 % of early events, 10 % lost or misplaced or 2 % repeated of a primary
         metric; it warns of a part of the data too, and of a log that may be cut. `value` is the largest of the other
-        shares. `events_fit_<metric>`, and `exposure_fit`, fail so of a metric
-        of another role, or of the take-up; `acknowledge: {events_fit: why}` releases them too.
+        shares. `events_fit_<metric>`, and `exposure_fit`, fail so of a metric of another role, or of the take-up;
+        `acknowledge: {events_fit: why}` releases them too.
     """
     if meeting is None:
         return ()
