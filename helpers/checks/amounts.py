@@ -6,7 +6,7 @@ import re
 
 from helpers.checks.logs import percent
 from helpers.checks.rates import compare_rates, count_shares, write_rates
-from helpers.checks.sizes import LEAST_VALUES, compare_sizes, find_codes, find_mixed, find_unit, read_sizes
+from helpers.checks.sizes import LEAST_VALUES, compare_sizes, find_codes, find_unit, read_sizes
 from helpers.checks.values import find_unanswered, is_mirrored, lay_answers, read_answers
 from helpers.metrics import Units, count_units, payments
 from helpers.plan import ExperimentPlan
@@ -63,10 +63,6 @@ FOUND = {  # what is wrong with some of the values that are added up, told by ar
 UNITS = (
     "The values of {label} in {arm} are about {factor:,.0f} times those in {other}, as {unit} would be; give both "
     "one unit."
-)
-MIXED_UNITS = (
-    "Of the values of {label} {n:,} of {all:,} are whole and about {factor:,.0f} times the others, as {unit} would be; "
-    "where they are, give all one unit."
 )
 CODES = (
     "{n:,} of the {all:,} values of {label} that are not 0 are {code}, {why}; leave them empty where that is a code "
@@ -211,8 +207,8 @@ def _find_values(name, units, design):
 
 
 def _find_units(found, label, name, design):
-    """Yield whether it is sure, and a sentence, of values of an arm, or of some of all, that are in another unit."""
-    arms, alike = design.variant.arms, True
+    """Yield whether it is sure, and a sentence, of values of an arm that are in another unit."""
+    arms = design.variant.arms
     lasts = DURATION.fullmatch(design.metrics[name].unit or "") is not None
     factors = TIMES if design.metrics[name].time else DURATIONS if lasts else MONEY
     is_amount = design.metrics[name].how.total == "amount"
@@ -221,16 +217,10 @@ def _find_units(found, label, name, design):
     pairs += [(False, *pair) for pair in _pool_back(found, arms)] if is_amount else []
     for of_arms, one, other, *facts in pairs:
         if unit := find_unit(*facts, factors, in_part=of_arms and factors is not TIMES):  # a horizon is a whole day
-            alike = False
             (large, small) = (other, one) if unit[1] > 0 else (one, other)
             words = {"label": label, "arm": large, "other": small, "unit": unit[0]}
             # help can be sixty times as fast, and money back be a part of what was paid
             yield of_arms and not lasts, UNITS.format(factor=factors[unit[0]], **words)
-    for told in sums if alike and is_amount and not lasts else ():
-        whole = {what: sum(told[arm][what] for arm in arms) for what in LOGS}
-        if unit := find_mixed(read_sizes([told[arm]["sizes"] for arm in arms]), whole, MONEY):
-            n, factor = whole["whole"], MONEY[unit]
-            yield False, MIXED_UNITS.format(label=label, n=n, all=whole["n"], factor=factor, unit=unit)
 
 
 def _pool_back(found, arms):

@@ -32,7 +32,6 @@ LIMITS = (
     "(50 % in a hole of all arms) or 2 % of repeated ones outcomes cannot be compared."
 )
 RARE = 8.5  # minus the logarithm of the chance that none comes where some are expected: one event in five thousand
-MONTH = 31  # days before assignment on which events are counted, and one
 MOST_DAYS = 800  # of a study whose events are judged by each of its days
 EPOCH = 719_163  # the ordinal of the first day of 1970
 
@@ -47,7 +46,7 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     by its own quiet days. One of several events of a metric, or a part of a ratio, may end by itself, in all arms
     alike, or where another takes over. A day from which on one arm alone has fewer, of units assigned before it and
     after, is one of the log or of a treatment that was changed then: both are said above 10 % of its events, and above
-    25 % it fails.
+    25 % it fails. A segment of which one arm has hardly any events, and a log as long as exports are cut, are told.
 
     Parameters
     ----------
@@ -60,8 +59,9 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     -------
     tuple of Check: `events_fit` warns above 5 % of events just before their assignment, 1 % of events lost or 50 % of
         unknown units, and fails above 25 % of early events, 10 % lost or misplaced or 2 % repeated of a primary
-        metric. `value` is the largest of these shares. `events_fit_<metric>`, and `exposure_fit`, fail so of a metric
-        of another role, or of the take-up; `acknowledge: {events_fit: why}` releases them too.
+        metric; it warns of a part of the data too, and of a log that may be cut. `value` is the largest of the other
+        shares. `events_fit_<metric>`, and `exposure_fit`, fail so of a metric of another role, or of the take-up;
+        `acknowledge: {events_fit: why}` releases them too.
     """
     if meeting is None:
         return ()
@@ -71,9 +71,7 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     fails = any(name in design.metrics and design.metrics[name].role == "primary" for name in grave)
     rates = {arm: max((log.early[event, arm] for event in log.names), default=0.0) for arm in log.arms}
     unknown = log.ages.loc[log.ages["variant"].isna(), "n"].sum() / log.ages["n"].sum()
-    parts = find_parts(units) if design.segments else []
-    told = list(dict.fromkeys([*(one.told for one in found), *(said for _, said in parts)]))[:2]
-    told += [CUT.format(n=n, what="events") for n in ROWS if n == log.ages["n"].sum()]
+    told = list(dict.fromkeys(one.told for one in found))[:2]
     meant = log.take("meant")["n"].sum() / log.ages["n"].sum()
     fails |= meant > logs.LOST_FAILS
     if meant > logs.LOST_WARNS:
@@ -85,14 +83,17 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
         told.append(
             f"{percent(unknown)} of the events belong to nobody who was assigned; ids may be written in two ways."
         )
+    told += [LIMITS] if told else []
+    told += (find_parts(units) if design.segments else [])[:2]
+    told += [CUT.format(n=n, what="events") for n in ROWS if n == log.ages["n"].sum()]
     status = "fail" if fails else "warn" if told else "pass"
     fits = (
         "Events reach the last day; just before assignment come "
         f"{', '.join(f'{arm} {percent(share)}' for arm, share in rates.items())}, of units never assigned "
         f"{percent(unknown)}."
     )
-    worst = max((*rates.values(), meant, *(one.share for one in found), *(share for share, _ in parts)))
-    check = Check("events_fit", status, float(worst), logs.LOST_FAILS, " ".join([*told, LIMITS] if told else [fits]))
+    worst = max((*rates.values(), meant, *(one.share for one in found)))
+    check = Check("events_fit", status, float(worst), logs.LOST_FAILS, " ".join(told or [fits]))
     return check, *(_fail_one(one, design) for one in grave.values() if not fails)
 
 
@@ -245,25 +246,8 @@ class _Log:
         return float((x_own - x * n_own / n).sum() / math.sqrt(spread)) if spread else 0.0
 
     def find_early(self, of, label, event, arm) -> Finding | None:
-        """Return the events of an arm just before their assignment, where they are many, or begin at once days before.
-
-        Of those only days count that the log holds, as it may begin then itself.
-        """
+        """Return the events of an arm just before their assignment, where they are more than the week before."""
         share, said = self.early[event, arm], f"Events of {label} in {arm} "
-        ages, units, days = self.ages[self.ages["event"] == event], self.part(self.starts, arm)[0], np.arange(1, MONTH)
-        own, _ = self.part(ages, arm)
-        held = (units["day"].to_numpy()[:, None] - days >= self.ages["first"].min()).T @ units["n"].to_numpy()
-        came, since = logs.count_days(own, "n", 1 - MONTH, MONTH - 1)[::-1], own.loc[own["day"] >= 0, "n"].sum()
-        for day in range(2, MONTH - WEEK if share <= EARLY_FAILS else 0):
-            within, before = slice(day), slice(day, day + WEEK)
-            rate = came[within].sum() / max(1, held[within].sum())
-            expected, more = rate * held[before].sum(), came[within].sum() / max(1, came[within].sum() + since)
-            is_edge = came[day - 2] > held[day - 2] * rate / 2 and came[day - 1] > logs.TENTH * came[day - 2]
-            is_first = came[before].sum() <= logs.TENTH * expected > logs.TENTH * logs.SURE * self.bunches.get(event, 1)
-            if is_edge and is_first and more > EARLY_WARNS:
-                told = f"{said}begin {day} days before their {self.unit} is assigned, and hardly any stands earlier: "
-                told += f"{percent(more)}; each may have begun then, or assignment be dated late."
-                return Finding(of, float(more), told, fails=False)
         told = f"{said}come just before their {self.unit} is assigned, more than the week before leads to expect: "
         told += f"{percent(share)}; the clocks of both tables may differ, or assignment follows what it should lead to."
         return Finding(of, share, told, share > EARLY_FAILS) if share > EARLY_WARNS else None

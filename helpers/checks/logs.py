@@ -174,6 +174,8 @@ def find_step(own: Arm, rest: Arm, *, spread: float = 1.0) -> tuple[int, int | N
     ----------
     Holford (1983), the estimation of age, period and cohort effects: what rates by age and by day can tell.
     """
+    if not (own.count.any() and rest.count.any()):
+        return None
     rates, season, _, known = _fit(own, rest, rounds=2 * ROUNDS)
     mine, theirs = (arm.expect(rate, season)[1] for arm, rate in zip((own, rest), rates, strict=True))
     if gap := _find_gap(own.days, rest.days, mine / np.maximum(theirs, LEAST), spread):

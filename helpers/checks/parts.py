@@ -1,4 +1,4 @@
-"""Whether a part of the data is lost or counted in another way: a segment of one arm, shares above one, a cut export.
+"""Whether a part of the data is lost: a segment of one arm, or the end of a cut export.
 
 All of it is told and withholds nothing: a treatment may reach one segment alone.
 """
@@ -9,39 +9,33 @@ import numpy as np
 
 from helpers import metrics
 from helpers.checks.logs import LEAST_TOLD, SURE, TENTH, measure_chance, percent
-from helpers.checks.rates import compare_rates, count_shares, write_rates
 from helpers.kinds import COUNTED
 
-ALERT = 0.001
-EQUAL = 0.1  # of the units with any may have as many above as below, where a ratio looks like a share
 ROWS = (10_000, 65_535, 65_536, 100_000, 1_000_000, 1_048_575, 1_048_576)  # after which exports and sheets end
 SHEETS = tuple(n for n in ROWS if n % 10)  # of rows of units these alone: 10,000 may be planned
 LOST = (
     "Of {label} in {arm} hardly anything stands where {by} is {level}, and {share} of all would be expected there: "
     "either a part of the log is lost, or the treatment did it."
 )
-ABOVE = (
-    "{label} is above 1 for units of one arm alone: {rates}; where it is a share, its {above} are counted twice there, "
-    "or its {below} are lost."
-)
 CUT = "There are exactly {n:,} {what}, where exports and sheets are often cut; check that none is lost."
 
 
-def find_parts(units) -> list[tuple[float, str]]:
-    """Return which segments of one arm look lost in the log: the share of its events that is, and a sentence.
+def find_parts(units) -> list[str]:
+    """Return which segments of one arm look lost in the log, a sentence each.
 
     Parameters
     ----------
     units : Units
     """
-    found, metrics_ = [], units.design.metrics.items()
-    heard = [name for name, metric in metrics_ if name in units.heard and metric.how.total in COUNTED]
-    for by in units.design.segments if heard else ():
+    design, found = units.design, []
+    heard = [name for name, of in design.metrics.items() if name in units.heard and of.how.total in COUNTED]
+    for by in design.segments if heard else ():
         levels = metrics.summarise(units, by=by)
         for name in heard:
-            arms = units.design.variant.arms
-            totals = {level: {arm: _add_up(of[name][arm]) for arm in arms} for level, of in levels.items()}
-            found += _find_lost(totals, name, by, units.design)
+            totals = {level: {arm: _add_up(m) for arm, m in of[name].items()} for level, of in levels.items()}
+            words = {"label": design.label_of(name), "by": design.labels.get(by, by)}
+            for share, arm, level in find_lost(totals):
+                found.append(LOST.format(share=percent(share), arm=arm, level=level, **words))
     return found
 
 
@@ -55,9 +49,19 @@ def _add_up(moments):
     return n, float(total), float(total**2 / squares) if squares else 0.0
 
 
-def _find_lost(totals, name, by, design):
-    """Yield each level of a segment of which one arm has hardly any, though it has others as the other arms do."""
-    for arm in design.variant.arms:
+def find_lost(totals) -> list[tuple[float, str, str]]:
+    """Return each level of a segment of which one arm has hardly any, though it has others as the other arms do.
+
+    Parameters
+    ----------
+    totals : dict, by level and arm the units, the sum of a metric, and how many of one size that sum is worth
+
+    Returns
+    -------
+    list of (float, str, str): the share of the arm's events that is lost, the arm, the level
+    """
+    found = []
+    for arm in next(iter(totals.values()), ()):
         sides = {level: np.array([of[arm], np.sum([*of.values()], axis=0)]) for level, of in totals.items()}
         sure, (every, whole) = SURE + math.log(len(totals)), np.sum([*sides.values()], axis=0)
         for level, (own, both) in sides.items():
@@ -68,24 +72,5 @@ def _find_lost(totals, name, by, design):
             ratio = own[0] / rest[0] * mine[1] / mine[0] / (others[1] / others[0])  # as where nothing is lost
             expected = ratio * rest[1]
             if own[1] <= TENTH * expected and measure_chance(own[2], rest[2], ratio) > sure:
-                share = float(expected / (expected + mine[1]))
-                told = {"by": design.labels.get(by, by), "level": level, "share": percent(share)}
-                yield share, LOST.format(label=design.label_of(name), arm=arm, **told)
-
-
-def find_above(name, arms, design) -> str | None:
-    """Return what is odd of a ratio that looks like a share, and is above 1 in one arm alone.
-
-    Parameters
-    ----------
-    name : str, the metric
-    arms : dict, as `seen` of `Units` tells of how many units of each arm a ratio is above 1, or 1
-    design : ExperimentPlan
-    """
-    metric, told = design.metrics[name], [arms[arm] for arm in design.variant.arms]
-    shares, some = count_shares([(of["above"], of["some"]) for of in told]), sum(of["some"] for of in told)
-    is_share = min(of["above"] for of in told) == 0 and sum(of["equal"] for of in told) > EQUAL * some
-    if not is_share or not compare_rates(shares) < ALERT:
-        return None
-    words = {"above": metric.numerator, "below": metric.denominator, "rates": write_rates(design, shares)}
-    return ABOVE.format(label=design.label_of(name), **words)
+                found.append((float(expected / (expected + mine[1])), arm, level))
+    return found

@@ -23,12 +23,13 @@ LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)
 def count_shares(pairs, sizes=None) -> list[Moments]:
     """Return the share of each arm from how many of how many; of no more than its size where one is given.
 
-    A unit's events are alike, so that an arm counts for no more events than it has units.
+    A unit's events are alike, so that an arm counts for no more events than it has units; "events" is their name then.
     """
     found = []
     for i, (yes, n) in enumerate(pairs):
         least = int(n if sizes is None else min(n, sizes[i]))
-        found.append(Moments(("y",), least, np.array([yes / n if n else 0.0]), np.zeros((1, 1))))
+        name = "y" if least == n else "events"
+        found.append(Moments((name,), least, np.array([yes / n if n else 0.0]), np.zeros((1, 1))))
     return found
 
 
@@ -43,9 +44,12 @@ def _write_rate(moments, least):
         return "none observed"
     rate, units = read_rate(moments), moments.n * (1 if len(moments.names) == 1 else moments.mean[1])
     small, rest = round(rate * units), round((1 - rate) * units)
-    if 0 < small < least:
+    is_few, is_most = rate > 0 and small < least, small > 0 and rate < 1 and rest < least
+    if moments.names == ("events",) and units > least and (is_few or is_most):  # they may be of more units, or of fewer
+        return f"below {percent(least / units)}" if is_few else f"above {percent(1 - least / units)}"
+    if is_few:
         return f"fewer than {least} units"
-    return f"all but fewer than {least} units" if small and 0 < rest < least else percent(rate)
+    return f"all but fewer than {least} units" if is_most else percent(rate)
 
 
 def write_p(p) -> str:

@@ -10,7 +10,6 @@ ALERT = 0.001
 LEAST_VALUES = 30  # an arm, below which its unit is not read
 CLOSE, SPREADS = 0.2, 1.25  # of the logarithm of a factor; of the spreads of both arms
 PART = 0.7  # of that logarithm, where a part of the values is in another unit
-BETWEEN = 0.2  # of the fewer of two sorts of values may lie between both
 FAR = 2  # times the next value, from which on a code is no value
 FARTHER, FARTHEST = 10, 100  # times the next count, and amount, from which on nothing is one that is given often
 APART = 1.25  # times the next value, from which on rows that sum others stand above them
@@ -150,30 +149,3 @@ def find_unit(one: dict, other: dict, factors: dict[str, float], *, in_part: boo
     gap = (one, other)[more]["log_whole"] / whole[more] - rest
     unit = min(factors, key=lambda unit: abs(gap - math.log(factors[unit])))
     return (unit, more or -1) if abs(gap - math.log(factors[unit])) <= PART else None
-
-
-def find_mixed(sizes: list[Size], facts: dict, factors: dict[str, float]) -> str | None:
-    """Return the unit in which whole values seem to be and others are not, with hardly any between; None without.
-
-    Where prices are listed, those that are not whole have to stand there once more in that unit.
-
-    Parameters
-    ----------
-    sizes : list of Size, of all arms
-    facts : dict, as `find_unit` takes them for a part, of all arms
-    factors : dict of str to float, the units, and how many times they are another
-    """
-    whole, broken = facts["whole"], facts["n"] - facts["whole"]
-    if min(whole, broken) < LEAST_VALUES:
-        return None
-    rest, more = (facts["log"] - facts["log_whole"]) / broken, facts["log_whole"] / whole
-    unit = min(factors, key=lambda unit: abs(more - rest - math.log(factors[unit])))
-    ends = math.exp((2 * rest + more) / 3), math.exp((rest + 2 * more) / 3)
-    between = sum(size.n for size in sizes if size.high > ends[0] and size.low < ends[1])
-    if abs(more - rest - math.log(factors[unit])) > PART or between > BETWEEN * min(whole, broken):
-        return None
-    if all(size.low == size.high for size in sizes):
-        prices = [size.low for size in sizes if size.low % 1]
-        again = [any(abs(size.low - factors[unit] * price) < WHOLE for size in sizes) for price in prices]
-        return unit if len(prices) > 1 and all(again) else None
-    return unit

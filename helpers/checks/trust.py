@@ -116,10 +116,11 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     Returns
     -------
     tuple of Check: enough_units (where too few), srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants,
-        clusters, missing_<metric>, attrition, exposure_over_time, events_fit, events_fit_<metric>, exposure_fit,
-        events_add, events_add_<metric>, units_fit, covariates_fit and outcomes_vary, those that the plan gives cause
-        for. `value` is a p-value, a count (duplicates, clusters, events_add, outcomes_vary), a share (two_variants,
-        attrition, events_fit and its like, units_fit) or a correlation (covariates_fit); nan where nothing is tested.
+        clusters, missing_<metric>, attrition, exposure_over_time, exposure_turned, events_fit, events_fit_<metric>,
+        exposure_fit, events_add, events_add_<metric>, units_fit, covariates_fit and outcomes_vary, those that the plan
+        gives cause for. `value` is a p-value, a count (duplicates, clusters, events_add, outcomes_vary), a share
+        (two_variants, attrition, events_fit and its like, units_fit) or a correlation (covariates_fit); nan where
+        nothing is tested.
 
     Raises
     ------
@@ -355,5 +356,6 @@ def _check_exposure(units, design):
         ps = [compare_rates([m for m in arm if m.n >= design.min_cell]) for arm in cells]
         yield _report("exposure_over_time", ps, "take-up", rates=rates)
     is_meant = design.shown_as and design.shown_as.contrast == "control - treatment"
-    if not is_meant and all(read_rate(m) < read_rate(control) and compare_rates([control, m]) < ALERT for m in others):
-        yield Check("exposure_fit", "warn", read_rate(control), ALERT, REVERSED.format(rates=rates))
+    p = np.max([1.0 if read_rate(m) >= read_rate(control) else compare_rates([control, m]) for m in others])
+    if p < ALERT and not is_meant:
+        yield Check("exposure_turned", "warn", float(p), ALERT, REVERSED.format(rates=rates))

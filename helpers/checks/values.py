@@ -6,13 +6,12 @@ import numpy as np
 import scipy  # its stats load when they are first used
 
 from helpers import metrics, schema
-from helpers.checks.parts import find_above
 from helpers.checks.rates import LEAST_EXPECTED, compare_rates, count_shares, write_p, write_rates
 from helpers.checks.sizes import LEAST, count_sums, read_sizes
 from helpers.metrics import Units
 from helpers.metrics.values import FLAGS, UNPLANNED
 from helpers.plan import ExperimentPlan
-from helpers.records import NAN, Check, Refused
+from helpers.records import Check, Refused
 
 ALERT = 0.001
 RARE = 7  # times that two answers are given, from which on one between them would be too: e^-7 is one in a thousand
@@ -105,8 +104,6 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
             raise Refused(f"{column if column == name or not name else f'{name}, {column}'}: {told}")
     finds = {} if design.cluster else {UNPLANNED: _find_cluster, FLAGS: _find_flags}
     found = [find(units, column, design) for at, find in finds.items() for name, column in units.seen if name == at]
-    odd = [find_above(name, arms, design) for (name, part), arms in units.seen.items() if name and not part]
-    found += [Check("units_fit", "warn", NAN, ALERT, said) for said in odd if said]
     return next((check for check in found if check), None)
 
 

@@ -16,7 +16,7 @@ from helpers.kinds import COUNTED
 from helpers.metrics import events as log
 from helpers.metrics.frames import read_units
 from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
-from helpers.metrics.values import START, ask_beside, ask_monies, count_above
+from helpers.metrics.values import START, ask_beside, ask_monies
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 from helpers.sources import Source, opening
@@ -282,8 +282,6 @@ def _write_notes(folded, beside, lost, design, clock):
             time = folded[f"den_{name}"]
             said[f"units with some {name} in no time at risk, kept in"] = (folded[f"num_{name}"] > 0) & (time == 0)
             faults[f"{name}.time_at_risk"] = time < 0, NEGATIVE.format(metric.time_at_risk)
-        elif metric.numerator:
-            facts |= count_above(folded, name, design.variant.arms)
         elif metric.how.code and f"missing_{name}" not in folded.columns:
             faults[f"{name}.kind"] = folded[f"complete_{name}"] & folded[f"y_{name}"].isnull(), UNCODED
         elif isinstance(metric.scale, tuple):

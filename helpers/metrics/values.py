@@ -152,25 +152,6 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
     return asked + _ask_levels(units, design, named)
 
 
-def count_above(folded: ir.Table, name: str, arms) -> dict:
-    """Return what to ask of a ratio: in each arm the units with any, with as many above as below, and with more.
-
-    Parameters
-    ----------
-    folded : ibis.Table, as `Units` has it
-    name : str, the metric
-    arms : sequence of str
-
-    Returns
-    -------
-    dict: an aggregate by ("seen", metric, "", what, arm), as `ask_values` has them
-    """
-    above, below = folded[f"num_{name}"], folded[f"den_{name}"]
-    facts = {"some": above > 0, "equal": (above > 0) & (above == below), "above": above > below}
-    each = product(facts.items(), arms)
-    return {("seen", name, "", what, arm): (is_so & (folded["variant"] == arm)).sum() for (what, is_so), arm in each}
-
-
 def _ask_column(units, of, metric, found, further, design):
     """Of a column of the units its answers; or its sizes, with what was found of it, and the states of payments."""
     value, total = units[of[1]].cast("float64"), metric.how.total

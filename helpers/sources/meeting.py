@@ -8,7 +8,7 @@ import pandas as pd
 from helpers import schema
 from helpers.sources.opening import ask, count_all
 
-DAY, HOUR, MINUTE, EARLIEST = 86_400, 3_600, 60, -31
+DAY, HOUR, MINUTE, EARLIEST = 86_400, 3_600, 60, -9
 PILE = 0.01  # of the events of an arm, in one minute
 WEEK = 7 * DAY // HOUR
 COUNTS = ("day", "n", "same_day", "dated", "without", "known", "squares", "first", "last", "void", "below", "logs")
@@ -29,8 +29,8 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     DataFrame: `what` is counted, `event` (as the plan names it; "" for any other), `variant` (None: never assigned),
         `day` and `n`, beside counts that are 0 where they do not apply:
 
-        - "age": events by `day` since assignment (of earlier ones whole days of 24 hours before it, -31 for all beyond
-          thirty), with `same_day` (those of the day of assignment), `first` and `last` (days since 1970), `clocked`
+        - "age": events by `day` since assignment (of earlier ones whole days of 24 hours before it, -9 for all beyond
+          eight), with `same_day` (those of the day of assignment), `first` and `last` (days since 1970), `clocked`
           (whether any has a time of day), `dated` (times that are dates alone), `without` (those without a value that
           the plan reads), `known` (those by the plan's `as_of`), and of these `void` (of no amount or 0) and `below`
           (of one below 0).

@@ -160,24 +160,28 @@ def test_events_just_before_their_assignment_are_told_by_arm(share, status):
 
 
 @pytest.mark.parametrize(
-    ("before", "told"),
+    "before",
     [
-        (lambda n, rng: np.full(n, 3.0), "3 days"),
-        (lambda n, rng: np.full(n, 12.4), "13 days"),
-        (lambda n, rng: rng.uniform(0, 7, n), None),  # from sign-up on
-        (lambda n, rng: rng.exponential(5, n), None),
-        (lambda n, rng: np.zeros(n), None),
+        lambda n, rng: np.full(n, 14.0),  # as exports for a covariate hold them
+        lambda n, rng: np.full(n, 7.0),  # of a trial
+        lambda n, rng: rng.uniform(0, 7, n),  # from sign-up on
+        lambda n, rng: rng.exponential(5, n),
     ],
 )
 @pytest.mark.parametrize("enrolment", [1, 28])
-def test_events_that_begin_at_once_some_days_before_their_assignment_are_told(before, told, enrolment):
-    units, events = _draw(n=4000, enrolment=enrolment)
-    shift = pd.to_timedelta((before(len(units), np.random.default_rng(3)) * 86_400).astype(int), unit="s")
-    at = events["at"] - pd.Series(shift, units["id"]).reindex(events["id"]).to_numpy()
-    check, withheld = _check(units, events.assign(at=at), as_of="2024-02-05")
-    said = f"Events of paid in a begin {told} before their unit is assigned, and hardly any stands earlier: "
-    is_told = told is not None and enrolment > 1  # of a batch of one day, the log may begin then
-    assert (said in check.message, withheld) == (is_told, None)
+def test_events_that_begin_some_days_before_their_assignment_are_no_fault(before, enrolment):
+    units, _ = _draw(n=4000, enrolment=enrolment)
+    rng, rows = np.random.default_rng(3), units.loc[units.index.repeat(8)]
+    since = before(len(units), rng)[rows.index]
+    days = pd.to_timedelta((rng.uniform(-since, 21) * 86_400).astype(int), unit="s")
+    events = pd.DataFrame({"id": rows["id"], "event": "paid", "at": rows["assigned_at"] + days})
+    check, withheld = _check(units, events)
+    assert (check.status, withheld) == ("pass", None) and check.message.startswith("Events reach the last day; ")
+
+
+def test_events_pass_where_nobody_is_in_an_arm():
+    check, withheld = _check(*_draw(n=4000), variant={"treatments": ["b", "c"]})
+    assert (check.status, check.message, withheld) == ("pass", FITS.replace("b 0.0 %", "b 0.0 %, c 0.0 %"), None)
 
 
 def test_what_units_did_long_before_is_no_fault_of_the_clock():

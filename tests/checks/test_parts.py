@@ -6,6 +6,7 @@ import pytest
 from made_sources import make_design
 
 from helpers import checks, metrics, sources
+from helpers.checks.parts import find_lost
 
 N = 3000
 COUNTRY = np.resize(["DE", "FR", "US"], N)
@@ -16,13 +17,13 @@ METRICS = {
 }
 
 
-def _draw(seed=1, effect=None, arms=("a", "b"), n=N):
+def _draw(seed=1, n=N):
     """Return units of three countries with payments and orders, of which the treatment brings some more."""
     rng = np.random.default_rng(seed)
-    units = pd.DataFrame({"id": [f"u{i:05d}" for i in range(n)], "variant": rng.choice(arms, n)})
+    units = pd.DataFrame({"id": [f"u{i:05d}" for i in range(n)], "variant": rng.choice(["a", "b"], n)})
     units["country"], b = COUNTRY[:n], (units["variant"] == "b").to_numpy()
     units["assigned_at"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 14 * 86_400, n), unit="s")
-    more, parts = np.where(b, 1.3 if effect is None else units["country"].map(effect), 1.0), []
+    more, parts = np.where(b, 1.3, 1.0), []
     for name, times in (("paid", rng.random(n) < 0.2 * more), ("order", rng.poisson(0.6 * more))):
         rows = units.loc[units.index.repeat(times.astype(int)), ["id", "assigned_at"]]
         at = rows["assigned_at"] + pd.to_timedelta(rng.integers(0, 14 * 86_400, len(rows)), unit="s")
@@ -44,21 +45,28 @@ def test_events_of_one_country_that_an_arm_lacks_are_told():
     units, events = _draw()
     lost = set(units["id"][(units["variant"] == "b") & (units["country"] == "DE")])
     check = _check(units, events[~events["id"].isin(lost)])["events_fit"]
-    assert (check.status, check.value) == ("warn", pytest.approx(0.377, abs=0.001))
-    told = [
+    assert (check.status, check.value) == ("warn", 0.0)  # the share may be of the treatment
+    assert check.message == " ".join(
         f"Of {name} in b hardly anything stands where country is DE, and {share} % of all would be expected there: "
-        "either a part of the log is lost, or the treatment did it. "
+        "either a part of the log is lost, or the treatment did it."
         for name, share in (("paid", "32.3"), ("order", "37.7"))
-    ]
-    assert check.message.startswith("".join(told))
+    )
 
 
-@pytest.mark.parametrize("effect", [None, {"DE": 0.3, "FR": 1, "US": 1.6}, {"DE": 0.4, "FR": 0.4, "US": 0.4}])
-@pytest.mark.parametrize("arms", [("a", "b"), ("a", "b", "c")])
-def test_effects_that_differ_by_country_are_no_loss(effect, arms):
-    variant = {"column": "variant", "control": "a", "treatments": arms[1:]}
-    found = [_check(*_draw(seed, effect, arms), variant=variant)["events_fit"].status for seed in range(1)]
-    assert found == ["pass"]
+@pytest.mark.parametrize("effect", [(1, 1, 1), (0.3, 1, 1.6), (0.4, 0.4, 0.4), (0.3, 1, 1)])
+@pytest.mark.parametrize("arms", [2, 3])
+@pytest.mark.parametrize("n", [30, 300])
+def test_effects_that_differ_by_country_are_no_loss(effect, arms, n):
+    rng, alarms, missed = np.random.default_rng(n), 0, 0
+    for _ in range(1000):
+        totals = {}
+        for level, times in enumerate(effect):
+            drawn = rng.poisson(rng.gamma(0.5, 2.0, (arms, n)) * np.where(np.arange(arms)[:, None] > 0, times, 1))
+            totals[level] = {arm: (n, x.sum(), x.sum() ** 2 / max(1, (x**2).sum())) for arm, x in enumerate(drawn)}
+        alarms += bool(find_lost(totals))
+        totals[2][1] = (n, 0.0, 0.0)
+        missed += [(arm, level) for _, arm, level in find_lost(totals)] != [(1, 2)]
+    assert alarms == 0 and (n < 300 or missed < 50)
 
 
 @pytest.mark.parametrize(("n", "status"), [(1000, "pass"), (10_000, "warn")])
@@ -67,8 +75,8 @@ def test_a_log_that_ends_where_exports_do_is_told(n, status):
     events = pd.concat([events] * 4).head(n).assign(event_id=[f"e{i}" for i in range(n)])
     only = {"paid": METRICS["paid"]}
     check = _check(units, events.assign(value=np.nan), only, segments=[])["events_fit"]
-    said = "There are exactly 10,000 events, where exports and sheets are often cut; check that none is lost. "
-    assert check.message.startswith(said) == (status == "warn")
+    said = "There are exactly 10,000 events, where exports and sheets are often cut; check that none is lost."
+    assert (check.message == said) == (status == "warn") and check.status == status
 
 
 @pytest.mark.parametrize(("n", "is_told"), [(65_535, True), (65_534, False), (10_000, False)])
@@ -78,35 +86,3 @@ def test_units_that_end_where_a_sheet_does_are_told(n, is_told):
     assert ("units_fit" in found) == is_told
     said = "There are exactly 65,535 rows, where exports and sheets are often cut; check that none is lost."
     assert not is_told or (found["units_fit"].status, found["units_fit"].message) == ("warn", said)
-
-
-SOLVED = {"solved": {"kind": "ratio", "role": "primary", "numerator": "closed", "denominator": "tickets"}}
-
-
-def _draw_shares(seed=2):
-    rng = np.random.default_rng(seed)
-    units = pd.DataFrame({"id": [f"u{i:05d}" for i in range(N)], "variant": np.resize(["a", "b"], N)})
-    units["tickets"] = rng.poisson(2, N)
-    return units.assign(closed=rng.binomial(units["tickets"], np.where(units["variant"] == "b", 0.8, 0.7)))
-
-
-def test_a_share_above_1_in_one_arm_alone_is_told():
-    units = _draw_shares()
-    assert "units_fit" not in _check(units, kinds=SOLVED)
-    twice = units.assign(closed=units["closed"].where(units["variant"] == "a", 2 * units["closed"]))
-    check = _check(twice, kinds=SOLVED)["units_fit"]
-    share = 100 * (twice["closed"] > twice["tickets"])[(twice["variant"] == "b") & (twice["closed"] > 0)].mean()
-    assert (check.status, check.message) == (
-        "warn",
-        f"solved is above 1 for units of one arm alone: a 0.0 %, b {share:.1f} %; where it is a share, its closed are "
-        "counted twice there, or its tickets are lost.",
-    )
-
-
-def test_a_ratio_that_is_no_share_may_be_above_1():
-    units = _draw_shares()
-    rng = np.random.default_rng(4)
-    more = units.assign(closed=rng.poisson(np.where(units["variant"] == "b", 9, 5)))
-    assert "units_fit" not in _check(more, kinds=SOLVED)
-    both = units.assign(closed=units["closed"] + (rng.random(N) < 0.02))
-    assert "units_fit" not in _check(both, kinds=SOLVED)

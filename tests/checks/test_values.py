@@ -357,16 +357,6 @@ def test_run_withholds_amounts_of_one_arm_in_thousands():
     assert _check({"m": np.where(B, DAYS * 100, DAYS)}, CELL | {"unit": "USD"})["events_add"].status == "fail"
 
 
-@pytest.mark.parametrize("prices", [PRICE, np.resize([9.99, 9.99, 19.49, 49.95], N)])
-def test_cents_beside_whole_units_in_all_arms_are_told(prices):
-    values = np.where(np.arange(N) % 3 == 0, (prices * 100).round(), prices)
-    n = (np.abs(values - values.round()) < 1e-6).sum()
-    told = f"Of the values of m {n} of 400 are whole and about 100 times the others, as cents beside whole units would "
-    told += "be; where they are, give all one unit."
-    for found in (_check({"m": values}, CELL), _check({}, LOG, events={"value": values})):
-        assert (found["events_add"].status, found["events_add"].message) == ("warn", told)
-
-
 @pytest.mark.parametrize(("column", "mark"), [("_fivetran_deleted", True), ("deleted_at", "2024-01-03")])
 def test_events_that_are_marked_as_deleted_are_told(column, mark):
     visit = {"kind": "count", "role": "primary", "better": "higher", "event": "visit", "within_days": 20}
@@ -378,6 +368,12 @@ def test_events_that_are_marked_as_deleted_are_told(column, mark):
         "m counts events that are marked as deleted: a 20.0 %, b 20.0 %; where they never were, leave them out.",
     )
     assert "events_add" not in _check({}, visit, events=rows | {column: np.where(np.arange(N) < 2, mark, None)})
+    # two events a unit of one arm, 12 or all but 12 of them marked: neither is one of fewer than ten units
+    rows |= {"id": [f"u{2 * i:03d}" for i in range(N // 2)] * 2, "at": pd.Timestamp("2024-01-12")}
+    for few, said in ((True, "a below 5.0 %"), (False, "a above 95.0 %")):
+        marks = np.where((np.arange(N) < 12) == few, mark, None)
+        told = _check({}, visit, events=rows | {column: marks})["events_add"].message
+        assert told.startswith(f"m counts events that are marked as deleted: {said}, b none observed; where they")
 
 
 def test_run_lets_healthy_amounts_pass():
@@ -390,6 +386,7 @@ def test_run_lets_healthy_amounts_pass():
         np.where(B, PRICE.round(), PRICE),
         np.where(rng.random(N) < 0.1, PRICE * 100 + 0.37, PRICE),  # both arms have a few large ones
         np.where(rng.random(N) < 0.3, 999, 9.99),  # for a month, and for life
+        np.where(rng.random(N) < 0.3, rng.integers(150, 600, N), rng.uniform(1, 7, N).round(2)),  # licences beside
         np.where(np.arange(N) < 380, 0, PRICE),
         np.where(B & (np.arange(N) < 20), 5000, PRICE),  # a few large customers
     ]
