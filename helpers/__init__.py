@@ -60,6 +60,7 @@ _TAKES = {  # each parameter that another of the names returns: the classes of i
     "trust": (("tuple",), "checks, as run_checks returns them"),
     "results": (("Results",), "results, as run_experiment returns them"),
 }
+UNEXPLAINED = "results are not in words yet; write results = explain(protect(results, design, units), design) first"
 
 
 def __getattr__(name):  # a room is imported when its name is first asked for
@@ -99,6 +100,8 @@ def _guard(name, function):
                 fault = "reads experiments, this plan is a framework; sources.load_accounts reads it"
             elif name == "run_experiment" and key == "study":
                 fault = _find_stranger(value)
+            elif name in ("masthead", "show") and key == "results" and not value.words:
+                fault = UNEXPLAINED
             if fault:
                 from helpers.records import Refused
 

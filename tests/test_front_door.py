@@ -139,3 +139,16 @@ def test_swapped_arguments_are_refused_in_one_sentence(steps, call, message, ord
     with pytest.raises(Refused) as refused:
         call(**steps)
     assert str(refused.value) == f"{message}. It takes, in this order: {order}"
+
+
+@pytest.mark.parametrize(("name", "more"), [("masthead", ()), ("show", ("metrics",))])
+def test_results_without_words_are_not_shown(steps, name, more):
+    results = helpers.run_experiment(*steps.values(), study="experiment")
+    with pytest.raises(Refused) as refused:
+        getattr(helpers, name)(results, *more)
+    cure = "write results = explain(protect(results, design, units), design) first"
+    assert str(refused.value) == f"{name}: results are not in words yet; {cure}"
+    design = steps["decided"]
+    explained = helpers.explain(helpers.protect(results, design, steps["units"]), design)
+    assert "higher is better" in helpers.masthead(explained).text
+    assert "Spend" in helpers.show(explained, "metrics").text
