@@ -22,7 +22,7 @@ Accounts and their events, with the plan of a framework, go through rooms of the
 
     decided = read_plan("my_framework.yaml", kind="framework")
     source = sources.load_accounts(decided.design, accounts, events=events)
-    accounts = metrics.fold_accounts(source, decided.design)
+    accounts = metrics.fold_accounts(source, decided.design)  # accounts.frame() is them in pandas, one row each
     frames = metrics.read_frames(accounts)                   # one row an account in each; frames.landmarks at day 90
     trust = checks.check_accounts(source, accounts, landmarks=frames.landmarks)
     choices = milestones.Choices(study="customer_milestones")

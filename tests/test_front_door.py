@@ -44,6 +44,7 @@ def test_help_says_how_accounts_are_read_and_it_runs(tmp_path):
     space = {"read_plan": helpers.read_plan, "accounts": accounts, "events": events}
     exec("\n".join(lines), space)
     assert space["results"].answer and len(space["next_steps"]) and space["results"].tables
+    assert "Firma" in space["accounts"].frame() and len(space["accounts"].frame(most=3)) == 3
     with pytest.raises(Refused) as refused:
         helpers.load(space["decided"], accounts)
     said = "load: reads experiments, this plan is a framework; sources.load_accounts reads it"
