@@ -22,7 +22,7 @@ Accounts and their events, with the plan of a framework, go through rooms of the
 
     decided = read_plan("my_framework.yaml", kind="framework")
     source = sources.load_accounts(decided.design, accounts, events=events)
-    accounts = metrics.fold_accounts(source, decided.design)
+    accounts = metrics.fold_accounts(source, decided.design)  # accounts.frame() is them in pandas, one row each
     frames = metrics.read_frames(accounts)                   # one row an account in each; frames.landmarks at day 90
     trust = checks.check_accounts(source, accounts, landmarks=frames.landmarks)
     choices = milestones.Choices(study="customer_milestones")
@@ -36,6 +36,8 @@ import difflib
 import functools
 import importlib
 import inspect
+import sys
+from importlib.util import find_spec
 
 _ROOMS = {  # each name, the room where it is at home, and what it is called there
     "read_plan": ("plan", "read"),
@@ -49,7 +51,7 @@ _ROOMS = {  # each name, the room where it is at home, and what it is called the
     "masthead": ("view.effects", "masthead"),
     "show": ("view.show", "show"),
 }
-
+__all__ = list(_ROOMS)
 
 _PLAN = (("Plan", "ExperimentPlan", "FrameworkPlan"), "a plan, as read_plan returns it")
 _TAKES = {  # each parameter that another of the names returns: the classes of it, and who does
@@ -60,11 +62,16 @@ _TAKES = {  # each parameter that another of the names returns: the classes of i
     "trust": (("tuple",), "checks, as run_checks returns them"),
     "results": (("Results",), "results, as run_experiment returns them"),
 }
+UNEXPLAINED = "results are not in words yet; write results = explain(protect(results, design, units), design) first"
 
 
 def __getattr__(name):  # a room is imported when its name is first asked for
     if name not in _ROOMS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        near = [] if name.startswith("_") else difflib.get_close_matches(name, _ROOMS, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        if near and sys._getframe(1).f_code.co_name == "_handle_fromlist" and not find_spec(f"{__name__}.{name}"):
+            raise ImportError(f"cannot import name {name!r} from {__name__!r}{hint}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
     room, called = _ROOMS[name]
     found = globals()[name] = _guard(name, getattr(importlib.import_module(f"{__name__}.{room}"), called))
     return found
@@ -72,23 +79,24 @@ def __getattr__(name):  # a room is imported when its name is first asked for
 
 def _find_stranger(study):
     """Return what is wrong with the name of a study, whose words and views lie beside its notebook; "" for nothing."""
-    from helpers import paths
+    from helpers import paths, records
 
     known = sorted(file.stem for file in paths.NOTEBOOKS.glob("*.ipynb"))
     if study in known:
         return ""
-    near = difflib.get_close_matches(str(study), known, 1)
-    cure = f"did you mean {near[0]}?" if near else f"it is one of {', '.join(known)}"
-    return f"study is {study!r}, and no notebook is called so; {cure}"
+    return f"study is {study!r}, and no notebook is called so; {records.suggest(study, known)}"
 
 
 def _guard(name, function):
     """Return a function that refuses one of our things in the place of another, as of arguments that are swapped."""
-    taken = inspect.signature(function).parameters
+    signature = inspect.signature(function)
+    taken = signature.parameters
     order = ", ".join(key for key, parameter in taken.items() if parameter.kind == parameter.POSITIONAL_OR_KEYWORD)
 
     @functools.wraps(function)
     def guarded(*args, **kwargs):
+        from helpers.records import Checks, Refused
+
         for key, value in {**dict(zip(taken, args, strict=False)), **kwargs}.items():
             (classes, told), fault = _TAKES.get(key, ((), "")), ""
             is_left = value is None and key in taken and taken[key].default is None
@@ -99,14 +107,19 @@ def _guard(name, function):
                 fault = "reads experiments, this plan is a framework; sources.load_accounts reads it"
             elif name == "run_experiment" and key == "study":
                 fault = _find_stranger(value)
+            elif name in ("masthead", "show") and key == "results" and not value.words:
+                fault = UNEXPLAINED
             if fault:
-                from helpers.records import Refused
-
                 raise Refused(f"{name}: {fault}")
-        return function(*args, **kwargs)
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise Refused(f"{name}: {error}. It takes, in this order: {order}") from None
+        found = function(*args, **kwargs)
+        return Checks(found) if name == "run_checks" else found
 
     return guarded
 
 
 def __dir__():
-    return sorted([*globals(), *_ROOMS])
+    return [*__all__]

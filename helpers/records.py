@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,12 @@ TURNED = {"clear benefit": "clear harm", "clear harm": "clear benefit"}  # verdi
 
 class Refused(Exception):
     """What came cannot be used: one message that names file, column, count and cure, and never a value."""
+
+
+def suggest(name: object, known: Iterable[str]) -> str:
+    """Return what may have been meant by a name that is not known: the nearest one, or all of them."""
+    near = difflib.get_close_matches(str(name), known := sorted(known), 1)
+    return f"did you mean {near[0]}?" if near else f"it is one of {', '.join(known)}"
 
 
 @dataclass(frozen=True)
@@ -154,6 +162,15 @@ class Check:
         return f"<b>{escape(self.id)}</b>: {escape(told)}. {escape(self.message)}"
 
 
+class Checks(tuple):
+    """The checks of one run in their order: a tuple that notebooks show one line each."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return "<br>".join(check._repr_html_() for check in self)
+
+
 @dataclass(frozen=True)
 class Claim:
     """One published claim beside what this run found, in the claim's own unit and direction."""
@@ -271,8 +288,18 @@ class Results:
     but = replace
 
     def select(self, **wanted: Any) -> tuple[Estimate, ...]:
-        """Return the estimates whose fields equal what is wanted, in order; a list or tuple means any of."""
+        """Return the estimates whose fields equal what is wanted, in order; a list or tuple means any of.
+
+        A field that estimates do not have is refused, and so is a metric that results in words do not know.
+        """
+        names = [part.name for part in fields(Estimate)]
+        for name in wanted:
+            if name not in names:
+                raise Refused(f"select: {name} is no field of an estimate; {suggest(name, names)}")
         sought = {k: v if isinstance(v, (list, tuple)) else (v,) for k, v in wanted.items()}
+        metrics = {e.metric for e in self.estimates}.union(self.tables.get("metrics", {}).get("metric", ()))
+        if self.words and metrics and not metrics & {*sought.get("metric", metrics)}:
+            raise Refused(f"select: no metric is called {sought['metric'][0]}; {suggest(sought['metric'][0], metrics)}")
         return tuple(e for e in self.estimates if all(getattr(e, k) in v for k, v in sought.items()))
 
     def frame(self) -> pd.DataFrame:

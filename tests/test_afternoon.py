@@ -35,7 +35,7 @@ def test_her_own_report_answers_from_her_csv_and_events(typed):
     assert found["answer"][-1].endswith("video beats tour too.")
     assert "; tickets, with video, " in found["answer"][1] and "against" not in found["answer"][1]
     page = (folder / "tour" / "reports" / "tour" / "report.html").read_text()
-    assert "treatment minus with ohne" in page.lower() and "first minus second" in page.lower()
+    assert "treatment minus ohne" in page.lower() and "first minus second" in page.lower()
     assert "Kundin ist aktiviert" in page and "NPS after" in page and "6,000 companies" in page
     assert "my_companies.csv" in page and "companys" not in page
     assert "would answer" in said["check"] and "my_events.csv" in said["check"]

@@ -44,6 +44,7 @@ def test_help_says_how_accounts_are_read_and_it_runs(tmp_path):
     space = {"read_plan": helpers.read_plan, "accounts": accounts, "events": events}
     exec("\n".join(lines), space)
     assert space["results"].answer and len(space["next_steps"]) and space["results"].tables
+    assert "Firma" in space["accounts"].frame() and len(space["accounts"].frame(most=3)) == 3
     with pytest.raises(Refused) as refused:
         helpers.load(space["decided"], accounts)
     said = "load: reads experiments, this plan is a framework; sources.load_accounts reads it"
@@ -57,8 +58,18 @@ def test_importing_helpers_imports_no_room():
 
 
 def test_another_name_is_none_of_ours():
-    with pytest.raises(AttributeError, match="module 'helpers' has no attribute 'lode'"):
+    with pytest.raises(AttributeError, match=r"module 'helpers' has no attribute 'lode'; did you mean load\?$"):
         helpers.lode  # noqa: B018
+    with pytest.raises(ImportError, match=r"cannot import name 'run_check' from 'helpers'; did you mean run_checks\?$"):
+        from helpers import run_check  # noqa: F401
+    from helpers import plan  # a room with nearly a name's name
+
+    assert plan.read and not hasattr(helpers, "run_check")
+
+
+def test_a_star_and_a_look_around_bring_the_ten_names_and_nothing_else():
+    exec("from helpers import *", space := {})
+    assert {*space} - {"__builtins__"} == {*dir(helpers)} == {*helpers._ROOMS}
 
 
 @pytest.mark.parametrize(
@@ -98,6 +109,7 @@ def test_plan_source_and_units_are_told_in_notebooks_in_a_few_lines(steps):
     )
     assert steps["source"]._repr_html_() == "<b>data (DataFrame)</b>: 40 units (old 20, new 20), no events"
     assert steps["units"]._repr_html_() == "<b>40 units, one row each</b>: spend"
+    assert steps["trust"]._repr_html_() == "<br>".join(check._repr_html_() for check in steps["trust"])
 
 
 @pytest.mark.parametrize(
@@ -107,6 +119,11 @@ def test_plan_source_and_units_are_told_in_notebooks_in_a_few_lines(steps):
             lambda decided, **_: helpers.load(DATA, decided),
             "load: design needs a plan, as read_plan returns it; what came is DataFrame",
             "design, data",
+        ),
+        (
+            lambda units, source, **_: helpers.run_checks(units, source),
+            "run_checks: missing a required argument: 'design'",
+            "units, source, design",
         ),
         (
             lambda decided, source, **_: helpers.fold(decided, source),
@@ -139,3 +156,33 @@ def test_swapped_arguments_are_refused_in_one_sentence(steps, call, message, ord
     with pytest.raises(Refused) as refused:
         call(**steps)
     assert str(refused.value) == f"{message}. It takes, in this order: {order}"
+
+
+@pytest.mark.parametrize(("name", "more"), [("masthead", ()), ("show", ("metrics",))])
+def test_results_without_words_are_not_shown(steps, name, more):
+    results = helpers.run_experiment(*steps.values(), study="experiment")
+    with pytest.raises(Refused) as refused:
+        getattr(helpers, name)(results, *more)
+    cure = "write results = explain(protect(results, design, units), design) first"
+    assert str(refused.value) == f"{name}: results are not in words yet; {cure}"
+    design = steps["decided"]
+    explained = helpers.explain(helpers.protect(results, design, steps["units"]), design)
+    assert "higher is better" in helpers.masthead(explained).text
+    assert "Spend" in helpers.show(explained, "metrics").text
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (lambda told: told.select(metrc="spend"), "select: metrc is no field of an estimate; did you mean metric?"),
+        (lambda told: told.select(metric="spent"), "select: no metric is called spent; did you mean spend?"),
+        (lambda told: told.select(metric="NPS"), "select: no metric is called NPS; it is one of spend"),
+        (lambda told: helpers.show(told, "metricks"), "show: there is no table metricks; did you mean metrics?"),
+    ],
+)
+def test_a_name_that_results_do_not_have_is_told_with_the_nearest(steps, ask, told):
+    results = helpers.explain(helpers.run_experiment(*steps.values(), study="experiment"), steps["decided"])
+    with pytest.raises(Refused) as refused:
+        ask(results)
+    assert str(refused.value) == told
+    assert results.select(metric=["spend"]) and results.select(metric=["spend", "spent"])

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass, field
+from html import escape
 
 import ibis
 import ibis.expr.types as ir
@@ -11,6 +12,7 @@ import pandas as pd
 from helpers import schema
 from helpers.metrics import events as log
 from helpers.metrics import milestones
+from helpers.metrics.frames import read_accounts
 from helpers.metrics.reach import STALE_DAYS, Reach, find_reach, list_recurring, measure_silence
 from helpers.plan import FrameworkPlan
 from helpers.records import Refused
@@ -43,6 +45,8 @@ class Accounts:
         Where the log of events begins and ends: accounts that started before it are left out, `as_of` is its end.
     dated : bool
         Whether events have dates alone while accounts start at a time of day: each then starts with its day.
+    source : AccountSource
+        What they were folded from.
     """
 
     design: FrameworkPlan
@@ -53,11 +57,30 @@ class Accounts:
     heard: ir.Table | None = field(default=None, repr=False)
     reach: Reach = field(default_factory=Reach)
     dated: bool = False
+    source: AccountSource | None = field(default=None, repr=False)
 
     @property
     def cutoff(self) -> dt.datetime | None:
         """The first moment that is not known: the midnight (UTC) that ends `as_of`."""
         return log.find_end(self.as_of)
+
+    def _repr_html_(self) -> str:
+        """Return how many accounts there are, and until when, in one line, for notebooks."""
+        n = log.ask(self.table, {"n": self.table.count()})["n"]
+        until = f"until {self.as_of}" if self.as_of else "a snapshot"
+        return f"<b>{escape(schema.say(n, self.design.unit))}, one row each</b>: {until}"
+
+    def frame(self, *, most: int | None = None) -> pd.DataFrame:
+        """Return one row an account in pandas, in order of its id: every own column under its own name.
+
+        Beside them stands `lost_at`, where the plan reads losses from events and no own column is called so. What
+        accounts did by a landmark is in `read_frames`.
+
+        Parameters
+        ----------
+        most : int, optional, at most so many rows, as the engine finds them first
+        """
+        return read_accounts(self, most)
 
 
 def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
@@ -84,7 +107,7 @@ def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
         ended = known["lost"].notnull() & known["lost_days"].notnull()
         n, n_open = log.ask(known, {"n": known.count(), "open": (~ended).sum()}).values()
         noted = (f"accounts without an end or its time, left out: {n_open:,}",) if n_open else ()
-        return Accounts(design, None, known, noted, n)
+        return Accounts(design, None, known, noted, n, source=source)
     said, heard, start = [], source.events, known["started_at"]
     clock = {"clocked": log.has_clock(heard["at"]), "event": heard["at"].max()}
     clock = log.ask(known, {"timed": log.has_clock(start), "start": start.max()}, (heard, clock))
@@ -115,7 +138,7 @@ def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
         if design.usage and landmark < design.usage.period_days:
             period = f"{design.usage.period} of {design.usage.period_days} days"
             said.append(f"usage cannot be read on day {landmark:g}: not a full {period} has passed")
-    return Accounts(design, as_of, table, tuple(said), n, heard, reach, bool(dated))
+    return Accounts(design, as_of, table, tuple(said), n, heard, reach, bool(dated), source)
 
 
 def _standardise(accounts, design):

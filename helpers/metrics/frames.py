@@ -1,4 +1,4 @@
-"""The units of an experiment in pandas: every own column, and beside them what the plan counts."""
+"""Units and accounts in pandas: every own column, and beside them what the plan counts."""
 
 import pandas as pd
 
@@ -23,8 +23,28 @@ def read_units(units, most: int | None = None) -> pd.DataFrame:
             found[name] = column
         elif name in units.heard:
             found[f"{name}_from_events"] = column
-    told = units.table.select(**{KEY: units.table["unit"]}, **found)
-    return read_frame(own.inner_join(told, own[design.unit_id] == told[KEY]).drop(KEY), design.unit_id, most)
+    return _read_beside(own, design.unit_id, units.table, found, most)
+
+
+def read_accounts(accounts, most: int | None = None) -> pd.DataFrame:
+    """Return one row an account in pandas, as `Accounts.frame` describes it.
+
+    Parameters
+    ----------
+    accounts : Accounts
+    most : int, optional, at most so many rows
+    """
+    source, table = accounts.source, accounts.table
+    own = source.accounts.rename(source.names)
+    is_told = accounts.design.outcomes.retained.lost and "lost_at" not in map(str.casefold, own.columns)
+    found = {"lost_at": table["lost_at"]} if is_told else {}
+    return _read_beside(own, own.columns[source.accounts.columns.index("unit")], table, found, most)
+
+
+def _read_beside(own, key, table, found, most):
+    """Own columns of who stands in a table, and columns of it beside them."""
+    told = table.select(**{KEY: table["unit"]}, **found)
+    return read_frame(own.inner_join(told, own[key].cast("string") == told[KEY]).drop(KEY), key, most)
 
 
 def _list_outcomes(table, design):

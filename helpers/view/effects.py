@@ -213,8 +213,9 @@ def _list_effects(results, effects):
 
 
 def _rung(results, e: Estimate, scale, group: str) -> Row:
-    other = scales.name_label if e.population == "observational" else scales.name_arm
-    sides = f"{capitalise(scales.name_arm(results, e.treatment))} against {other(results, e.control)}"
+    told, is_arm = scales.name_arm(results, e.treatment), e.population != "observational"
+    other = scales.name_other(results, told, e.control) if is_arm else scales.name_label(results, e.control)
+    sides = f"{capitalise(told)} against {other}"
     how = [ASSOCIATIONS.get(e.adjustment, ""), name_method(e.method) if e.estimand == "cace" else ""]
     how += ["not randomised" if e.population == "observational" else ""]
     how += [ESTIMANDS[e.estimand] if e.estimand == "difference" else ""]
@@ -276,7 +277,9 @@ def _parts(results, chosen, metric, *, kind, name) -> Display:
     heads, what = _name_arms(results, shown), "Of whom" if kind == "interaction" else "Assigned in"
     note = "Exploratory: it decides nothing."
     same = len({e.control for e in chosen}) == 1 < len({e.control for e in results.headline()})
-    contrast = " minus ".join(heads) if same else scales.name_contrast(results)
+    control, (first, second) = shown[0].control, heads
+    second = scales.name_other(results, first, control) if second == scales.name_arm(results, control) else second
+    contrast = f"{first} minus {second}" if same else scales.name_contrast(results)
     words = {"heads": heads, "contrast": contrast, "what": what}
     return _frame(results, found, chosen, name=f"{metric} {name}", title=title, note=note, **words)
 

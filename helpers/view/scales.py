@@ -143,6 +143,12 @@ def name_arm(results: Results, arm: str) -> str:
     return labels.get(arm) or f"with {'the ' * (name in ('control', 'treatment'))}{name}"
 
 
+def name_other(results: Results, told: str, arm: str) -> str:
+    """Return an arm behind another one, which is told already: by its own name without a second "with"."""
+    is_own = arm not in (results.plan.get("labels") or {})
+    return name_arm(results, arm).removeprefix("with " * (is_own and told.startswith("with ")))
+
+
 def list_dates(results: Results) -> list[str]:
     """Return in words when units were assigned, and when the data ends, as far as that is known."""
     days = results.assigned
@@ -166,13 +172,13 @@ def name_contrast(results: Results, comparison: str = "") -> str:
     if len(set(controls)) > 1:
         return "first minus second"
     first = name_arm(results, treatments[0]) if len(comparisons) == 1 else "with the treatment"
-    return f"{first} minus {name_arm(results, controls[0])}"
+    return f"{first} minus {name_other(results, first, controls[0])}"
 
 
 def name_pair(results: Results, estimate: Estimate) -> str:
     """Return which of several treatments an effect is of, and against which other one where it is not the control."""
     told, treatments = name_arm(results, estimate.treatment), {e.treatment for e in results.headline()}
-    return f"{told} against {name_arm(results, estimate.control)}" if estimate.control in treatments else told
+    return f"{told} against {name_other(results, told, estimate.control)}" if estimate.control in treatments else told
 
 
 def is_turned(results: Results) -> bool:

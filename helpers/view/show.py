@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from helpers import disclosure
-from helpers.plan.views import View, find_view
-from helpers.records import Estimate, Results
+from helpers.plan.views import View, find_view, read_views
+from helpers.records import Estimate, Refused, Results, suggest
 from helpers.view import charts, html, numbers, rows
 from helpers.view.html import Display, show_sentence
 from helpers.view.scales import Scale, find_noun, name_arm, name_label, write_value
@@ -40,7 +40,13 @@ def show(
     -------
     Display: one sentence where there is no row. Withheld effects, and a table that this run does not have or that is
     empty, are absent: a section of nothing else leaves the page.
+
+    Raises
+    ------
+    Refused: no study of this name has such a table.
     """
+    if name not in results.tables and name not in read_views(results.study):
+        raise Refused(f"show: there is no table {name}; {suggest(name, results.tables)}")
     view, frame = find_view(results.study, name), results.tables.get(name)
     if results.status == "withheld" and view.withheld:
         return show_sentence(WITHHELD, absent=True)

@@ -46,7 +46,7 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     - `doubts` what is unclear of whether the data fit; `warnings` why the interval of a primary effect may not hold
       what it promises
     - `pair(e)` which of several treatments it is of, and against which other one
-    - `scale(metric)`, `label(code)`, `arm(name)`, `say(sentence)` as in `scales`
+    - `scale(metric)`, `label(code)`, `arm(name)`, `other(told, name)`, `say(sentence)` as in `scales`
     """
     headline, select = partial(_list_headlines, results), partial(_select, results)
     treatments = {e.treatment for e in results.headline()}  # a guardrail guards what the control has
@@ -62,6 +62,7 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     named |= {"dates": scales.list_dates(results), "scale": scale}
     named |= {"say": partial(scales.say_codes, results)}
     named |= {"label": partial(scales.name_label, results), "arm": partial(scales.name_arm, results)}
+    named["other"] = partial(scales.name_other, results)
     named |= {"headline": headline, "select": select, "primary": primary, "guards": guards}
     named |= {"decisive": decisive, "illusion": find_illusion(decisive, select)}
     named |= {"rows": rows, "row": lambda *args, **equal: next(iter(rows(*args, **equal)), None)}

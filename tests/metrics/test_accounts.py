@@ -2,6 +2,7 @@
 
 import functools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -391,3 +392,18 @@ def test_read_snapshot_has_tenure_and_no_landmark():
     assert list(table["column"]) == ["account_id", "fee", "contract", "chat", "gone", "months"]
     assert table["latest"].isna().all()
     assert metrics.milestones.write_definitions(design).empty
+
+
+def test_frame_of_accounts_has_her_columns_by_name_and_a_loss_that_events_tell():
+    source = replace(make_account_source(ACCOUNTS, EVENTS), names={"Konto": "unit"})
+    accounts = metrics.fold_accounts(source, make_framework())
+    frame = accounts.frame().set_index("Konto")
+    assert list(frame) == [*list(ACCOUNTS)[1:], "lost_at"]
+    assert list(frame.index) == ["blank", "edge", "full", "just", "late", "quit", "unseen"]  # who starts later is out
+    assert frame["b"].fillna(-1).tolist() == [-1, 0, 1, 0, 0, 0, 1]
+    assert frame.index[frame["lost_at"].notna()].tolist() == ["edge", "just", "quit", "unseen"]
+    assert len(accounts.frame(most=2)) == 2
+    assert accounts._repr_html_() == "<b>7 accounts, one row each</b>: until 2024-07-31"
+    dated = {"retained": {"lost_at": "left", "within_days": 90}}
+    source = make_account_source({**ACCOUNTS, "left": pd.to_datetime([None, "2024-07-01"] + [None] * 6)}, EVENTS)
+    assert list(metrics.fold_accounts(source, make_framework(outcomes=dated)).frame()) == [*ACCOUNTS, "left"]

@@ -307,6 +307,23 @@ def test_titles():
     }
 
 
+@pytest.mark.parametrize(
+    ("days", "title"),
+    [
+        ((90,), "On day 90, activated accounts clearly stay more often: +8.1 points"),
+        ((90, 60), "On every day it is read, activated accounts stay more often: between +7.5 and +8.1 points"),
+    ],
+)
+def test_title_of_one_milestone_compares_days_only_where_there_are_several(days, title):
+    frame, gaps = RESULTS.tables["landmark_effects"], {90: 0.081, 60: 0.075}
+    frame = frame[(frame["milestone"] == "activated") & frame["landmark"].isin(days)]
+    gaps = frame["landmark"].map(gaps)
+    frame = frame.assign(difference=gaps, ci_low=gaps - 0.016, ci_high=gaps + 0.016)
+    only = [e for e in RESULTS.estimates if e.role != "primary" or e.treatment == "activated"]
+    told = explain_milestones(RESULTS.but(estimates=only, tables={**RESULTS.tables, "landmark_effects": frame}), PLAN)
+    assert told.words["title landmark_effects retained covariates"] == (title,)
+
+
 def test_title_of_readings_says_when_no_gap_is_left():
     frame = RESULTS.tables["readings"]
     rows = frame.index[frame["reading"] == "adjusted"]

@@ -23,6 +23,7 @@ from helpers.view.scales import (
     name_arm,
     name_contrast,
     name_label,
+    name_pair,
     orient,
     read_scale,
     say_codes,
@@ -178,7 +179,12 @@ def test_labels_are_said_as_the_plan_says_them():
     assert told == ["plan", "first", "plan: b c", "activated"]
     assert name_contrast(found) == "without links minus with links"
     assert name_contrast(samples.results(plan=TURNED)) == "with links minus without"
-    assert name_contrast(samples.three_arms()) == "with the treatment minus with links"
+    assert name_contrast(samples.three_arms()) == "with the treatment minus links"
+    own = samples.three_arms().but(plan={})
+    assert name_contrast(own, "short_links - links") == "with short links minus links"
+    assert name_pair(own, own.headline()[0].but(treatment="a", control="no_links")) == "with a against no links"
+    labelled = own.but(plan={"labels": {"links": "with the links"}})
+    assert name_contrast(labelled, "short_links - links") == "with short links minus with the links"
 
 
 def test_codes_in_a_sentence_are_said_in_words():
