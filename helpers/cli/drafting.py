@@ -30,7 +30,7 @@ from helpers.records import Refused
 from helpers.sources import ask
 
 MOST_EVENTS = 60  # drafted, those of most units
-WINDOWS = (365, 180, 90, 60, 28, 14, 7)  # days; the longest that is over for nearly all units is drafted
+WINDOWS = (365, 180, 90, 60, 28, 14, 7)  # days, and as many as are over for all units; none over for all: nearly all
 FOLLOWED = ((90, 180), (90, 90), (60, 90), (30, 90), (30, 60), (30, 30), (14, 28), (7, 14))  # landmark, days after it
 MOST_OVER, HALF_OVER = 0.9, 0.5  # of the units, and of the accounts, for which these days are over
 NEARLY_ALL = 0.99  # of an event's moments, which its window holds
@@ -213,8 +213,8 @@ def _list_event_metrics(heard, units, unit_id, assigned, as_of):
     """Return a metric for each event that could be an outcome: counted, added up, or whether it came."""
     starts = units.find_dates(assigned)
     days = (pd.Timestamp(as_of, tz="UTC") + pd.Timedelta(days=1) - starts).dt.days
-    over = {window: float((days >= window).mean()) for window in WINDOWS}
-    widest = next((window for window, share in over.items() if share >= MOST_OVER), WINDOWS[-1])
+    nearly = next((window for window in WINDOWS if (days >= window).mean() >= MOST_OVER), WINDOWS[-1])
+    widest = min(int(days.min()), WINDOWS[0]) if days.min() >= WINDOWS[-1] else nearly
     ages = _measure_ages(heard, units, unit_id, assigned)
     reached = ages.groupby("event")["days"].quantile(NEARLY_ALL)
     found = []
@@ -223,9 +223,10 @@ def _list_event_metrics(heard, units, unit_id, assigned, as_of):
             continue
         last = reached.get(row.event, widest)
         window = min((window for window in WINDOWS if last <= window <= widest), default=widest)
+        over = float((days >= window).mean())
         few = "" if window == widest else ", and few come later"
-        few += "" if over[window] == 1 else "; the answer is interim until it is for all"
-        within = f"within_days: {window}", f"guessed: over for {over[window]:.0%} of the units by as_of{few}"
+        few += "" if over == 1 else "; the answer is interim until it is for all"
+        within = f"within_days: {window}", f"guessed: over for {over:.0%} of the units by as_of{few}"
         kind = _guess_event(row)
         scale = [(f"scale: {list(kind.scale)}", "guessed: holds all values")] if kind.scale else []
         is_valued = kind.kind in ("amount", "score", "nps") and row.value != heard.columns["value"]
