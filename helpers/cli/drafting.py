@@ -299,14 +299,18 @@ def _plan_framework(units, heard, unit_id):
     return shared | {
         **{"lost": lost, "grown": grown, "active": active, "features": features[:MOST_EVENTS]},
         "lost_at": next((name for name in units.list_kind("date") if is_loss(name)), None),
-        **{
-            "at_least": 1 if pd.isna(usual) else max(1, round(usual)),
-            "landmark": pair[0],
-            "within": pair[1],
-            "followed": f"{followed[pair]:.0%}",
-        },
+        "perhaps": _list_ends(units, started),
+        "at_least": 1 if pd.isna(usual) else max(1, round(usual)),
+        **{"landmark": pair[0], "within": pair[1], "followed": f"{followed[pair]:.0%}"},
         "n_left": max(len(features) - MOST_EVENTS, 0),
     }
+
+
+def _list_ends(units, started):
+    """Return the columns of dates that may say when an account left: some have none, and none is before the start."""
+    begun = units.find_dates(started).dt.floor("D")
+    dates = [name for name in units.list_kind("date") if name != started and units.rows[name].isna().any()]
+    return [name for name in dates if not (units.find_dates(name) < begun).any()]
 
 
 def _plan_snapshot(units, unit_id):

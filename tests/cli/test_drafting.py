@@ -12,7 +12,7 @@ import pytest
 from helpers import cli
 from helpers import plan as plans
 from helpers.cli.drafting import _name_unit
-from helpers.cli.guessing import guess_kind
+from helpers.cli.guessing import guess_kind, is_loss
 from helpers.cli.looking import read_clocks
 from helpers.cli.reporting import EXAMPLE
 
@@ -284,6 +284,13 @@ def test_a_unit_is_called_as_its_id_without_the_word_for_it(column, unit):
     assert _name_unit(column) == unit
 
 
+@pytest.mark.parametrize(
+    "name", ["persa_il", "chiusa_il", "Data di chiusura", "perdida_el", "perdue_le", "Fecha de baja", "Vertragsende"]
+)
+def test_a_date_of_leaving_is_one_in_her_language(name):
+    assert is_loss(name)
+
+
 @pytest.fixture
 def logged(tmp_path):
     """Return assignments of 400 people and a log of theirs: paid once, searches often, answers, refunds."""
@@ -413,6 +420,18 @@ def test_plan_of_a_framework_holds_her_events_and_no_other(studies, tmp_path):
     design = fill(studies, tmp_path, *given, "--study", "customer_milestones")
     assert (design.outcomes.retained.lost, design.outcomes.retained.lost_at) == ([], "Gekuendigt am")
     assert studies("check", *given, "--plan", tmp_path / "p.yaml")[0] == 0
+    dates = {"Last seen": ["2023-08-30", None] * 150, "Trial until": ["2022-12-24", None] * 150, "Seen": "2023-09-01"}
+    rows.assign(**dates).to_csv(tmp_path / "a.csv", index=False)
+    (tmp_path / "p.yaml").unlink()
+    assert fill(studies, tmp_path, *given, "--study", "customer_milestones").outcomes.retained.event == ["wrote"]
+    shown = (tmp_path / "p.yaml").read_text(encoding="utf-8")
+    kept = (
+        "  retained: {event: [wrote], within_days: 90}   # guessed: nothing is called after leaving, so who comes again"
+    )
+    other = "  # retained: {lost_at: Last seen, within_days: 90}   # instead, if this is when an account left"
+    assert shown.endswith(
+        f"{kept} is kept\n{other}\n" + shown.splitlines(keepends=True)[-1]
+    )  # one that is filled, after the start
 
 
 @pytest.mark.skipif(not TELCO.exists(), reason=f"{TELCO.name} is not there")
