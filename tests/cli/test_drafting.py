@@ -104,6 +104,7 @@ def test_plan_guesses_the_control_by_a_word_of_its_label(studies, tmp_path, labe
     ).to_csv(tmp_path / "t.csv", index=False)
     _, shown, _ = studies("plan", tmp_path / "t.csv")
     assert re.search('  control: "?([^"#]*[^"# ])', shown)[1] == control
+    assert "\nunit: unit   # guessed: how its id is called; write what one of them is\n" in shown
     assert "\nunit_id: id   # guessed" in shown  # and not the row's number, which a table in Python leaves behind
 
 
