@@ -239,6 +239,12 @@ def test_guess_kind_by_name_and_range():
         ("date", "joined", pd.to_datetime(days)),
         ("date", "created_at", [1_700_000_000, 1_700_086_400]),
         ("date", "created_at", ["1700000000000"] * 2),
+        ("labels", "Region-Team", [*range(1, 40)] * 2),  # codes of places and groups
+        ("labels", "Filiale", [3.0, 7.0, None] * 9),
+        ("labels", "clinic_no", ["3", "17"] * 9),
+        ("labels", "CLUSTER", [1, 2, 3, 4, 5] * 9),
+        ("count", "stores visited", [3, 7] * 9),
+        ("amount", "store", [3.5, 7] * 9),
         ("count", "customers", [1_700_000_000, 1_700_086_401] * 2),  # its name says no time
         ("date", "Kauf", [1_700_000_000 + 86_400 * (i % 30) for i in range(60)]),  # many, whole, and of our days
         ("date", "Inscrit le", ["15/03/2024", "4/3/2024"]),  # as the data are read: in the one order that fits
