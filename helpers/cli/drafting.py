@@ -27,7 +27,7 @@ from helpers.cli.guessing import (
 from helpers.cli.looking import draw, find_last, find_start, hear, read_clocks, write_text
 from helpers.cli.reporting import EXAMPLE
 from helpers.records import Refused
-from helpers.sources import ask
+from helpers.sources import ask, read_address
 
 MOST_EVENTS = 60  # drafted, those of most units
 WINDOWS = (365, 180, 90, 60, 28, 14, 7)  # days, and as many as are over for all units; none over for all: nearly all
@@ -41,13 +41,15 @@ LEAST_NESTED = 10  # clusters, each in one arm, which chance would not do
 
 def draft_plan(arguments):
     """Print a plan that fits the tables, or write it to a new file; tell on the standard error what looks wrong."""
-    units = draw(arguments.data, arguments.table)
+    units, events = draw(arguments.data, arguments.table), (arguments.events, arguments.events_table)
+    if events[0] and (read_address(events[0]), events[1]) == (read_address(arguments.data), arguments.table):
+        raise Refused(f"{units.file}: the table and its events are one file; name another in --events, or none")
     wanted = {"--unit-id": arguments.unit_id, "--variant": arguments.variant}
     columns = [schema.Column(column, option, "text") for option, column in wanted.items() if column]
     schema.refuse_missing(columns, units.table.columns, file=units.file, typed=True)
     unit_id, why = _find_unit(units, arguments.unit_id)
-    told = _warn_of_unit(units, unit_id)
-    heard = hear(arguments.events, arguments.events_table, units, unit_id) if arguments.events else None
+    told = _warn_of_unit(units, unit_id, has_events=bool(arguments.events))
+    heard = hear(*events, units, unit_id) if arguments.events else None
     named = {"file": units.file, "unit_id": unit_id, "unit_why": why or told, "unit": _name_unit(unit_id)}
     if arguments.study == "experiment":
         text = _write("plan.yaml.j2", **named, **_plan_experiment(units, heard, unit_id, arguments.variant))
@@ -88,7 +90,7 @@ def _find_unit(units, given):
     return given or guess, why
 
 
-def _warn_of_unit(units, unit_id):
+def _warn_of_unit(units, unit_id, *, has_events):
     """Return what speaks against a column as the id of a unit, or nothing."""
     known = units.rows[unit_id].dropna()
     n = known.nunique()
@@ -96,7 +98,9 @@ def _warn_of_unit(units, unit_id):
         return f"{schema.say(n, 'value')} in {schema.say(len(known), 'row')}, so that it is no id of a unit"
     if len(known) > n:
         rows = schema.say(len(known) - n, "row")
-        return f"{rows} with an id that stands in another row too, and a plan needs one row a unit"
+        is_log = units.list_kind("date") and not has_events
+        more = "; it looks like events, which --events names beside a table of the units" if is_log else ""
+        return f"{rows} with an id that stands in another row too, and a plan needs one row a unit{more}"
     return ""
 
 
@@ -174,9 +178,8 @@ def _find_fixed(units, keys, variant, n_arms):
     fixed = {}
     for name in [name for name in rows if name not in keys and units.kinds[name].kind != "date"]:
         codes, values = pd.factorize(rows[name])  # -1 is missing
-        known = codes >= 0
-        if len(values) == len(np.unique(codes[known] * (n_arms + 1) + arms[known])):
-            fixed[name] = int((np.bincount(codes[known]) > 1).sum()), bool(known.all()) and len(values) == n_arms
+        if codes.min() >= 0 and len(values) == len(np.unique(codes * (n_arms + 1) + arms)):
+            fixed[name] = int((np.bincount(codes) > 1).sum()), len(values) == n_arms
     twins = [name for name, (_, is_twin) in fixed.items() if is_twin]
     return twins, next((name for name, (repeated, _) in fixed.items() if repeated >= LEAST_NESTED), None)
 

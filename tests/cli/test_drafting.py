@@ -476,11 +476,24 @@ def test_plan_warns_of_a_unit_id_that_is_none(studies, tmp_path):
     pd.read_csv(table).assign(land=["A", "B", "C", "D", "E"] * 80).to_csv(table, index=False)
     for unit, told in (
         ("land", "5 values in 400 rows, so that it is no id of a unit"),
-        ("team", "360 rows with an id that stands in another row too, and a plan needs one row a unit"),
+        (
+            "team",
+            "360 rows with an id that stands in another row too, and a plan needs one row a unit; it looks like "
+            "events, which --events names beside a table of the units",
+        ),
     ):
         status, shown, message = studies("plan", table, "--unit-id", unit, "--variant", "arm")
         assert (status, message) == (0, f"studies: t.csv, column {unit}: {told}\n")
         assert f"unit_id: {unit}   # {told}\n" in shown
+
+
+def test_plan_takes_numbers_that_one_arm_alone_has_as_a_metric_and_no_cluster(studies, tmp_path):
+    table = write_teams(tmp_path)
+    frame = pd.read_csv(table).drop(columns=["Paid", "team"])
+    spent = (1.5 * frame.index.to_series() % 15).where(frame["arm"] == "on")
+    frame.assign(Betrag=spent).to_csv(table, index=False)
+    design = fill(studies, tmp_path, table, "--unit-id", "user_id", "--variant", "arm")
+    assert (design.cluster, list(design.metrics)) == (None, ["Betrag"])
 
 
 def test_plan_refuses_what_nothing_can_be_guessed_of(studies, logged, tmp_path):
@@ -499,6 +512,10 @@ def test_plan_refuses_what_nothing_can_be_guessed_of(studies, logged, tmp_path):
         (
             ["undated.csv", "--events", events],
             "undated.csv: no column holds days such as 2024-04-30, and events need the time of assignment; add it",
+        ),
+        (
+            [units, "--events", units],
+            "u.csv: the table and its events are one file; name another in --events, or none",
         ),
         (
             [units, "--events", "timeless.csv"],
