@@ -121,16 +121,18 @@ def _map_events(heard, unit_id):
 
 
 def _find_zone(units, heard, start):
-    """Return what the plan should say of the time zone, and why; None where all times have one, or none has."""
+    """Return what the plan should say of the time zone, and why; None where no time of day lacks one."""
     if not (heard and start):
         return None
     places = [(start, *read_clocks(units.rows[start])), (heard.columns["at"], *heard.clocks)]
-    if not any(zoned for _, zoned, _ in places) or not any(naive for _, _, naive in places):
+    if not any(naive for _, _, naive in places):
         return None
+    if not any(zoned for _, zoned, _ in places):
+        return "# time_zone: Europe/Rome   # left out: UTC"
     named = next((name for name, _, naive in places if naive and has_word(name, "utc")), None)
     if named:
-        return "UTC", f"guessed: the name of {named}"
-    return "", "needed, such as Europe/Rome or UTC: some times of day have a zone and others none"
+        return f"time_zone: UTC   # guessed: the name of {named}"
+    return "time_zone:   # needed, such as Europe/Rome or UTC: some times of day have a zone and others none"
 
 
 def _plan_experiment(units, heard, unit_id, variant):

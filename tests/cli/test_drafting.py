@@ -116,7 +116,7 @@ def test_plan_refuses_a_misspelt_column_with_the_one_that_is_meant(studies, tabl
 def test_plan_names_the_time_zone_where_times_without_one_stand_beside_times_with_one(studies, logged, tmp_path):
     units, events = logged
     log, people = pd.read_csv(events), pd.read_csv(units)
-    assert "time_zone" not in studies("plan", units, "--events", events)[1]
+    assert "\n# time_zone: Europe/Rome   # left out: UTC\n" in studies("plan", units, "--events", events)[1]
     log.assign(at=log["at"].str.replace(" ", "T") + "Z").to_csv(events, index=False)
     which = "time_zone:   # needed, such as Europe/Rome or UTC: some times of day have a zone and others none\n"
     assert which in studies("plan", units, "--events", events)[1]
