@@ -98,8 +98,7 @@ def hear(given, table, units, unit_id):
         fault = "no column holds days such as 2024-04-30, and an event needs its time; name a table with one"
         raise Refused(f"{events.file}: {fault}")
     labels, texts = (
-        [name for name in events.list_kind(kind) if name in others and rows[name].dtype.kind not in "iuf"]
-        for kind in ("labels", "other")
+        [name for name in others if events.kinds[name][:2] == (kind, "text")] for kind in ("labels", "other")
     )
     event = find_named([*labels, *texts], "event")[0] or next(iter(labels), None)
     numbers = [name for name in events.list_kind("amount", "count", "score", "nps") if name in others]

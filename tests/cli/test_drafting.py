@@ -388,7 +388,8 @@ def test_plan_takes_the_only_numbers_of_events_as_their_values(studies, logged, 
 def test_plan_calls_events_without_names_after_their_file(studies, logged, tmp_path):
     units, events = logged
     log = pd.read_csv(events)
-    log[log["event"] == "Paid"].drop(columns="event").to_csv(tmp_path / "orders.csv", index=False)
+    orders = log[log["event"] == "Paid"].drop(columns="event").assign(store=lambda rows: rows["value"] % 2 + 4)
+    orders.to_csv(tmp_path / "orders.csv", index=False)  # a code of a store is no name of an event
     design = fill(studies, tmp_path, units, "--events", tmp_path / "orders.csv")
     assert (design.events.named, list(design.metrics)) == ("orders", ["orders"])
     assert studies("check", units, "--events", tmp_path / "orders.csv", "--plan", tmp_path / "p.yaml")[0] == 0
