@@ -27,10 +27,10 @@ from helpers.cli.guessing import (
 from helpers.cli.looking import draw, find_last, find_start, hear, read_clocks, write_text
 from helpers.cli.reporting import EXAMPLE
 from helpers.records import Refused
-from helpers.sources import ask
+from helpers.sources import ask, read_address
 
 MOST_EVENTS = 60  # drafted, those of most units
-WINDOWS = (365, 180, 90, 60, 28, 14, 7)  # days; the longest that is over for nearly all units is drafted
+WINDOWS = (365, 180, 90, 60, 28, 14, 7)  # days, and as many as are over for all units; none over for all: nearly all
 FOLLOWED = ((90, 180), (90, 90), (60, 90), (30, 90), (30, 60), (30, 30), (14, 28), (7, 14))  # landmark, days after it
 MOST_OVER, HALF_OVER = 0.9, 0.5  # of the units, and of the accounts, for which these days are over
 NEARLY_ALL = 0.99  # of an event's moments, which its window holds
@@ -41,13 +41,15 @@ LEAST_NESTED = 10  # clusters, each in one arm, which chance would not do
 
 def draft_plan(arguments):
     """Print a plan that fits the tables, or write it to a new file; tell on the standard error what looks wrong."""
-    units = draw(arguments.data, arguments.table)
+    units, events = draw(arguments.data, arguments.table), (arguments.events, arguments.events_table)
+    if events[0] and (read_address(events[0]), events[1]) == (read_address(arguments.data), arguments.table):
+        raise Refused(f"{units.file}: the table and its events are one file; name another in --events, or none")
     wanted = {"--unit-id": arguments.unit_id, "--variant": arguments.variant}
     columns = [schema.Column(column, option, "text") for option, column in wanted.items() if column]
     schema.refuse_missing(columns, units.table.columns, file=units.file, typed=True)
     unit_id, why = _find_unit(units, arguments.unit_id)
-    told = _warn_of_unit(units, unit_id)
-    heard = hear(arguments.events, arguments.events_table, units, unit_id) if arguments.events else None
+    told = _warn_of_unit(units, unit_id, has_events=bool(arguments.events))
+    heard = hear(*events, units, unit_id) if arguments.events else None
     named = {"file": units.file, "unit_id": unit_id, "unit_why": why or told, "unit": _name_unit(unit_id)}
     if arguments.study == "experiment":
         text = _write("plan.yaml.j2", **named, **_plan_experiment(units, heard, unit_id, arguments.variant))
@@ -88,7 +90,7 @@ def _find_unit(units, given):
     return given or guess, why
 
 
-def _warn_of_unit(units, unit_id):
+def _warn_of_unit(units, unit_id, *, has_events):
     """Return what speaks against a column as the id of a unit, or nothing."""
     known = units.rows[unit_id].dropna()
     n = known.nunique()
@@ -96,7 +98,9 @@ def _warn_of_unit(units, unit_id):
         return f"{schema.say(n, 'value')} in {schema.say(len(known), 'row')}, so that it is no id of a unit"
     if len(known) > n:
         rows = schema.say(len(known) - n, "row")
-        return f"{rows} with an id that stands in another row too, and a plan needs one row a unit"
+        is_log = units.list_kind("date") and not has_events
+        more = "; it looks like events, which --events names beside a table of the units" if is_log else ""
+        return f"{rows} with an id that stands in another row too, and a plan needs one row a unit{more}"
     return ""
 
 
@@ -117,16 +121,18 @@ def _map_events(heard, unit_id):
 
 
 def _find_zone(units, heard, start):
-    """Return what the plan should say of the time zone, and why; None where all times have one, or none has."""
+    """Return what the plan should say of the time zone, and why; None where no time of day lacks one."""
     if not (heard and start):
         return None
     places = [(start, *read_clocks(units.rows[start])), (heard.columns["at"], *heard.clocks)]
-    if not any(zoned for _, zoned, _ in places) or not any(naive for _, _, naive in places):
+    if not any(naive for _, _, naive in places):
         return None
+    if not any(zoned for _, zoned, _ in places):
+        return "# time_zone: Europe/Rome   # left out: UTC"
     named = next((name for name, _, naive in places if naive and has_word(name, "utc")), None)
     if named:
-        return "UTC", f"guessed: the name of {named}"
-    return "", "needed, such as Europe/Rome or UTC: some times of day have a zone and others none"
+        return f"time_zone: UTC   # guessed: the name of {named}"
+    return "time_zone:   # needed, such as Europe/Rome or UTC: some times of day have a zone and others none"
 
 
 def _plan_experiment(units, heard, unit_id, variant):
@@ -174,9 +180,8 @@ def _find_fixed(units, keys, variant, n_arms):
     fixed = {}
     for name in [name for name in rows if name not in keys and units.kinds[name].kind != "date"]:
         codes, values = pd.factorize(rows[name])  # -1 is missing
-        known = codes >= 0
-        if len(values) == len(np.unique(codes[known] * (n_arms + 1) + arms[known])):
-            fixed[name] = int((np.bincount(codes[known]) > 1).sum()), bool(known.all()) and len(values) == n_arms
+        if codes.min() >= 0 and len(values) == len(np.unique(codes * (n_arms + 1) + arms)):
+            fixed[name] = int((np.bincount(codes) > 1).sum()), len(values) == n_arms
     twins = [name for name, (_, is_twin) in fixed.items() if is_twin]
     return twins, next((name for name, (repeated, _) in fixed.items() if repeated >= LEAST_NESTED), None)
 
@@ -213,8 +218,8 @@ def _list_event_metrics(heard, units, unit_id, assigned, as_of):
     """Return a metric for each event that could be an outcome: counted, added up, or whether it came."""
     starts = units.find_dates(assigned)
     days = (pd.Timestamp(as_of, tz="UTC") + pd.Timedelta(days=1) - starts).dt.days
-    over = {window: float((days >= window).mean()) for window in WINDOWS}
-    widest = next((window for window, share in over.items() if share >= MOST_OVER), WINDOWS[-1])
+    nearly = next((window for window in WINDOWS if (days >= window).mean() >= MOST_OVER), WINDOWS[-1])
+    widest = min(int(days.min()), WINDOWS[0]) if days.min() >= WINDOWS[-1] else nearly
     ages = _measure_ages(heard, units, unit_id, assigned)
     reached = ages.groupby("event")["days"].quantile(NEARLY_ALL)
     found = []
@@ -223,9 +228,10 @@ def _list_event_metrics(heard, units, unit_id, assigned, as_of):
             continue
         last = reached.get(row.event, widest)
         window = min((window for window in WINDOWS if last <= window <= widest), default=widest)
+        over = float((days >= window).mean())
         few = "" if window == widest else ", and few come later"
-        few += "" if over[window] == 1 else "; the answer is interim until it is for all"
-        within = f"within_days: {window}", f"guessed: over for {over[window]:.0%} of the units by as_of{few}"
+        few += "" if over == 1 else "; the answer is interim until it is for all"
+        within = f"within_days: {window}", f"guessed: over for {over:.0%} of the units by as_of{few}"
         kind = _guess_event(row)
         scale = [(f"scale: {list(kind.scale)}", "guessed: holds all values")] if kind.scale else []
         is_valued = kind.kind in ("amount", "score", "nps") and row.value != heard.columns["value"]
@@ -298,14 +304,18 @@ def _plan_framework(units, heard, unit_id):
     return shared | {
         **{"lost": lost, "grown": grown, "active": active, "features": features[:MOST_EVENTS]},
         "lost_at": next((name for name in units.list_kind("date") if is_loss(name)), None),
-        **{
-            "at_least": 1 if pd.isna(usual) else max(1, round(usual)),
-            "landmark": pair[0],
-            "within": pair[1],
-            "followed": f"{followed[pair]:.0%}",
-        },
+        "perhaps": _list_ends(units, started),
+        "at_least": 1 if pd.isna(usual) else max(1, round(usual)),
+        **{"landmark": pair[0], "within": pair[1], "followed": f"{followed[pair]:.0%}"},
         "n_left": max(len(features) - MOST_EVENTS, 0),
     }
+
+
+def _list_ends(units, started):
+    """Return the columns of dates that may say when an account left: some have none, and none is before the start."""
+    begun = units.find_dates(started).dt.floor("D")
+    dates = [name for name in units.list_kind("date") if name != started and units.rows[name].isna().any()]
+    return [name for name in dates if not (units.find_dates(name) < begun).any()]
 
 
 def _plan_snapshot(units, unit_id):

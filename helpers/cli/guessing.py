@@ -164,6 +164,8 @@ def guess_kind(values, name="") -> Guess:
 def _guess_number(numbers, name, is_whole):
     low, high = numbers.min(), numbers.max()
     is_counted = is_whole and low >= 0
+    if is_counted and {*split_words(name)} <= {*WORDS["codes"]}:
+        return Guess("labels", "its name, a code")
     is_nps = has_word(name, "nps")
     if is_nps and is_counted and high <= 10:
         return Guess("nps", "its name, and whole numbers from 0 to 10")

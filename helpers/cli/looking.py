@@ -97,8 +97,9 @@ def hear(given, table, units, unit_id):
     if not at:
         fault = "no column holds days such as 2024-04-30, and an event needs its time; name a table with one"
         raise Refused(f"{events.file}: {fault}")
-    labels = [name for name in events.list_kind("labels") if name in others]
-    texts = [name for name in events.list_kind("other") if name in others and rows[name].dtype.kind not in "iuf"]
+    labels, texts = (
+        [name for name in others if events.kinds[name][:2] == (kind, "text")] for kind in ("labels", "other")
+    )
     event = find_named([*labels, *texts], "event")[0] or next(iter(labels), None)
     numbers = [name for name in events.list_kind("amount", "count", "score", "nps") if name in others]
     named = [name for name in numbers if any(has_word(name, what) for what in ("value", "amounts", "scores", "nps"))]

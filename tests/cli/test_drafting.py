@@ -12,7 +12,7 @@ import pytest
 from helpers import cli
 from helpers import plan as plans
 from helpers.cli.drafting import _name_unit
-from helpers.cli.guessing import guess_kind
+from helpers.cli.guessing import guess_kind, is_loss
 from helpers.cli.looking import read_clocks
 from helpers.cli.reporting import EXAMPLE
 
@@ -104,6 +104,7 @@ def test_plan_guesses_the_control_by_a_word_of_its_label(studies, tmp_path, labe
     ).to_csv(tmp_path / "t.csv", index=False)
     _, shown, _ = studies("plan", tmp_path / "t.csv")
     assert re.search('  control: "?([^"#]*[^"# ])', shown)[1] == control
+    assert "\nunit: unit   # guessed: how its id is called; write what one of them is\n" in shown
     assert "\nunit_id: id   # guessed" in shown  # and not the row's number, which a table in Python leaves behind
 
 
@@ -115,7 +116,7 @@ def test_plan_refuses_a_misspelt_column_with_the_one_that_is_meant(studies, tabl
 def test_plan_names_the_time_zone_where_times_without_one_stand_beside_times_with_one(studies, logged, tmp_path):
     units, events = logged
     log, people = pd.read_csv(events), pd.read_csv(units)
-    assert "time_zone" not in studies("plan", units, "--events", events)[1]
+    assert "\n# time_zone: Europe/Rome   # left out: UTC\n" in studies("plan", units, "--events", events)[1]
     log.assign(at=log["at"].str.replace(" ", "T") + "Z").to_csv(events, index=False)
     which = "time_zone:   # needed, such as Europe/Rome or UTC: some times of day have a zone and others none\n"
     assert which in studies("plan", units, "--events", events)[1]
@@ -238,6 +239,12 @@ def test_guess_kind_by_name_and_range():
         ("date", "joined", pd.to_datetime(days)),
         ("date", "created_at", [1_700_000_000, 1_700_086_400]),
         ("date", "created_at", ["1700000000000"] * 2),
+        ("labels", "Region-Team", [*range(1, 40)] * 2),  # codes of places and groups
+        ("labels", "Filiale", [3.0, 7.0, None] * 9),
+        ("labels", "clinic_no", ["3", "17"] * 9),
+        ("labels", "CLUSTER", [1, 2, 3, 4, 5] * 9),
+        ("count", "stores visited", [3, 7] * 9),
+        ("amount", "store", [3.5, 7] * 9),
         ("count", "customers", [1_700_000_000, 1_700_086_401] * 2),  # its name says no time
         ("date", "Kauf", [1_700_000_000 + 86_400 * (i % 30) for i in range(60)]),  # many, whole, and of our days
         ("date", "Inscrit le", ["15/03/2024", "4/3/2024"]),  # as the data are read: in the one order that fits
@@ -284,6 +291,13 @@ def test_a_unit_is_called_as_its_id_without_the_word_for_it(column, unit):
     assert _name_unit(column) == unit
 
 
+@pytest.mark.parametrize(
+    "name", ["persa_il", "chiusa_il", "Data di chiusura", "perdida_el", "perdue_le", "Fecha de baja", "Vertragsende"]
+)
+def test_a_date_of_leaving_is_one_in_her_language(name):
+    assert is_loss(name)
+
+
 @pytest.fixture
 def logged(tmp_path):
     """Return assignments of 400 people and a log of theirs: paid once, searches often, answers, refunds."""
@@ -322,9 +336,15 @@ def test_plan_drafts_from_events_what_a_study_answers_once_roles_are_given(studi
         "Paid": ("amount", 7),
     }
     log = pd.read_csv(events)
-    log[log["at"] < "2024-02-03"].to_csv(tmp_path / "early.csv", index=False)
-    told = "within_days: 14   # guessed: over for 95% of the units by as_of; the answer is interim until it is for all"
-    assert told in studies("plan", units, "--events", tmp_path / "early.csv")[1]
+    for before, told in (
+        ("2024-02-03", "within_days: 13   # guessed: over for 100% of the units by as_of"),  # ended: of no unit interim
+        (
+            "2024-01-27",  # still under way
+            "within_days: 7   # guessed: over for 95% of the units by as_of; the answer is interim until it is for all",
+        ),
+    ):
+        log[log["at"] < before].to_csv(tmp_path / "early.csv", index=False)
+        assert f"{told}\n" in studies("plan", units, "--events", tmp_path / "early.csv")[1]
     assert str(design.as_of) == "2024-03-05" and design.assigned_at == "assigned_at"
     status, shown, message = studies("check", units, "--events", events, "--plan", tmp_path / "p.yaml")
     assert (status, message) == (0, "") and shown.endswith("A study of this table would answer.\n")
@@ -368,7 +388,8 @@ def test_plan_takes_the_only_numbers_of_events_as_their_values(studies, logged, 
 def test_plan_calls_events_without_names_after_their_file(studies, logged, tmp_path):
     units, events = logged
     log = pd.read_csv(events)
-    log[log["event"] == "Paid"].drop(columns="event").to_csv(tmp_path / "orders.csv", index=False)
+    orders = log[log["event"] == "Paid"].drop(columns="event").assign(store=lambda rows: rows["value"] % 2 + 4)
+    orders.to_csv(tmp_path / "orders.csv", index=False)  # a code of a store is no name of an event
     design = fill(studies, tmp_path, units, "--events", tmp_path / "orders.csv")
     assert (design.events.named, list(design.metrics)) == ("orders", ["orders"])
     assert studies("check", units, "--events", tmp_path / "orders.csv", "--plan", tmp_path / "p.yaml")[0] == 0
@@ -407,6 +428,18 @@ def test_plan_of_a_framework_holds_her_events_and_no_other(studies, tmp_path):
     design = fill(studies, tmp_path, *given, "--study", "customer_milestones")
     assert (design.outcomes.retained.lost, design.outcomes.retained.lost_at) == ([], "Gekuendigt am")
     assert studies("check", *given, "--plan", tmp_path / "p.yaml")[0] == 0
+    dates = {"Last seen": ["2023-08-30", None] * 150, "Trial until": ["2022-12-24", None] * 150, "Seen": "2023-09-01"}
+    rows.assign(**dates).to_csv(tmp_path / "a.csv", index=False)
+    (tmp_path / "p.yaml").unlink()
+    assert fill(studies, tmp_path, *given, "--study", "customer_milestones").outcomes.retained.event == ["wrote"]
+    shown = (tmp_path / "p.yaml").read_text(encoding="utf-8")
+    kept = (
+        "  retained: {event: [wrote], within_days: 90}   # guessed: nothing is called after leaving, so who comes again"
+    )
+    other = "  # retained: {lost_at: Last seen, within_days: 90}   # instead, if this is when an account left"
+    assert shown.endswith(
+        f"{kept} is kept\n{other}\n" + shown.splitlines(keepends=True)[-1]
+    )  # one that is filled, after the start
 
 
 @pytest.mark.skipif(not TELCO.exists(), reason=f"{TELCO.name} is not there")
@@ -444,11 +477,24 @@ def test_plan_warns_of_a_unit_id_that_is_none(studies, tmp_path):
     pd.read_csv(table).assign(land=["A", "B", "C", "D", "E"] * 80).to_csv(table, index=False)
     for unit, told in (
         ("land", "5 values in 400 rows, so that it is no id of a unit"),
-        ("team", "360 rows with an id that stands in another row too, and a plan needs one row a unit"),
+        (
+            "team",
+            "360 rows with an id that stands in another row too, and a plan needs one row a unit; it looks like "
+            "events, which --events names beside a table of the units",
+        ),
     ):
         status, shown, message = studies("plan", table, "--unit-id", unit, "--variant", "arm")
         assert (status, message) == (0, f"studies: t.csv, column {unit}: {told}\n")
         assert f"unit_id: {unit}   # {told}\n" in shown
+
+
+def test_plan_takes_numbers_that_one_arm_alone_has_as_a_metric_and_no_cluster(studies, tmp_path):
+    table = write_teams(tmp_path)
+    frame = pd.read_csv(table).drop(columns=["Paid", "team"])
+    spent = (1.5 * frame.index.to_series() % 15).where(frame["arm"] == "on")
+    frame.assign(Betrag=spent).to_csv(table, index=False)
+    design = fill(studies, tmp_path, table, "--unit-id", "user_id", "--variant", "arm")
+    assert (design.cluster, list(design.metrics)) == (None, ["Betrag"])
 
 
 def test_plan_refuses_what_nothing_can_be_guessed_of(studies, logged, tmp_path):
@@ -467,6 +513,10 @@ def test_plan_refuses_what_nothing_can_be_guessed_of(studies, logged, tmp_path):
         (
             ["undated.csv", "--events", events],
             "undated.csv: no column holds days such as 2024-04-30, and events need the time of assignment; add it",
+        ),
+        (
+            [units, "--events", units],
+            "u.csv: the table and its events are one file; name another in --events, or none",
         ),
         (
             [units, "--events", "timeless.csv"],
