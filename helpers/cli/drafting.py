@@ -215,6 +215,9 @@ def _list_event_metrics(heard, units, unit_id, assigned, as_of):
     days = (pd.Timestamp(as_of, tz="UTC") + pd.Timedelta(days=1) - starts).dt.days
     over = {window: float((days >= window).mean()) for window in WINDOWS}
     widest = next((window for window, share in over.items() if share >= MOST_OVER), WINDOWS[-1])
+    if over[widest] < 1 and 2 * days.min() >= widest:  # a few days less, and the answer is no interim one
+        widest = int(days.min())
+        over[widest] = float((days >= widest).mean())
     ages = _measure_ages(heard, units, unit_id, assigned)
     reached = ages.groupby("event")["days"].quantile(NEARLY_ALL)
     found = []
