@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from helpers.kinds import VALUED
 from helpers.records import Refused
 
-PLURALS = {"person": "people", "man": "men", "woman": "women", "child": "children"}
+PLURALS = {"person": "people", "man": "men", "woman": "women", "child": "children", "hero": "heroes"}
 UNITS_KNOWN = {  # English nouns, which have an s as several though a plan writes them with a capital
     *("account", "agent", "business", "child", "client", "company", "contract", "customer", "device", "employee"),
     *("firm", "group", "household", "lead", "member", "order", "partner", "patient", "person", "school", "session"),
@@ -15,12 +15,12 @@ UNITS_KNOWN = {  # English nouns, which have an s as several though a plan write
     "workspace",
 }
 UNITS_VOWEL = {  # English nouns that end as hardly one does
-    *("agenda", "area", "camera", "casino", "demo", "drama", "idea", "logo", "macro", "media", "memo", "menu"),
-    *("persona", "photo", "promo", "quota", "radio", "schema", "studio", "taxi", "video"),
+    *("agenda", "antenna", "area", "arena", "camera", "cinema", "drama", "era", "formula", "gala", "idea", "media"),
+    *("menu", "opera", "persona", "pizza", "plaza", "quota", "schema", "sofa", "taxi", "villa", "visa", "wiki"),
 }
 UNITS_FOREIGN = {  # nouns of other languages that end as English ones do
-    *("benutzer", "cliente", "gracz", "hesap", "klant", "klient", "kunde", "kunden", "kundin", "nutzer"),
-    *("spieler", "utente", "verbraucher"),
+    *("benutzer", "cliente", "conto", "gracz", "gruppo", "hesap", "klant", "klient", "konto", "kunde", "kunden"),
+    *("kundin", "negozio", "nutzer", "spieler", "utente", "verbraucher"),
 }
 KEPT_NAMES = ("unit", "variant")
 NAMELESS = "nor any other of the plan, so that its first line may hold no names"
@@ -309,7 +309,8 @@ def say(n, noun) -> str:
 def pluralise(noun, n=None) -> str:
     """Return a noun as several, unless there is one; one that ends with s may be several already.
 
-    A noun that is hardly English stays as it is: with an accent, a vowel at its end, or a capital, and unknown here.
+    A noun that is hardly English stays as it is: with an accent, an a, i or u at its end, or a capital, and unknown
+    here.
 
     Examples
     --------
@@ -325,7 +326,7 @@ def pluralise(noun, n=None) -> str:
     if small in PLURALS:
         return f"{rest}{last[0]}{PLURALS[small][1:]}"
     is_capital = not last.islower() and small not in UNITS_KNOWN
-    if is_capital or not last.isascii() or small in UNITS_FOREIGN or (small[-1] in "aiou" and small not in UNITS_VOWEL):
+    if is_capital or not last.isascii() or small in UNITS_FOREIGN or (small[-1] in "aiu" and small not in UNITS_VOWEL):
         return noun
     if last.endswith(("ss", "x", "ch", "sh")):
         return f"{noun}es"

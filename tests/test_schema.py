@@ -254,3 +254,18 @@ def test_plurals_are_made_by_one_function():
     assert len(files) > 100
     found = {f.name: re.findall(by_hand, f.read_text(encoding="utf-8").replace("'", '"')) for f in files}
     assert {name: hits for name, hits in found.items() if hits} == {"schema.py": ["{noun}s"], "trust.py": ['"s" if']}
+
+
+@pytest.mark.parametrize(
+    ("nouns", "many"),
+    [
+        ("portfolio scenario patio video", "portfolios scenarios patios videos"),
+        ("hero casino trial_hero", "heroes casinos trial_heroes"),
+        ("villa cinema pizza formula menu taxi", "villas cinemas pizzas formulas menus taxis"),
+        ("konto gruppo firma klienci menedżer", "konto gruppo firma klienci menedżer"),  # of other languages
+        ("usuario alumno", "usuarios alumnos"),  # which take an s of their own
+    ],
+)
+def test_pluralise_of_nouns_that_end_with_a_vowel(nouns, many):
+    assert [schema.pluralise(noun) for noun in nouns.split()] == many.split()
+    assert [schema.pluralise(noun, 1) for noun in nouns.split()] == nouns.split()

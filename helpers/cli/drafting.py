@@ -218,8 +218,11 @@ def _list_event_metrics(heard, units, unit_id, assigned, as_of):
     """Return a metric for each event that could be an outcome: counted, added up, or whether it came."""
     starts = units.find_dates(assigned)
     days = (pd.Timestamp(as_of, tz="UTC") + pd.Timedelta(days=1) - starts).dt.days
-    nearly = next((window for window in WINDOWS if (days >= window).mean() >= MOST_OVER), WINDOWS[-1])
-    widest = min(int(days.min()), WINDOWS[0]) if days.min() >= WINDOWS[-1] else nearly
+    over = {window: float((days >= window).mean()) for window in WINDOWS}
+    widest = next((window for window, share in over.items() if share >= MOST_OVER), WINDOWS[-1])
+    if over[widest] < 1 and 2 * days.min() >= widest:  # a few days less, and the answer is no interim one
+        widest = int(days.min())
+        over[widest] = float((days >= widest).mean())
     ages = _measure_ages(heard, units, unit_id, assigned)
     reached = ages.groupby("event")["days"].quantile(NEARLY_ALL)
     found = []

@@ -1,5 +1,6 @@
 """Objects of JSON as rows: their names, what lies within them, and what may be said of those that cannot be read."""
 
+import itertools
 import re
 from collections import Counter
 from pathlib import Path
@@ -54,8 +55,9 @@ def flatten(con, table) -> None:
     for _ in range(DEEPEST):
         columns = [row[0] for row in con.execute(f"DESCRIBE {table}").fetchall()]
         within = {name: keys for name in _find_objects(con, table, columns) if (keys := _list_keys(con, table, name))}
-        others = {name.casefold() for name in columns}
-        within = {name: keys for name, keys in within.items() if others.isdisjoint(_name(name, k) for k in keys)}
+        made = {name: {f"{name}.{key}".casefold() for key in keys} for name, keys in within.items()}
+        called = Counter(itertools.chain((name.casefold() for name in columns), *made.values()))
+        within = {name: within[name] for name, those in made.items() if all(called[one] == 1 for one in those)}
         if not within:
             return
         picked = [_pick(name, within.get(name)) for name in columns]
@@ -85,10 +87,6 @@ def _pick(name, keys):
     places = [key.replace("~", "~0").replace("/", "~1").replace("'", "''") for key in keys]
     told = zip(keys, places, strict=True)
     return ", ".join(f"{_quote(name)} ->> '/{place}' AS {_quote(f'{name}.{key}')}" for key, place in told)
-
-
-def _name(column, key):
-    return f"{column}.{key}".casefold()
 
 
 def _quote(name):

@@ -137,6 +137,16 @@ MOST_READ = 1000  # rows in which the cells of the first one are looked for: mos
 MOST_ALIKE = 100  # rows to which its cells with digits are compared: where they are made alike, it holds ids
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 VALUE = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?$|[0-9]{4}-[0-9]{2}-[0-9]{2}|[^@\s]+@[^@\s]+[.][^@\s]+$")
+POLISH, TURKISH = "[a-ząćęłńóśźż]", "[A-ZÇĞİÖŞÜÂÎÛa-zçğıöşüâîû]"
+PAGES = {  # the words that speak for each, and what words hold in Windows-1252 that speak against it
+    "cp1251": ("[^A-Za-z]*[А-Яа-яЁё]{3}[^A-Za-z]*", "[A-Za-z]"),
+    "cp1253": ("[^A-Za-z]*[Α-ώ]{3}[^A-Za-z]*", "[A-Za-z]"),
+    "cp1250": (
+        f"(?i:{POLISH}*({POLISH}[ął]{POLISH}|ń[cs]|ś[ćlmrw]){POLISH}*|{POLISH}*[aeiouy]ł)",
+        "[^A-Za-z¹³ÆÊÑÓæêñóŒœŸ]",
+    ),
+    "cp1254": (f"{TURKISH}*[ĞİŞğış]{TURKISH}*", "[^A-Za-zÇÐÝÖÞÜÂÎÛçðýöþüâîû]|^[Þþ][jrvý]|ð$"),
+}
 TITLE = "{}, line 1: one cell above a table, such as a title; delete what stands above the column names"
 TOLD = re.compile(r"\ufeff?\"?sep=(?P<mark>[,;|\t])\"?[ \t]*(\r\n?|\n|$)", re.IGNORECASE)  # Excel's first line
 BEGINNINGS = {  # of a file: how its name then ends, and what it is
@@ -267,7 +277,12 @@ def _scan_bytes(path):
 
 
 def guess_code_page(content) -> str:
-    """Return the Windows code page in which bytes are letters where letters stand.
+    """Return the Windows code page of text: 1252, unless many more of its words speak for another than against it.
+
+    Polish has ł and ą within a word, or ł behind a vowel, where 1252 has the signs ³ and ¹, and ń and ś before letters
+    before which ñ and œ never stand. Turkish has two of ğ, ı and ş, where 1252 has ð, ý and þ; words of Iceland hold
+    vowels with accents beside these, begin with þj, þr, þv or þý, or end with ð. A word of Cyrillic or Greek letters
+    holds no Latin one, and no capital within.
 
     Parameters
     ----------
@@ -275,17 +290,24 @@ def guess_code_page(content) -> str:
 
     Examples
     --------
-    >>> texts = [("cp1250", "kupił"), ("cp1251", "Привет"), ("cp1254", "geçiş"), ("cp1252", "þú ert, señor")]
+    >>> texts = [("cp1250", "kupił"), ("cp1251", "Привет"), ("cp1254", "yaptı, geçiş"), ("cp1252", "þú, m³, ¿Qué?")]
     >>> [guess_code_page(text.encode(page)) for page, text in texts]
     ['cp1250', 'cp1251', 'cp1254', 'cp1252']
     """
-    if re.search(rb"[\xc0-\xff]{4}", content):  # no Latin word has so many accents together
-        return "cp1251"
-    beside = b"".join(itertools.chain(*re.findall(rb"(?<=[A-Za-z])([\x80-\xff])|([\x80-\xff])(?=[A-Za-z])", content)))
-    if set(beside) & set("ğışİŞ".encode("cp1254")) and not set(beside) & set("áéíóúæÁÍÓÚÆ".encode("cp1252")):
-        return "cp1254"  # of Iceland these bytes are ð, ý and þ, which stand beside vowels that Turkish has not
-    letters = {page: sum(map(str.isalpha, beside.decode(page, "replace"))) for page in ("cp1252", "cp1250")}
-    return max(letters, key=letters.get)
+    rare = b" ".join({word for word in re.findall(rb"[A-Za-z\x80-\xff]+", content) if not word.isascii()})
+    scores, western = {"cp1252": 0}, _list_words(rare, "cp1252")
+    for page, (plain, foreign) in PAGES.items():
+        words = {word for word in _list_words(rare, page) if re.fullmatch(plain, word)}
+        against = sum(bool(re.search(foreign, word)) for word in western)
+        if page != "cp1254" or len(set("ğış") & set("".join(words).replace("İ", "ı").lower())) > 1:
+            scores[page] = len(words) - 2 * against
+    return max(scores, key=scores.get)
+
+
+def _list_words(content, page):
+    """Return the different words with other letters than A to Z, as a page has them; what it has not is an x."""
+    words = set(re.findall(r"[^\W\d_]+", content.decode(page, "replace").replace("\ufffd", "x")))
+    return [word for word in words if not word.isascii() and (word[1:].islower() or not word[1:] or word.isupper())]
 
 
 def explain_kind(path, otherwise) -> str:

@@ -336,15 +336,12 @@ def test_plan_drafts_from_events_what_a_study_answers_once_roles_are_given(studi
         "Paid": ("amount", 7),
     }
     log = pd.read_csv(events)
-    for before, told in (
-        ("2024-02-03", "within_days: 13   # guessed: over for 100% of the units by as_of"),  # ended: of no unit interim
-        (
-            "2024-01-27",  # still under way
-            "within_days: 7   # guessed: over for 95% of the units by as_of; the answer is interim until it is for all",
-        ),
-    ):
-        log[log["at"] < before].to_csv(tmp_path / "early.csv", index=False)
-        assert f"{told}\n" in studies("plan", units, "--events", tmp_path / "early.csv")[1]
+    interim = "; the answer is interim until it is for all"
+    for until, told in (("2024-02-03", "13   # guessed: over for 100%"), ("2024-01-24", "7   # guessed: over for 80%")):
+        log[log["at"] < until].to_csv(tmp_path / "early.csv", index=False)
+        drafted = studies("plan", units, "--events", tmp_path / "early.csv")[1]
+        assert f"within_days: {told} of the units by as_of" in drafted
+        assert (interim in drafted) == ("100%" not in told)
     assert str(design.as_of) == "2024-03-05" and design.assigned_at == "assigned_at"
     status, shown, message = studies("check", units, "--events", events, "--plan", tmp_path / "p.yaml")
     assert (status, message) == (0, "") and shown.endswith("A study of this table would answer.\n")

@@ -168,7 +168,8 @@ def test_what_lies_within_json_is_a_column_of_its_own(write):
     rows = [
         {"id": "a", "properties": {"revenue": 2.5, "of/to~": "x", "deep": {"er": True}}, "mixed": {"a": 1}, "v.w": 1},
         {"id": "b", "properties": {"revenue": None, "it's": [1, 2]}, "mixed": "text", "v": {"W": 2}},
-        {"id": "c", "mixed": None, "many": {f"k{i}": i for i in range(101)}, "twice": {"A": 1, "a": 2}, "bad": "{no"},
+        {"id": "c", "mixed": None, "many": {f"k{i}": i for i in range(101)}, "twice": {"A": 1, "a": 2}, "bad": "{no"}
+        | {"p": {"q.R": 1, "s": 2}, "p.q": {"r": 3}},
     ]
     file = write("\n".join(map(json.dumps, rows)), "u.jsonl")
     table = sources.read_table(file).to_pandas().set_index("id").astype(object)
@@ -181,6 +182,8 @@ def test_what_lies_within_json_is_a_column_of_its_own(write):
         "mixed": ['{"a":1}', "text", None],  # not of objects alone
         "v.w": ["1", None, None],  # a name that is taken
         "v": [None, '{"W":2}', None],
+        "p": [None, None, '{"q.R":1,"s":2}'],  # two that would have one name
+        "p.q": [None, None, '{"r":3}'],
         "twice": [None, None, '{"A":1,"a":2}'],
         "bad": [None, None, "{no"],
     }
