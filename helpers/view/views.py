@@ -22,6 +22,13 @@ def _write_any(value) -> str:
     return numbers.write_number(value) if isinstance(value, (int, float)) else str(value)
 
 
+def _write_label(results, code) -> str:
+    """What a code is called; metrics and events of the reader's own data begin as she wrote them."""
+    told, own = scales.name_label(results, code), {"metrics": "metric", "event_sums": "event"}
+    is_own = any(code in [*results.tables.get(table, {}).get(key, ())] for table, key in own.items())
+    return scales.begin(results, told) if is_own else numbers.capitalise(told)
+
+
 # The formats of columns: of a value alone, of a code with the words of its run, in a style of its own or of its row.
 PLAIN: dict[str, Callable[[Any], str]] = {
     "text": lambda value: numbers.capitalise(numbers.drop_underscores(str(value))),
@@ -39,14 +46,15 @@ PLAIN: dict[str, Callable[[Any], str]] = {
     "verdict": str,
 }
 NAMED: dict[str, Callable[[Results, str], str]] = {
-    "label": lambda results, code: numbers.capitalise(scales.name_label(results, code)),
+    "label": _write_label,
+    "begin": scales.begin,
     "contrast": scales.name_contrast,
     "arm": scales.name_arm,
 }
 STYLES = {"points": numbers.POINTS, **dict.fromkeys(("share", "percent", "chance"), numbers.PERCENT)}
 STYLES |= {"times": numbers.Style(suffix=" times"), "minutes": numbers.Style(suffix=" minutes", signed=True)}
 FORMATS = {*PLAIN, *NAMED, *STYLES, "effect", "value", "gap", "money", "cost"}
-NUMERIC = FORMATS - {"text", "as_is", "any", "label", "arm", "contrast", "day", "yes", "verdict"}
+NUMERIC = FORMATS - {"text", "as_is", "any", "label", "begin", "arm", "contrast", "day", "yes", "verdict"}
 
 
 def fit(view: View, frame: pd.DataFrame, results: Results) -> View:

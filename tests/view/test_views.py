@@ -1,9 +1,14 @@
 """Columns of views: codes that read as words, and rows that measure different things, each in its own format."""
 
-import pytest
+from dataclasses import replace
 
+import pandas as pd
+import pytest
+import samples
+
+from helpers.plan.views import find_view
 from helpers.records import DataInfo, Results
-from helpers.view.views import Column, write_cell
+from helpers.view.views import Column, write_cell, write_rows
 
 RESULTS = Results("s", "t", "q", "answered", DataInfo("yours", "", "", None, 0, 0, {}), {})
 MIXED = Column(label="Value", format="share", by="measure", forms={"median": "wait"})
@@ -24,3 +29,16 @@ CELLS = [
 @pytest.mark.parametrize(("value", "column", "row", "told"), CELLS)
 def test_write_cell_by_its_words_and_by_the_row_it_stands_in(value, column, row, told):
     assert write_cell(value, column, row, RESULTS) == told
+
+
+@pytest.mark.parametrize(
+    ("kind", "label", "event"), [("yours", "activated", "bezahlt"), ("public", "Activated", "Bezahlt")]
+)
+def test_labels_and_events_of_her_own_data_stand_as_she_wrote_them(kind, label, event):
+    found, sums = samples.results(), pd.DataFrame({"event": ["bezahlt"]})
+    found = found.but(data=replace(found.data, kind=kind), tables={**found.tables, "event_sums": sums})
+    assert write_cell("activated", Column(label="", format="label"), {}, found) == label
+    view = find_view("experiment", "metrics")
+    assert write_rows(found.tables["metrics"], view, found)["label"][0] == label
+    assert write_rows(sums, find_view("experiment", "event_sums"), found)["event"][0] == event
+    assert write_cell("not_supported", Column(label="", format="label"), {}, found) == "Not supported"
