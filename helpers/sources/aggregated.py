@@ -84,8 +84,9 @@ def part_events(given, design):
     Refused: a column that is absent; times of several types; no event at all.
     """
     raw, own, unit = given.events, design.events, design.events.unit or design.unit_id
-    asked = [(unit, "unit_id", "id"), *((name, "an event of events.wide", "timestamp") for name in own.wide)]
-    schema.refuse_missing([schema.Column(*one) for one in asked], raw.table.columns, file=raw.name, typed=raw.parsed)
+    asked = [column for column in schema.list_event_columns(design) if column.target not in ("event", "at")]
+    asked += [schema.Column(name, "an event of events.wide", "timestamp") for name in own.wide]
+    schema.refuse_missing(asked, raw.table.columns, file=raw.name, typed=raw.parsed)
     known = count_all(raw.table, {name: _is_known(raw.table[name]).sum() for name in own.wide}, raw.name)
     if not any(known.values()):
         raise Refused(f"{raw.name}: no event, as every column of events.wide is empty; export it again")

@@ -167,6 +167,9 @@ def test_values_of_a_row_are_added_up_where_a_metric_names_their_column():
     design = plan.read(content).design
     table = pd.DataFrame({"user_id": ["1", "2"], "paid": "2024-01-02", "left": "2024-01-03", "net": [3.0, 5.0]})
     assert metrics.fold(sources.load(design, units, events=table), design).frame()["spend"].tolist() == [3.0, 5.0]
+    told = tell_refusal(sources.load, design, units, events=table.rename(columns={"net": "gross"}))
+    there = "it has, nearest first: left, user_id, paid, gross; correct the plan or the table"
+    assert told == f"events (DataFrame): no column net (for amount or score); {there}"
 
 
 FAULTS = [
