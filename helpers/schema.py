@@ -121,13 +121,13 @@ def list_event_columns(design) -> tuple[Column, ...]:
     """Return the columns that an events table must hold, as the plan names them: unit, event, at and, if read, value.
 
     An experiment reads values into amounts and scores, a framework into the number of seats. A further column of values
-    that a metric names becomes `value_of_NAME`.
+    that a metric names becomes `value_of_NAME`. Of a table with a column of times an event, those of its long form.
     """
     own, read = design.events, list_values(design)
     use = "number of seats" if design.kind == "framework" else "amount or score"
     found = [Column(own.unit or design.unit_id, "unit_id", "id", "unit")]
     found += [] if own.named else [Column(own.event, "name of the event", "text", "event")]
-    found += [Column(own.at, "time of the event", "timestamp", "at")]
+    found += [Column(", ".join(own.wide) or own.at, "time of the event", "timestamp", "at")]
     found += [Column(own.value, use, "number", "value", needed="value" in read or "value" in own.model_fields_set)]
     return (*found, *(Column(name.removeprefix(FURTHER), use, "number", name) for name in read if name != "value"))
 

@@ -163,7 +163,7 @@ def test_a_key_that_could_stand_there_instead_makes_a_plan_that_is_read(name, tm
         assert plans.read(str(file), kind=None).design
     assert len([found for _, found in others if found]) == {
         "guide_table": 2,
-        "guide_events": 2,
+        "guide_events": 3,
         "guide_accounts": 2,
     }.get(name, 0)
 

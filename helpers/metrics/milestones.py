@@ -11,6 +11,7 @@ import sqlglot as sg
 from helpers import schema
 from helpers.metrics.events import DAY, Total, add_days, ask, fold_events, has_clock, hear, mark
 from helpers.plan import FrameworkPlan
+from helpers.sources.aggregated import lengthen
 
 DIALECTS = {
     "duckdb": compilers.DuckDBCompiler,
@@ -170,9 +171,13 @@ def _define(design, names):
     accounts = ibis.table({own[name]: kinds[name] for name in own}, name="accounts").select(**own)
     log = {c.target: c.name for c in schema.list_event_columns(design)}
     kinds |= {"event": "string", "at": kinds["started_at"], "value": "float64"}
-    events = ibis.table({log[name]: kinds[name] for name in log}, name="events").select(**log)
-    if design.events.named:
-        events = events.mutate(event=ibis.literal(design.events.named))
+    own, columns = design.events, {log[name]: kinds[name] for name in log}
+    if own.wide:
+        columns = {log["unit"]: kinds["unit"], **dict.fromkeys(own.wide, kinds["at"]), log["value"]: kinds["value"]}
+    events = ibis.table(columns, name="events")
+    events = (lengthen(events, own, log["unit"]) if own.wide else events).select(**log)
+    if own.named:
+        events = events.mutate(event=ibis.literal(own.named))
     landmark, needed = design.landmarks[0], [f"step_{step.name}" for step in design.steps if "set_up" in names]
     for category in (category for category in design.categories.values() if "mature" in names):
         needed += [f"feature_{feature}" for feature in (*category.basic, *category.mature)]

@@ -55,7 +55,8 @@ class Part(BaseModel):
 class Events(Part):
     """The columns of the event table, under the names that they came with; `unit` is as unit_id where it is left out.
 
-    `named` calls every row an event of this name, where the table has no column of names, as one of orders.
+    `named` calls every row an event of this name, where the table has no column of names, as one of orders. `wide` are
+    columns that each hold the times of the events of their name, where one row has several events.
     """
 
     unit: str | None = None
@@ -63,11 +64,15 @@ class Events(Part):
     at: str = "at"
     value: str = "value"
     named: str | None = None
+    wide: list[str] = []
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
-        columns = [name for name in (self.unit, self.event, self.at, self.value) if name]
-        yield len(set(columns)) < len(columns), "a column stands twice; unit, event, at and value have one each"
+        for key in ("event", "at", "named", "value") if self.wide else ():
+            fault = f"wide and {key} exclude each other, as each column of wide holds the times of its event"
+            yield key in self.model_fields_set, fault
+        columns = [name for name in (self.unit, *(self.wide or (self.event, self.at, self.value))) if name]
+        yield len(set(columns)) < len(columns), "a column stands twice; unit, event, at, value and each of wide are one"
         both = "give event, the column of the names, or named, the one name of all events"
         yield self.named is not None and "event" in self.model_fields_set, both
 

@@ -61,4 +61,8 @@ def _name_events(made, design):
     named = {column.target: column.name for column in schema.list_event_columns(design)}
     further = {name: made.events["value"] for at, name in named.items() if at.startswith(schema.FURTHER)}
     named[design.unit_id] = named.pop("unit")
-    return replace(made, events=made.events.rename(columns=named).assign(**further))
+    events = made.events.rename(columns=named).assign(**further)
+    if wide := design.events.wide:  # each row has one of its events
+        heard, at = events[named["event"]], events[named["at"]]
+        events = events.drop(columns=[heard.name, at.name]).assign(**{name: at.where(heard == name) for name in wide})
+    return replace(made, events=events)

@@ -16,7 +16,7 @@ from helpers import schema
 from helpers.records import DataInfo, Refused
 from helpers.sources import ids, opening, reading, tables
 from helpers.sources.addresses import read_address
-from helpers.sources.aggregated import MADE, number_rows, spread_rows
+from helpers.sources.aggregated import MADE, number_rows, part_events, spread_rows
 from helpers.sources.ids import drop_repeated, keep_once, refuse_total
 from helpers.sources.meeting import meet_events
 from helpers.sources.numerals import SPACES
@@ -116,7 +116,7 @@ def load(
     given = opening.open_given(design, data, table, events, events_table, simulation, threads)
     given = replace(given, units=opening.put_control(given, design.variant)) if is_history else given
     columns, arm = given.units.table.columns, design.variant.column
-    is_log = {design.events.event, design.events.at} & {*columns}
+    is_log = {*(design.events.wide or (design.events.event, design.events.at))} & {*columns}
     if is_log and given.events and arm in {*given.events.table.columns} - {*columns}:
         told = f"has the column {arm}, which {given.units.name} lacks: data and events are swapped"
         raise Refused(f"{given.events.name}: {told}")
@@ -272,7 +272,8 @@ def _hear(given, design, planned):
     if given.events is None:
         return None, None
     wanted, complete = schema.list_event_columns(design), {"unit", "event", "at"}
-    shaped = tables.shape_table(given.backend, given.events, wanted, design, name="events", complete=complete)
+    raw = part_events(given, design) if design.events.wide else given.events
+    shaped = tables.shape_table(given.backend, raw, wanted, design, name="events", complete=complete)
     table, said, own = shaped.table, [f"{shaped.name}: {schema.say(shaped.rows, 'event')}"], design.events
     if "value" not in table.columns:
         table = table.mutate(value=ibis.null("float64"))
@@ -283,7 +284,7 @@ def _hear(given, design, planned):
         shaped, said = drop_repeated(shaped), []
     names = shaped.table.select("event").distinct().order_by("event").limit(MANY_NAMES + 1)
     found = ask(lambda: names.to_pyarrow()["event"].to_pylist(), shaped.name)
-    where = shaped.name if own.named else f"{shaped.name}, column {own.event}"
+    where = shaped.name if own.named or own.wide else f"{shaped.name}, column {own.event}"
     if len(found) > MANY_NAMES:
         raise Refused(f"{where}: more than {MANY_NAMES:,} different names; give the kind of each event")
     features = design.features if design.kind == "framework" and given.info.kind == "yours" else []
@@ -322,7 +323,7 @@ def _refuse_dates(meeting, heard, shaped, design):
         whole = arms["dated"].sum() / arms["n"].sum()
         spread = (whole * (1 - whole) * 2 / arms["n"].min()) ** 0.5
         if share.max() - share.min() > UNEVEN + CHANCE * spread:
-            table, column = (shaped, design.assigned_at) if what == "start" else (heard, design.events.at)
+            table, column = (shaped, design.assigned_at) if what == "start" else (heard, *heard.clocks)
             most, least = share.idxmax(), share.idxmin()
             raise Refused(
                 f"{table.name}, column {column}: {share.max():.0%} of the times in {most} and {share.min():.0%} in "

@@ -1,7 +1,7 @@
-"""Rows that are sums over units, such as one an arm and day, become one row a unit again.
+"""Rows that hold several become one row each: sums over units a unit, and columns of times an event.
 
-The units of a row are made so that its counts, sums, squares and products come out exactly; what these do not tell,
-such as ranks, quantiles and tails, is not in them.
+The units of a row of sums, such as one an arm and day, are made so that its counts, sums, squares and products come out
+exactly; what these do not tell, such as ranks, quantiles and tails, is not in them.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +12,8 @@ import ibis.expr.types as ir
 from helpers import schema
 from helpers.records import Refused
 from helpers.schema import UNITS
-from helpers.sources.opening import add_column, ask, count_all
+from helpers.sources.numerals import MISSING, fill
+from helpers.sources.opening import ask, count_all, put_table
 
 MOST_ROWS, LEAST_DAYS, STEEP = 10_000, 7, 4  # rows looked at, from which on a rise is odd, but of a steeper one
 ROUNDED = 1e-9  # of squares and products, which were summed in another order
@@ -65,7 +66,74 @@ def number_rows(given, name):
     fault = "that repeats another in every column, so that its units would count twice; export each once"
     schema.refuse_some(counts["rows"] - counts["once"], "row", raw.name, fault)
     numbers = ibis.row_number().over(order_by=[table[column] for column in table.columns])
-    return replace(given, units=add_column(given.backend, raw, name, numbers))
+    return replace(given, units=put_table(given.backend, raw, table.mutate(**{name: numbers})))
+
+
+def part_events(given, design):
+    """Return the raw events of a table with a column of times an event, one row an event.
+
+    Times stay as they came, so that they are read as the one column of times of a log is.
+
+    Parameters
+    ----------
+    given : opening.Given
+    design : plan whose `events.wide` names the columns
+
+    Raises
+    ------
+    Refused: a column that is absent; times of several types; no event at all.
+    """
+    raw, own, unit = given.events, design.events, design.events.unit or design.unit_id
+    asked = [column for column in schema.list_event_columns(design) if column.target not in ("event", "at")]
+    asked += [schema.Column(name, "an event of events.wide", "timestamp") for name in own.wide]
+    schema.refuse_missing(asked, raw.table.columns, file=raw.name, typed=raw.parsed)
+    known = count_all(raw.table, {name: _is_known(raw.table[name]).sum() for name in own.wide}, raw.name)
+    if not any(known.values()):
+        raise Refused(f"{raw.name}: no event, as every column of events.wide is empty; export it again")
+    times = {name: _make_alike(raw.table[name]) for name in own.wide if known[name]}
+    kinds = {str(time.type()): name for name, time in times.items()}
+    if len(kinds) > 1:
+        found = " and ".join(f"{kind} in column {schema.cut(name)}" for kind, name in sorted(kinds.items()))
+        raise Refused(f"{raw.name}: times are of type {found}; give all events.wide one type")
+    return put_table(given.backend, raw, lengthen(raw.table.mutate(**times), own, unit, [*times]))
+
+
+def _is_known(time):
+    """Whether a cell holds anything: no event is one that is empty, or a word for nothing."""
+    if time.type().is_string():
+        text = fill(time)
+        return text.notnull() & ~text.lower().isin(MISSING)
+    return time.notnull() & ~time.isnan() if time.type().is_floating() else time.notnull()
+
+
+def _make_alike(time):
+    """Return times of one type where they came as dates or moments of several precisions, or numbers of several."""
+    kind = time.type()
+    if kind.is_date() or kind.is_timestamp():
+        return time.cast("timestamp('UTC')" if getattr(kind, "timezone", None) else "timestamp")
+    return time.cast("float64") if kind.is_numeric() else time
+
+
+def lengthen(table, own, unit, columns=None) -> ibis.Table:
+    """Return one row an event of a table with a column of times an event, as its plan calls the columns of a log.
+
+    Other columns are repeated, but for those that are called as one of a log. No engine is asked for lists or objects.
+
+    Parameters
+    ----------
+    table : Ibis table
+    own : plan.Events
+    unit : str, the column of the id
+    columns : list of str, optional, those of `own.wide` that hold any
+    """
+    times = ", ".join(own.wide)
+    taken = {name.lower() for name in (own.event, own.at, "event_id", *own.wide)}
+    others = [name for name in table.columns if name != unit and name.lower() not in taken]
+    parts = []
+    for name in columns or own.wide:
+        told = {unit: table[unit], own.event: ibis.literal(name), times: table[name]}
+        parts.append(table.filter(_is_known(table[name])).select(*others, **told))
+    return ibis.union(*parts) if len(parts) > 1 else parts[0]
 
 
 def spread_rows(shaped, design):

@@ -278,13 +278,12 @@ def put_control(given: Given, variant) -> Raw:
     raw = given.units
     if variant.column in raw.table.columns:
         return raw
-    raw = add_column(given.backend, raw, variant.column, ibis.literal(variant.control))
+    raw = put_table(given.backend, raw, raw.table.mutate(**{variant.column: ibis.literal(variant.control)}))
     return replace(raw, messages=(*raw.messages, f"{raw.name}: no arms, so each unit is as the control is"))
 
 
-def add_column(backend, raw, name, value) -> Raw:
-    """Return a table as it came with a column more; one that was parsed stays a table of its own, cast as any text."""
-    table = raw.table.mutate(**{name: value})
+def put_table(backend, raw, table) -> Raw:
+    """Return a table in place of the one that it is made of; one that was parsed stays a table of its own."""
     if raw.parsed:
         made, old = f"{raw.table.get_name()}_more", raw.table.get_name()
         ask(lambda: backend.create_table(made, table), raw.name)

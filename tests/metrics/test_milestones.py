@@ -60,6 +60,21 @@ def test_write_definitions_give_what_is_read(told, dialect):
         assert name in found
 
 
+def test_write_definitions_read_a_column_of_times_an_event(told):
+    written, frame, con = told
+    names, other = sorted({event for _, event, *_ in EVENTS}), con.cursor()
+    cells = ", ".join(f"CASE WHEN event = '{name}' THEN \"at\" END AS {name}" for name in names)
+    other.execute("CREATE SCHEMA wide")
+    other.execute("CREATE TABLE wide.accounts AS SELECT * FROM reader.accounts")
+    other.execute(f"CREATE TABLE wide.events AS SELECT account_id, value, {cells} FROM reader.events")
+    other.execute("USE wide")
+    found = metrics.milestones.write_definitions(make_framework(events={"wide": names}))
+    found = found.set_index(["dialect", "milestone"])["statement"]
+    for name in MILESTONES:
+        same = _run(con, written["duckdb", name], frame)
+        pd.testing.assert_frame_equal(_run(other, found["duckdb", name], frame), same)
+
+
 def test_write_definitions_lists_what_is_missing(told):
     written, frame, con = told
     found = _run(con, written["duckdb", "next_missing"], frame)

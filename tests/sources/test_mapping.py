@@ -138,7 +138,10 @@ def test_events_that_were_left_out_are_asked_for_and_no_other_column(world):
 
 
 FAULTS = [
-    ({"events": {"at": "x", "value": "x"}}, "events: a column stands twice; unit, event, at and value have one each"),
+    (
+        {"events": {"at": "x", "value": "x"}},
+        "events: a column stands twice; unit, event, at, value and each of wide are one",
+    ),
     (
         {"events": {"event": "x", "named": "y"}},
         "events: give event, the column of the names, or named, the one name of all events",
