@@ -36,8 +36,6 @@ import difflib
 import functools
 import importlib
 import inspect
-import sys
-from importlib.util import find_spec
 
 _ROOMS = {  # each name, the room where it is at home, and what it is called there
     "read_plan": ("plan", "read"),
@@ -69,8 +67,6 @@ def __getattr__(name):  # a room is imported when its name is first asked for
     if name not in _ROOMS:
         near = [] if name.startswith("_") else difflib.get_close_matches(name, _ROOMS, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        if near and sys._getframe(1).f_code.co_name == "_handle_fromlist" and not find_spec(f"{__name__}.{name}"):
-            raise ImportError(f"cannot import name {name!r} from {__name__!r}{hint}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
     room, called = _ROOMS[name]
     found = globals()[name] = _guard(name, getattr(importlib.import_module(f"{__name__}.{room}"), called))

@@ -23,10 +23,10 @@ class Refused(Exception):
     """What came cannot be used: one message that names file, column, count and cure, and never a value."""
 
 
-def suggest(name: object, known: Iterable[str]) -> str:
-    """Return what may have been meant by a name that is not known: the nearest one, or all of them."""
-    near = difflib.get_close_matches(str(name), known := sorted(known), 1)
-    return f"did you mean {near[0]}?" if near else f"it is one of {', '.join(known)}"
+def suggest(name: object, known: Iterable[str], rest: str = "it is one of") -> str:
+    """Return the nearest of the known names as a question, or else all of them after the words `rest`."""
+    near = difflib.get_close_matches(str(name), known := [*known], 1)
+    return f"did you mean {near[0]}?" if near else f"{rest}: {', '.join(known) or 'none'}"
 
 
 @dataclass(frozen=True)
@@ -299,7 +299,8 @@ class Results:
         sought = {k: v if isinstance(v, (list, tuple)) else (v,) for k, v in wanted.items()}
         metrics = {e.metric for e in self.estimates}.union(self.tables.get("metrics", {}).get("metric", ()))
         if self.words and metrics and not metrics & {*sought.get("metric", metrics)}:
-            raise Refused(f"select: no metric is called {sought['metric'][0]}; {suggest(sought['metric'][0], metrics)}")
+            name = sought["metric"][0]
+            raise Refused(f"select: no metric is called {name}; {suggest(name, sorted(metrics))}")
         return tuple(e for e in self.estimates if all(getattr(e, k) in v for k, v in sought.items()))
 
     def frame(self) -> pd.DataFrame:

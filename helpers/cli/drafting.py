@@ -30,7 +30,7 @@ from helpers.records import Refused
 from helpers.sources import ask, read_address
 
 MOST_EVENTS = 60  # drafted, those of most units
-WINDOWS = (365, 180, 90, 60, 28, 14, 7)  # days, and as many as are over for all units; none over for all: nearly all
+WINDOWS = (365, 180, 90, 60, 28, 14, 7)  # days; the longest that is over for nearly all units, or what is for all
 FOLLOWED = ((90, 180), (90, 90), (60, 90), (30, 90), (30, 60), (30, 30), (14, 28), (7, 14))  # landmark, days after it
 MOST_OVER, HALF_OVER = 0.9, 0.5  # of the units, and of the accounts, for which these days are over
 NEARLY_ALL = 0.99  # of an event's moments, which its window holds
@@ -218,11 +218,9 @@ def _list_event_metrics(heard, units, unit_id, assigned, as_of):
     """Return a metric for each event that could be an outcome: counted, added up, or whether it came."""
     starts = units.find_dates(assigned)
     days = (pd.Timestamp(as_of, tz="UTC") + pd.Timedelta(days=1) - starts).dt.days
-    over = {window: float((days >= window).mean()) for window in WINDOWS}
-    widest = next((window for window, share in over.items() if share >= MOST_OVER), WINDOWS[-1])
-    if over[widest] < 1 and 2 * days.min() >= widest:  # a few days less, and the answer is no interim one
+    widest = next((window for window in WINDOWS if (days >= window).mean() >= MOST_OVER), WINDOWS[-1])
+    if 2 * days.min() >= widest > days.min():  # some days less, and the answer is no interim one
         widest = int(days.min())
-        over[widest] = float((days >= widest).mean())
     ages = _measure_ages(heard, units, unit_id, assigned)
     reached = ages.groupby("event")["days"].quantile(NEARLY_ALL)
     found = []

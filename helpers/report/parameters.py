@@ -2,7 +2,6 @@
 
 import ast
 import datetime as dt
-import difflib
 import io
 import json
 import math
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.records import Refused
+from helpers.records import Refused, suggest
 
 KINDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "list": "a list"}
 TYPES = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list}
@@ -154,12 +153,6 @@ def settle(declared, given, *, study) -> dict[str, Any]:
         if name not in declared:
             raise Refused(f"{study} has no parameter {name[:40]!r}; {suggest(name, declared, 'it has')}")
     return {name: check_value(declared[name], _type(declared[name], value)) for name, value in given.items()}
-
-
-def suggest(name, known, rest) -> str:
-    """Return the nearest of the known names as a question, or else all of them after the words `rest`."""
-    near = difflib.get_close_matches(str(name), known, 1)
-    return f"did you mean {near[0]}?" if near else f"{rest}: {', '.join(known) or 'none'}"
 
 
 def check_value(parameter, value) -> Any:

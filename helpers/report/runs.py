@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from helpers import paths
-from helpers.records import Refused
-from helpers.report.parameters import Parameter, read_parameters, settle, suggest
+from helpers.records import Refused, suggest
+from helpers.report.parameters import Parameter, read_parameters, settle
 from helpers.report.store import read_results
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
-from helpers.records import Refused
+from helpers.records import Refused, suggest
 
 SECONDS_A_DAY, SECONDS_AN_HOUR = 86_400, 3_600
 TRIAL_DAYS, MONTH_DAYS, REFUND_DAYS = 14, 30, 10
@@ -106,9 +105,7 @@ def check_names(given, allowed, *, study):
     """
     for name in given:
         if name not in allowed:
-            near = difflib.get_close_matches(name, allowed, 1)
-            cure = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(allowed)}"
-            raise Refused(f"simulation {study}: unknown parameter {name[:40]}; {cure}")
+            raise Refused(f"simulation {study}: unknown parameter {name[:40]}; {suggest(name, allowed, 'allowed')}")
 
 
 def average(values) -> float:
