@@ -19,8 +19,8 @@ def count_events(control: Moments, treatment: Moments) -> list[int]:
 _STEPS = 60  # halvings of a range of at most 2: the limits are exact to the last bit that a double holds
 
 
-def risk_difference(x_treatment, n_treatment, x_control, n_control, *, confidence_level=0.95, ratio=False) -> Effect:
-    """Return the difference of two proportions, treatment minus control; with `ratio` what `relative_lift_risk` does.
+def risk_difference(x_treatment, n_treatment, x_control, n_control, *, confidence_level=0.95) -> Effect:
+    """Return the difference of two proportions, treatment minus control.
 
     The interval inverts the score test, so it excludes 0 exactly when the p-value is at most 1 - confidence_level.
     `std_error` is the unpooled one, for display and for sequential intervals; it is nan where it would be 0.
@@ -55,24 +55,7 @@ def risk_difference(x_treatment, n_treatment, x_control, n_control, *, confidenc
     >>> round(effect.estimate, 4), round(effect.ci_low, 4), round(effect.ci_high, 4)
     (0.2, 0.0528, 0.3382)
     """
-    counts = x_treatment, n_treatment, x_control, n_control
-    x1, n1, x0, n0 = counts = tuple(NAN if c is None else float(c) for c in counts)
-    if any(x < 0 or n < 0 or x > n for x, n in ((x1, n1), (x0, n0))):
-        raise Refused("two proportions: a count is negative or above the number of units; give events out of units")
-    p1, p0 = x1 / n1 if n1 else NAN, x0 / n0 if n0 else NAN
-    shared = {"method": "score-ratio" if ratio else "miettinen-nurminen", "treatment_value": p1, "control_value": p0}
-    if any(c != c for c in counts) or not n1 or not n0:
-        return Effect(reason="a count is missing" if any(c != c for c in counts) else "an arm has no units", **shared)
-    low, high = (float(x) - ratio for x in score_limits(*counts, confidence_level=confidence_level, ratio=ratio))
-    if ratio and p0 == 0:
-        reason = "no control unit has the event, so a lift is undefined"
-        return Effect(ci_set=((low, None),), reason=reason, **shared)
-    slope, scale = (p1 / p0, p0) if ratio else (1, 1)
-    variance = (p1 * (1 - p1) / n1 + slope**2 * p0 * (1 - p0) / n0) / scale**2
-    p, error = float(score_p_value(*counts)), math.sqrt(variance) if variance > 0 else NAN
-    reason = None if p == p else "all units agree, so there is an interval and no test"
-    estimate = p1 / p0 - 1 if ratio else p1 - p0
-    return Effect(estimate, error, ci_low=low, ci_high=high, p_value=p, reason=reason, **shared)
+    return _compare_shares((x_treatment, n_treatment, x_control, n_control), confidence_level, ratio=False)
 
 
 def relative_lift_risk(x_treatment, n_treatment, x_control, n_control, *, confidence_level=0.95) -> Effect:
@@ -106,8 +89,27 @@ def relative_lift_risk(x_treatment, n_treatment, x_control, n_control, *, confid
     >>> round(effect.estimate, 2), round(effect.ci_low, 2), round(effect.ci_high, 2)
     (3.5, 1.93, 6.17)
     """
-    counts = x_treatment, n_treatment, x_control, n_control
-    return risk_difference(*counts, confidence_level=confidence_level, ratio=True)
+    return _compare_shares((x_treatment, n_treatment, x_control, n_control), confidence_level, ratio=True)
+
+
+def _compare_shares(counts, confidence_level, *, ratio):
+    x1, n1, x0, n0 = counts = tuple(NAN if c is None else float(c) for c in counts)
+    if any(x < 0 or n < 0 or x > n for x, n in ((x1, n1), (x0, n0))):
+        raise Refused("two proportions: a count is negative or above the number of units; give events out of units")
+    p1, p0 = x1 / n1 if n1 else NAN, x0 / n0 if n0 else NAN
+    shared = {"method": "score-ratio" if ratio else "miettinen-nurminen", "treatment_value": p1, "control_value": p0}
+    if any(c != c for c in counts) or not n1 or not n0:
+        return Effect(reason="a count is missing" if any(c != c for c in counts) else "an arm has no units", **shared)
+    low, high = (float(x) - ratio for x in score_limits(*counts, confidence_level=confidence_level, ratio=ratio))
+    if ratio and p0 == 0:
+        reason = "no control unit has the event, so a lift is undefined"
+        return Effect(ci_set=((low, None),), reason=reason, **shared)
+    slope, scale = (p1 / p0, p0) if ratio else (1, 1)
+    variance = (p1 * (1 - p1) / n1 + slope**2 * p0 * (1 - p0) / n0) / scale**2
+    p, error = float(score_p_value(*counts)), math.sqrt(variance) if variance > 0 else NAN
+    reason = None if p == p else "all units agree, so there is an interval and no test"
+    estimate = p1 / p0 - 1 if ratio else p1 - p0
+    return Effect(estimate, error, ci_low=low, ci_high=high, p_value=p, reason=reason, **shared)
 
 
 def share_ratio(x_treatment, n_treatment, x_control, n_control, *, confidence_level=0.95) -> Effect:
