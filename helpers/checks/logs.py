@@ -121,7 +121,7 @@ def count_days(table, of, first, n) -> np.ndarray:
 class Arm:
     """The log of an arm: units by day of assignment, and its events by day since assignment and by day."""
 
-    count: np.ndarray  # days of assignment
+    count: np.ndarray  # days of assignment, up to the last
     ages: np.ndarray
     days: np.ndarray
 
@@ -129,11 +129,12 @@ class Arm:
     def read(cls, starts, ages, days, *, first, end):
         """Return the counts of frames with `day` and `n` or `known`, from the first day to the last."""
         taken = ((starts, "n", first), (ages, "known", 0), (days, "known", first))
-        return cls(*(count_days(table, of, since, end + 1 - first) for table, of, since in taken))
+        count, *rest = (count_days(table, of, since, end + 1 - first) for table, of, since in taken)
+        return cls(np.trim_zeros(count, "b"), *rest)
 
     def expect(self, by_age, by_day):
         """Return the expected events by day since assignment and by day, of rates of both that are multiplied."""
-        count = np.trim_zeros(self.count, "b")  # the units of a day of assignment are i days old i days later
+        count = self.count  # the units of a day of assignment are i days old i days later
         ages, days = np.convolve(count[::-1], by_day)[len(count) - 1 :], np.convolve(count, by_age)[: len(by_age)]
         return by_age * ages, by_day * days
 
