@@ -345,8 +345,12 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("name", ["results.json", "run.json"])
-@pytest.mark.parametrize("damage", DAMAGES)
+RECORDS = ("empty", "no mapping", "huge", "loop", "pipe", "record")  # both files are read by one function
+
+
+@pytest.mark.parametrize(
+    ("damage", "name"), [*((d, "results.json") for d in DAMAGES), *((d, "run.json") for d in RECORDS)]
+)
 def test_a_damaged_sibling_stops_neither_the_gallery_nor_what_needs_it(make, quick, render, out, damage, name):
     first, second = make("first"), make("second")
     object.__setattr__(second, "needs", ("first",))
