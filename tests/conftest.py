@@ -10,12 +10,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import compiled_once
 import pytest
 import yaml
 from filelock import FileLock
+from ibis.backends.sql import SQLBackend
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # as runs have it: each worker has one core
 sys.modules["rfc3987_syntax"] = None  # a grammar of web addresses, 2 s to import, that no check of a notebook asks for
+SQLBackend.compile = compiled_once.compile_once
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -27,6 +30,7 @@ FEW = {  # parameters that keep the form of a study's runs and spare time
     "support_metrics": {"n_units": 2500, "n_resamples": 200},
     "customer_milestones": {"n_units": 2500, "refits": 4, "n_resamples": 99, "folds": 3},
 }
+LONGEST = {"project", "test_afternoon.py", "test_execution.py"}
 MAIN = "import sys; from helpers.cli import main; sys.exit(main())"
 PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "R": ("Rscript",)}
 
@@ -46,7 +50,7 @@ def pytest_collection_finish():
 
 def pytest_collection_modifyitems(items):
     """Begin with the files that run notebooks, the longest ones, so that no worker ends alone with one of them."""
-    items.sort(key=lambda item: "project" not in item.path.parts)
+    items.sort(key=lambda item: not LONGEST & {*item.path.parts})
 
 
 @pytest.fixture(scope="session")

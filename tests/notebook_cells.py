@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +20,7 @@ from helpers.inference import surveys
 from helpers.records import Check, Results
 from helpers.report import read_parameters
 
+matplotlib.use("Agg")
 SIMULATE = simulate.simulate  # as it is when nobody watches it
 TABLES = ("units", "accounts", "events")  # of a loaded source
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
@@ -233,6 +235,57 @@ def describe(found):
         tables = [table for table in (getattr(found, name, None) for name in TABLES) if table is not None]
         return _sum_up(table.to_pandas() for table in tables)
     return None
+
+
+def list_exploring(study):
+    """Return the code cells between "Explore from here" and the last: their tags and source."""
+    cells = json.loads((NOTEBOOKS / f"{study}.ipynb").read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells]
+    first = next(place for place, text in enumerate(texts) if text.startswith("## Explore from here"))
+    return [(cell["metadata"].get("tags"), text) for cell, text in zip(cells, texts, strict=True)][first + 1 : -1]
+
+
+def run_cells(study):
+    """Return the names of a notebook as they stand when its results are made."""
+    cells = start("", study, {})
+    *before, (last, _, _) = cells.statements
+    space = dict(cells.reach(len(before)))
+    exec(last, space)
+    return space
+
+
+def assert_explores(study, folder, monkeypatch):
+    """Run the cells to explore from as they stand: three at least, left out of the report, writing nothing."""
+    exploring = list_exploring(study)
+    assert len(exploring) >= 3 and all(tags == ["remove-cell"] for tags, _ in exploring)
+    assert "seaborn" in exploring[0][1] and ".to_csv(export" in exploring[-1][1]
+    assert any("by = " in text or "slide(" in text for _, text in exploring)
+    space = run_cells(study)
+    monkeypatch.chdir(folder)
+    for _, text in exploring:
+        exec(compile(text, study, "exec"), space)
+    assert space["text"].count("\n") >= 1 and not list(folder.iterdir())
+    matplotlib.pyplot.close("all")
+
+
+def assert_slides(study, name, planned, moved, monkeypatch):
+    """Move a slider: it starts from the answer that stands, and tells it anew for each value that is moved to."""
+    monkeypatch.delenv("STUDIES_RUN", raising=False)
+    space = run_cells(study)
+    (cell,) = (text for _, text in list_exploring(study) if text.startswith("slide_"))
+    box = eval(cell, space)
+    (slider,) = box.kwargs_widgets
+    assert slider.value == planned
+    answer = "\n".join(space["results"].answer)
+    assert box.f(**{name: slider.value}).text == answer
+    for value, words in moved.items():
+        slider.value = value  # as a hand would
+        assert box.kwargs == {name: value}
+        told = box.f(**box.kwargs).text
+        assert words in told and told != answer
+    monkeypatch.setenv("STUDIES_RUN", "a")
+    assert eval(cell, space).text == ""
+    return box
 
 
 def find_uncovered(study, cases):

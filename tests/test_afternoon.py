@@ -13,7 +13,9 @@ def typed(run_studies, tmp_path_factory):
     """Return her folder, and what each command said, by step."""
     folder, said = tmp_path_factory.mktemp("afternoon"), {}
     for step, where, _, words in afternoon.STEPS:
-        done = run_studies(*words, cwd=folder / where)
+        if step == "report again, of earlier days":
+            continue  # side by side with the first
+        done = run_studies(*(words[:1] if step == "report" else words), cwd=folder / where)
         assert done.returncode == 0, f"{step}: {done.stderr or done.stdout}"
         said[step] = done.stdout
         afternoon.fill(folder, step)

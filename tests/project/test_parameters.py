@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields
+from pathlib import Path
 
 import notebook_cells
 import pytest
@@ -108,3 +109,13 @@ def test_every_parameter_has_a_case(study):
 )
 def test_parameter_changes_the_results(given, study, name, others, value):
     assert is_changed(given, study, name, others, value)
+
+
+@pytest.mark.parametrize("study", CASES)
+def test_cells_to_explore_from_run_as_they_stand_and_write_nothing(study, tmp_path, monkeypatch):
+    notebook_cells.assert_explores(study, tmp_path, monkeypatch)
+
+
+def test_every_notebook_is_explored():
+    files = {file.stem.removeprefix("test_parameters_") for file in Path(__file__).parent.glob("test_parameters_*.py")}
+    assert files | set(CASES) == set(SMALL)

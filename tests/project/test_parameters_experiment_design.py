@@ -89,3 +89,7 @@ def test_its_plan_is_taken_unchanged_by_the_notebook_that_analyses(plan, tmp_pat
     assert {e.metric for e in results.headline()} == set(own.metrics)
     assert sum(results.data.units_by_variant.get(arm, 0) for arm in own.variant.arms) == own.planned_units == 1200
     assert own.enrolment_days == 28 and not results.plan["departures"]
+
+
+def test_cells_to_explore_from_run_as_they_stand_and_write_nothing(tmp_path, monkeypatch):
+    notebook_cells.assert_explores("experiment_design", tmp_path, monkeypatch)

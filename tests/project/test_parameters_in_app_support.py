@@ -71,3 +71,7 @@ def test_every_parameter_has_a_case():
 @pytest.mark.parametrize(("name", "others", "value"), [pytest.param(*case, id=case[0]) for case in CASES])
 def test_parameter_changes_the_results(given, name, others, value):
     assert is_changed(given, "in_app_support", name, others, value)
+
+
+def test_cells_to_explore_from_run_as_they_stand_and_write_nothing(tmp_path, monkeypatch):
+    notebook_cells.assert_explores("in_app_support", tmp_path, monkeypatch)

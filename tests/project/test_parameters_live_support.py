@@ -68,3 +68,12 @@ def test_every_parameter_has_a_case():
 @pytest.mark.parametrize(("name", "others", "value"), [pytest.param(*case, id=case[0]) for case in CASES])
 def test_parameter_changes_the_results(given, name, others, value):
     assert is_changed(given, "live_support", name, others, value)
+
+
+def test_cells_to_explore_from_run_as_they_stand_and_write_nothing(tmp_path, monkeypatch):
+    notebook_cells.assert_explores("live_support", tmp_path, monkeypatch)
+
+
+def test_slider_tells_the_answer_anew_and_starts_from_the_one_that_stands(monkeypatch):
+    # what an agent hour costs moves the net value
+    notebook_cells.assert_slides("live_support", "cost", 35, {17.5: "at $17.5", 105: "at $105"}, monkeypatch)

@@ -90,3 +90,7 @@ def test_every_parameter_has_a_case():
 @pytest.mark.parametrize(("name", "others", "value"), [pytest.param(*case, id=case[0]) for case in CASES + LOADED])
 def test_parameter_changes_the_results(given, name, others, value):
     assert is_changed(given, STUDY, name, others, value)
+
+
+def test_cells_to_explore_from_run_as_they_stand_and_write_nothing(tmp_path, monkeypatch):
+    notebook_cells.assert_explores(STUDY, tmp_path, monkeypatch)

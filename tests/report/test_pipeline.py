@@ -345,14 +345,9 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("name", ["results.json", "run.json"])
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_sibling_stops_neither_the_gallery_nor_what_needs_it(make, quick, render, out, damage, name):
-    first, second = make("first"), make("second")
-    object.__setattr__(second, "needs", ("first",))
-    assert render(first, second)[0] == 0
-    file, content = out / "first" / name, DAMAGES[damage]
-    text = file.read_bytes()
+def damage_file(file, damage):
+    """Put something in the place of a file of a report; return what stood there."""
+    text, content = file.read_bytes(), DAMAGES[damage]
     file.unlink()
     if damage in ("folder", "loop", "pipe"):
         {"folder": file.mkdir, "loop": lambda: file.symlink_to(file), "pipe": lambda: os.mkfifo(file)}[damage]()
@@ -360,7 +355,31 @@ def test_a_damaged_sibling_stops_neither_the_gallery_nor_what_needs_it(make, qui
         content = {"cut short": text[:-9], "huge": b" " * (store.MOST_BYTES + 1)}.get(damage, content)
         content = json.dumps(json.loads(text) | content).encode() if isinstance(content, dict) else content
         file.write_bytes(content)
-    assert (store.read_results(out / "first" / "results.json") == {}) is (name == "results.json" and damage != "record")
+    return text
+
+
+@pytest.mark.parametrize("name", ["results.json", "run.json"])
+def test_damaged_files_hold_nothing(make, quick, render, out, name):
+    assert render(make("first"))[0] == 0
+    file = out / "first" / name
+    for damage, content in DAMAGES.items():
+        text = damage_file(file, damage)
+        is_record = damage == "record" or not isinstance(content, dict)  # the other keys are those of results
+        found, is_damaged = store.read_results(file), damage != "record"
+        if name == "run.json":
+            found, is_damaged = store.read_record(file.parent), is_record
+        assert (found == {}) is is_damaged, damage
+        file.rmdir() if damage == "folder" else file.unlink()
+        file.write_bytes(text)
+
+
+@pytest.mark.parametrize("name", ["results.json", "run.json"])
+@pytest.mark.parametrize("damage", ["empty", "huge", "pipe", "record"])
+def test_a_damaged_sibling_stops_neither_the_gallery_nor_what_needs_it(make, quick, render, out, damage, name):
+    first, second = make("first"), make("second")
+    object.__setattr__(second, "needs", ("first",))
+    assert render(first, second)[0] == 0
+    damage_file(out / "first" / name, damage)
     assert render(make("third"))[0] == 0
     shown = (out / "index.html").read_text()
     assert "third/report.html" in shown and "first/report.html" in shown

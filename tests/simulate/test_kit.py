@@ -202,10 +202,10 @@ def test_simulate_says_that_it_is_planted(study, what, planted):
 @pytest.mark.parametrize(
     ("study", "n_units", "seconds"),
     [
-        ("proactive_help", 20_000, 3),
-        ("live_support", 24_000, 5),
-        ("customer_milestones", 20_000, 12),
-        ("support_metrics", 6_000, 8),
+        ("proactive_help", 10_000, 1.5),
+        ("live_support", 12_000, 2.5),
+        ("customer_milestones", 8_000, 5),
+        ("support_metrics", 3_000, 4),
     ],
 )
 def test_simulate_is_fast(study, n_units, seconds):

@@ -61,9 +61,8 @@ def test_sums_of_more_units_are_larger_and_no_other_unit_of_money():
     assert "events_add" not in {check.id for check in checks.run(metrics.fold(source, design), source, design)}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_sums_give_the_estimates_of_their_units(seed):
-    made = simulate.simulate("experiment", plan.read(PLAN).design, n_units=2_000, seed=seed)
+def test_sums_give_the_estimates_of_their_units():
+    made = simulate.simulate("experiment", plan.read(PLAN).design, n_units=2_000, seed=1)
     assert 100 < len(made.assignments) < len(made.units) == made.assignments["visitors"].sum()
     by_unit, by_sum = study(unsum(PLAN), made.units), study(PLAN, made.assignments)
     expected = {e.id: e for e in by_unit.estimates if e.adjustment != "winsorised"}

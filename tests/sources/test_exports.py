@@ -74,15 +74,25 @@ def estimate(design_text, units, events, tmp_path):
     return pd.DataFrame([vars(row) for row in results.estimates]).drop(columns=["verdict"], errors="ignore"), source
 
 
-@pytest.mark.parametrize("write", [write_parquet, write_pattern, write_json, write_excel])
-def test_the_same_data_in_another_form_give_the_same_estimates(tables, write, tmp_path):
+def estimate_form(tables, write, tmp_path):
+    """Return the estimates of the tables in one form, and their source."""
     places = []
-    for form in (write_csv, write):
-        for name, table in zip(("units", "events"), tables, strict=True):
-            folder = tmp_path / f"{form.__name__}_{name}"
-            folder.mkdir(exist_ok=True)
-            places.append(str(form(table, folder)))
-    (known, text), (found, other) = (estimate(EVENT_PLAN, *pair, tmp_path) for pair in (places[:2], places[2:]))
+    for name, table in zip(("units", "events"), tables, strict=True):
+        folder = tmp_path / name
+        folder.mkdir()
+        places.append(str(write(table, folder)))
+    return estimate(EVENT_PLAN, *places, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def as_text(tables, tmp_path_factory):
+    """Return the estimates of the tables as CSV, and their source."""
+    return estimate_form(tables, write_csv, tmp_path_factory.mktemp("text"))
+
+
+@pytest.mark.parametrize("write", [write_parquet, write_pattern, write_json, write_excel])
+def test_the_same_data_in_another_form_give_the_same_estimates(tables, as_text, write, tmp_path):
+    (known, text), (found, other) = as_text, estimate_form(tables, write, tmp_path)
     assert len(known) > 4 and known["estimate"].notna().all()
     pd.testing.assert_frame_equal(found, known, rtol=1e-12, atol=1e-12)
     assert other.info.sha256 and other.info.sha256 != text.info.sha256

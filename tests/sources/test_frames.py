@@ -63,9 +63,8 @@ def wide():
     )
 
 
-def estimate(design, data):
+def estimate(design, source):
     """Return the figures of every estimate that the data gives."""
-    source = sources.load(design.design, data)
     units = metrics.fold(source, design.design)
     trust = checks.run(units, source, design.design)
     found = inference.run_experiment(design, source, units, trust, study="experiment", n_resamples=200)
@@ -77,8 +76,6 @@ def test_a_frame_gives_the_estimates_of_its_file(tmp_path, wide):
     wide.to_csv(file, index=False)
     (tmp_path / "plan.yaml").write_text(WIDE)
     design = plan.read(str(tmp_path / "plan.yaml"))
-    expected = estimate(design, str(file))
-    assert len(expected) > 10
     shapes = {
         "as pandas reads it": pd.read_csv(file),
         "categories, and ranges that pandas cuts": wide.assign(cut=pd.cut(wide["spend"], 2)).astype(
@@ -94,13 +91,17 @@ def test_a_frame_gives_the_estimates_of_its_file(tmp_path, wide):
         "not yet collected": Lazy(wide),
         "Ibis": ibis.memtable(wide),
     }
+    told = sources.load(design.design, str(file))
+    known = told.units.order_by("unit").to_pyarrow()
     for name, data in shapes.items():
-        found = estimate(design, data)
-        assert found.keys() == expected.keys(), name
-        for key, figures in found.items():
-            for one, other in zip(figures, expected[key], strict=True):
-                same = one == other or (isinstance(one, float) and math.isclose(one, other, rel_tol=1e-12))
-                assert same or (one != one and other != other), (name, key)
+        source = sources.load(design.design, data)
+        assert source.units.select(known.column_names).order_by("unit").to_pyarrow() == known, name
+    expected, found = estimate(design, told), estimate(design, source)
+    assert len(expected) > 10 and found.keys() == expected.keys()
+    for key, figures in found.items():
+        for one, other in zip(figures, expected[key], strict=True):
+            same = one == other or (isinstance(one, float) and math.isclose(one, other, rel_tol=1e-12))
+            assert same or (one != one and other != other), key
 
 
 @pytest.mark.parametrize(

@@ -193,8 +193,8 @@ def _write_pair(spend, note, sign):
         (THREE[:90] + WHOLE[:10], SHORT, 90),  # another column has decimals, and whole numbers of this one none
     ],
 )
-@pytest.mark.parametrize(("sign", "word"), [(".", "dot"), (",", "comma")])
-def test_numbers_that_may_be_thousands_are_refused(refusal, spend, note, n, sign, word):
+def test_numbers_that_may_be_thousands_are_refused(refusal, spend, note, n):
+    sign, word = (",", "comma") if n == 96 or note is SHORT else (".", "dot")
     said = refusal(_write_pair(spend, note, sign), plan_text=PLAN + "covariates: [note]\n")
     assert said == f"units.csv, column spend: {n} numbers {TWO.format(word)}"
 
@@ -213,8 +213,8 @@ def test_numbers_that_may_be_thousands_are_refused(refusal, spend, note, n, sign
         (THREE[:90] + [""] * 10, WHOLE[:50] + SHORT[:50], [ELSEWHERE]),
     ],
 )
-@pytest.mark.parametrize(("sign", "word"), [(".", "dot"), (",", "comma")])
-def test_numbers_are_settled_by_their_own_column_or_told(load, spend, note, told, sign, word):
+def test_numbers_are_settled_by_their_own_column_or_told(load, spend, note, told):
+    sign, word = (",", "comma") if note is SHORT or spend is SHORT else (".", "dot")
     source = load(_write_pair(spend, note, sign), plan_text=PLAN + "covariates: [note]\n")
     assert source.units.spend.sum().execute() == pytest.approx(sum(float(cell or 0) for cell in spend))
     told = [f"units.csv: column spend: {text.format(word)}" for text in told]
@@ -242,23 +242,24 @@ def test_counts_with_fractions_are_refused(refusal):
     )
 
 
-@pytest.mark.parametrize("value", ["12345e67", "9e2", "1e5", "2024-01-01", "1.5", "10.05", "1E+2x"])
-def test_refuse_raw_ids_only_when_they_were_rounded(load, value):
-    assert load(f"user_id,variant,spend\n{value},old,1\n2,new,1\n").info.units == 2
+def test_refuse_raw_ids_only_when_they_were_rounded(load, refusal):
+    def write_ids(*values):
+        return "user_id,variant,spend\n" + "".join(
+            f"{value},{'new' if i % 2 else 'old'},1\n" for i, value in enumerate(values)
+        )
+
+    whole = ("12345e67", "9e2", "1e5", "2024-01-01", "1.5", "10.05", "1E+2x")
+    assert load(write_ids(*whole)).info.units == len(whole)
+    rounded = ("1.23457E+15", "1e+23", "1.2345E15", "3.0", "-7.00")
+    assert "5 ids rounded, or kept as decimal numbers" in refusal(write_ids(*rounded, "2", "4"))
 
 
-@pytest.mark.parametrize("value", ["1.23457E+15", "1e+23", "1.2345E15", "3.0", "-7.00"])
-def test_refuse_raw_ids_that_were_rounded(load, value):
-    with pytest.raises(Refused, match="1 id rounded, or kept as decimal numbers"):
-        load(f"user_id,variant,spend\n{value},old,1\n2,new,1\n")
-
-
-@given(numbers=st.lists(st.floats(-1e50, 1e50), min_size=2, max_size=6))
-@settings(derandomize=True, deadline=None, max_examples=12)
+@given(numbers=st.lists(st.floats(-1e50, 1e50), min_size=2, max_size=60))
+@settings(derandomize=True, deadline=None, max_examples=4)
 def test_cast_reads_every_number_that_python_writes(numbers, tmp_path_factory):
     folder = tmp_path_factory.mktemp("numbers")
     (folder / "plan.yaml").write_text(PLAN)
-    rows = "".join(f"{i},{'new' if i else 'old'},{x!r}\n" for i, x in enumerate(numbers))
+    rows = "".join(f"u{i:02},{'new' if i else 'old'},{x!r}\n" for i, x in enumerate(numbers))
     (folder / "u.csv").write_text("user_id,variant,spend\n" + rows)
     source = sources.load(plan.read(str(folder / "plan.yaml")).design, str(folder / "u.csv"))
     found = source.units.order_by("unit").to_pyarrow()["spend"].to_pylist()
@@ -275,17 +276,19 @@ def test_refuse_cast_dates_that_stand_for_something_else(dates, cell, remote):
     )
 
 
-@pytest.mark.parametrize(
-    "space", ["", "\xa0", "\u202f", "\u3000", "\u200b\ufeff"]
-)  # no-break, narrow, wide, of no width
+SPACES = ("", "\xa0", "\u202f", "\u3000", "\u200b\ufeff")  # no-break, narrow, wide, of no width
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_cast_reads_ids_without_the_spaces_around_them(design, tmp_path, suffix, space):
+def test_cast_reads_ids_without_the_spaces_around_them(design, tmp_path, suffix):
     file = tmp_path / f"units{suffix}"
-    frame = pd.DataFrame({"user_id": ["1", "2", f"{space}2 "], "variant": ["old", "new", "new"], "spend": [1, 2, 2]})
+    ids = ["0", *(f"{space}{i} " for i, space in enumerate(SPACES))]
+    frame = pd.DataFrame({"user_id": ids, "variant": ["old", "old", *["new"] * 4], "spend": 1})
     frame.to_csv(file, index=False) if suffix == ".csv" else frame.to_parquet(file)
     source = sources.load(design(), str(file))
-    assert (source.info.units, source.n_duplicates) == (2, 1)  # "2 " is 2 once more, not a third unit
-    assert f"{file.name}: column user_id: 1 cell read without the spaces around it" in source.info.messages
+    assert source.units.order_by("unit").to_pyarrow()["unit"].to_pylist() == [*"01234"]
+    assert source.n_duplicates == 1  # "0 " is 0 once more, not another unit
+    assert f"{file.name}: column user_id: 5 cells read without the spaces around it" in source.info.messages
 
 
 UNITS = "user_id,variant,assigned_at\n1,old,2024-01-01\n2,new,2024-01-01\n3,new,2024-01-02\n"
@@ -375,6 +378,8 @@ def test_load_events_refuses_ids_with_a_prefix_or_an_ending_in_one_arm(load_even
     said = str(refusal.value)
     assert said.startswith(f"events.csv: 80 events {told}; 80 of them would be known without what ")
     assert said.endswith(": write the ids alike in both tables")
+    if written != "user_{}":
+        return
     source = load_events(write_log(["old", "new"]), units=units)
     assert source.meeting[source.meeting["what"] == "meant"]["n"].tolist() == [160]
     alike = source.info.messages[-1]  # both arms alike may be strangers
@@ -392,16 +397,15 @@ def test_load_events_reads_letters_with_their_accents_apart_as_one(load_events):
     assert source.units.select("unit").order_by("unit").to_pyarrow().to_pydict() == {"unit": ["ré", "ré2"]}
 
 
-@pytest.mark.parametrize("other", ["Spend", "SPEND", " s pend", "s\xa0pend", "s-pend", "s_pend", "s\u2013pend"])
-def test_load_events_refuses_an_event_in_another_spelling(load_events, other):
-    rows = "".join(f"2,{name},2024-01-02,{n},web\n" for n, name in enumerate(["spend"] * 1000 + [other]))
-    told = "with a name that differs from spend in case, spaces, dashes or accents only"
+def test_load_events_refuses_events_in_another_spelling(load_events):
+    others = ("Spend", "SPEND", " s pend", "s\xa0pend", "s-pend", "s_pend", "s\u2013pend")
+    rows = [f"2,{name},2024-01-02,{n}," for n, name in enumerate(others)]
+    told = f"{len(others)} events with a name that differs from spend in case, spaces, dashes or accents only"
     cure = "write each name in one way, or list them all under event"
-    said = load_events(EVENTS.splitlines()[0] + "\n" + rows).info.messages  # one of more than a thousand
-    assert f"events.csv, column event: 1 event {told}, not used; {cure}" in said
-    with pytest.raises(Refused) as refusal:
-        load_events(EVENTS + f"2,{other},2024-01-02,1,\n")
-    assert str(refusal.value) == f"events.csv, column event: 1 event {told}; {cure}"
+    many = [f"2,spend,2024-01-02,{n},web" for n in range(1000 * len(others))]
+    said = load_events("\n".join([EVENTS.splitlines()[0], *many, *rows])).info.messages  # one of more than a thousand
+    assert f"events.csv, column event: {told}, not used; {cure}" in said
+    assert tell_refusal(load_events, EVENTS + "\n".join(rows)) == f"events.csv, column event: {told}; {cure}"
 
 
 @pytest.mark.parametrize("column", ["at", "assigned_at"])
@@ -415,9 +419,8 @@ def test_load_events_refuses_dates_in_one_arm_beside_times_in_the_other(load_eve
         told = "".join(f"{n},{arm},2024-01-01{clock['assigned_at'](arm)}\n" for n, arm in rows)
         return events + "".join(f"{n},spend,2024-01-02{clock['at'](arm)},1,\n" for n, arm in rows), units + told
 
-    for dated in ((), ("old", "new")):
-        log, table = write_both(dated)
-        load_events(log, units=table)
+    log, table = write_both(("old", "new"))
+    load_events(log, units=table)
     log, table = write_both(("new",))
     with pytest.raises(Refused) as refusal:
         load_events(log, units=table)
@@ -442,6 +445,8 @@ def test_load_tells_ids_that_differ_in_spelling_only(load_events, one, two, word
     assert str(refusal.value) == (
         f"{told}, and events.csv knows one spelling alone; write the ids alike in both tables"
     )
+    if words != "case":  # what follows is the same of both
+        return
     for n_same, day in ((20, "2024-01-01"), (5, "2024-01-01"), (20, "2024-01-{:02d}")):
         arms = [("old", "new")[(n // 2 if n < 2 * n_same else n) % 2] for n in range(40)]
         same = "".join(
@@ -461,16 +466,14 @@ def test_load_tells_ids_that_differ_in_spelling_only(load_events, one, two, word
         )
 
 
-@pytest.mark.parametrize("word", ["null", "NA", "None", "undefined", "\\N"])
-def test_load_refuses_words_for_no_id(load_events, word):
-    told = (
-        "column user_id: 1 row with a word such as null or NA for an id; give each row its own, or leave those rows out"
-    )
-    for place, other in (("units.csv", {"units": f"{UNITS}{word},new,2024-01-01\n"}), ("events.csv", {})):
-        events = EVENTS if other else f"{EVENTS}{word},spend,2024-01-02,1,\n"
-        with pytest.raises(Refused) as refusal:
-            load_events(events, **other)
-        assert str(refusal.value) == f"{place}, {told}"
+def test_load_refuses_words_for_no_id(load_events):
+    words = ("null", "NA", "None", "undefined", "\\N")
+    told = "column user_id: 5 rows with a word such as null or NA for an id; "
+    told += "give each row its own, or leave those rows out"
+    units = UNITS + "".join(f"{word},new,2024-01-01\n" for word in words)
+    events = EVENTS + "".join(f"{word},spend,2024-01-02,1,\n" for word in words)
+    assert tell_refusal(load_events, units=units) == f"units.csv, {told}"
+    assert tell_refusal(load_events, events) == f"events.csv, {told}"
 
 
 ZONES = UNITS.replace("2024-01-01\n2", "2024-07-01 12:00\n2")  # one of three has a time of day
@@ -599,8 +602,9 @@ def test_load_events_refuses_a_metric_that_would_not_read_the_column_of_its_name
         "plan, metrics.visits: beside events it reads an event of this name, which does not occur, and the table has a "
         "column visits; write column: visits, or event: and the names of its events"
     )
-    named = plan_text.replace(f"kind: {kind}", f"kind: {kind}, column: visits")
-    assert load_events(units=units, plan_text=named).info.units == 3
+    if kind == "count":
+        named = plan_text.replace(f"kind: {kind}", f"kind: {kind}, column: visits")
+        assert load_events(units=units, plan_text=named).info.units == 3
 
 
 def test_load_events_says_when_an_event_of_the_plan_never_occurs(load_events):
