@@ -10,12 +10,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import compiled_once
 import pytest
 import yaml
 from filelock import FileLock
+from ibis.backends.sql import SQLBackend
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # as runs have it: each worker has one core
 sys.modules["rfc3987_syntax"] = None  # a grammar of web addresses, 2 s to import, that no check of a notebook asks for
+SQLBackend.compile = compiled_once.compile_once
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

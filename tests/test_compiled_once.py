@@ -1,0 +1,28 @@
+"""Tests write the SQL of equal expressions once: whatever differs in them is told apart."""
+
+import compiled_once
+import ibis
+
+
+def make_queries():
+    """Return expressions of which no two are equal, on a connection of their own."""
+    table = ibis.duckdb.connect().create_table("t", schema={"a": "int64", "b": "string"})
+    values = [*map(ibis.literal, (1, -1, -2, 1.0, True, "1", None)), ibis.literal(1, "int64"), table.a, -table.a]
+    found = [*(table.mutate(c=value) for value in values), table.mutate(d=table.a)]
+    return [*found, table.limit(1), table.limit(2), table.a.sum(), table.b.max(), table.filter(table.a > 1)]
+
+
+def test_compile_once_tells_expressions_apart_and_connections_not():
+    first, second = make_queries(), make_queries()
+    told = [compiled_once.tell(query) for query in first]
+    assert len(set(told)) == len(first) and told == [compiled_once.tell(query) for query in second]
+    for query in (*first, *second):
+        backend = query.get_backend()
+        assert backend.compile(query) == compiled_once.WRITE(backend, query)
+    assert backend.compile(query, limit=3) == compiled_once.WRITE(backend, query, limit=3) != backend.compile(query)
+
+
+def test_compile_once_keeps_no_text_of_rows_in_memory():
+    one, other = (ibis.memtable({"a": [number]}) for number in (1, 2))
+    assert compiled_once.tell(one) is None
+    assert [table.to_pyarrow()["a"].to_pylist() for table in (one, other)] == [[1], [2]]
