@@ -709,6 +709,13 @@ def test_run_lets_healthy_covariates_pass():
     assert "covariates_fit" not in _check({"m": PRICE, **columns}, CELL, covariates=list(columns))
 
 
+def test_run_holds_what_values_tell():
+    told = {"m": PRICE, "same": 1.0, "firm": np.where(B, "x", "y") + (np.arange(N) // 10).astype("U").astype(object)}
+    others = {"same": {"kind": "count", "better": "higher"}}
+    found = _run(told | {"visits": DAYS + 99 * B}, CELL, others, covariates=["visits"])
+    assert {"units_fit", "covariates_fit", "outcomes_vary"} <= set(found)
+
+
 LARGE = (
     "The values of {} that are not 0 are about {} times as large in {} as in {}, as in another unit or span of time, "
     "or a logarithm or percentage in one of them; where that is so, give both arms one unit."
