@@ -1,6 +1,7 @@
 """The checks of accounts: each passes on clean data and warns when one thing is made wrong."""
 
 import datetime as dt
+import functools
 
 import pandas as pd
 import pytest
@@ -60,22 +61,34 @@ def compared(n=120, **changes):
     )
 
 
+@pytest.fixture(scope="module")
+def load(tmp_path_factory):
+    """Return a function: source and accounts of CSV and a plan, each loaded once."""
+    folder = tmp_path_factory.mktemp("accounts")
+
+    @functools.cache
+    def load(accounts, events, text):
+        (folder / "plan.yaml").write_text(text)
+        design = plan.read(str(folder / "plan.yaml"), kind="framework").design
+        files = [folder / f"{name}{len(list(folder.iterdir()))}.csv" for name in "ae"]
+        files[0].write_text(accounts)
+        if events:
+            files[1].write_text(events)
+        source = sources.load_accounts(design, str(files[0]), events=str(files[1]) if events else None)
+        return source, metrics.fold_accounts(source, design)
+
+    return load
+
+
 @pytest.fixture
-def check(tmp_path):
+def check(load):
     """Return a function: the checks of accounts and events given as CSV, by id."""
 
     def make(accounts=None, events=None, *, text=PLAN, given=0):
-        (tmp_path / "plan.yaml").write_text(text)
-        (tmp_path / "a.csv").write_text(make_accounts() if accounts is None else accounts)
-        heard = None
-        if text is PLAN or "started_at" in text:
-            heard = str(tmp_path / "e.csv")
-            (tmp_path / "e.csv").write_text(make_events() if events is None else events)
-        design = plan.read(str(tmp_path / "plan.yaml"), kind="framework").design
-        source = sources.load_accounts(design, str(tmp_path / "a.csv"), events=heard)
+        is_heard = text is PLAN or "started_at" in text
+        loaded = load(accounts or make_accounts(), (events or make_events()) if is_heard else None, text)
         read = {30.0: compared()} if isinstance(given, int) else given
-        found = checks.check_accounts(source, metrics.fold_accounts(source, design), landmarks=read)
-        return {item.id: item for item in found}
+        return {item.id: item for item in checks.check_accounts(*loaded, landmarks=read)}
 
     return make
 

@@ -1,6 +1,5 @@
 """Whether events fit their assignments: in time, in their ids, and from the first assignment to the last day."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +7,7 @@ import pandas as pd
 import pytest
 from made_sources import make_design, make_source
 
-from helpers import checks, metrics
+from helpers import checks
 from helpers.checks.events import check_events
 from helpers.checks.logs import expect_lost
 from helpers.sources.meeting import meet_events
@@ -34,13 +33,21 @@ def _draw(seed=1, n=1200, enrolment=28):
 
 def _check(units, events, kinds=PAID, as_of="2024-02-18", **plan):
     """Return the check `events_fit` of tables, and why the answer is withheld."""
+    found, design = _check_all(units, events, kinds, as_of, **plan)
+    return found["events_fit"], checks.withheld((*found.values(),), design)
+
+
+def _check_all(units, events, kinds, as_of="2024-02-18", **plan):
+    """Return every check of the events, by id, and the plan."""
     design = make_design(kinds, assigned_at="assigned_at", as_of=as_of, **plan)
-    rows = pd.DataFrame({"value": np.nan} | dict(events.rename(columns={"id": "unit"})))
-    source = make_source(units.rename(columns={"id": "unit"}), rows)
-    heard = SimpleNamespace(table=source.events, name="events.csv")
-    source = replace(source, meeting=meet_events(heard, source.units, design))
-    found = check_events(metrics.fold(source, design), source.meeting, design)
-    return found[0], checks.withheld(found, design)
+    source = make_source(units.rename(columns={"id": "unit"}), events.rename(columns={"id": "unit"}))
+    meeting = meet_events(SimpleNamespace(table=source.events, name="events.csv"), source.units, design)
+    return {check.id: check for check in _judge(meeting, design)}, design
+
+
+def _judge(meeting, design):
+    """Return the checks of how events met their units, of which they need the last day alone."""
+    return check_events(SimpleNamespace(as_of=design.as_of), meeting, design)
 
 
 def test_events_that_fit_pass_and_a_table_without_events_has_no_such_check():
@@ -206,12 +213,10 @@ def test_most_events_of_units_never_assigned_are_told():
 def test_events_of_ids_with_something_before_them_are_lost_to_all_arms(n, status):
     design = make_design(PAID, assigned_at="assigned_at", as_of="2024-02-18")
     units, events = _draw()
-    source = make_source(
-        units.rename(columns={"id": "unit"}), events.rename(columns={"id": "unit"}).assign(value=np.nan)
-    )
+    source = make_source(units.rename(columns={"id": "unit"}), events.rename(columns={"id": "unit"}))
     meeting = meet_events(SimpleNamespace(table=source.events, name="events.csv"), source.units, design)
     meant = meeting.tail(1).assign(what="meant", event="", variant=None, n=n)
-    check, *_ = check_events(metrics.fold(source, design), pd.concat([meeting, meant]), design)
+    check, *_ = _judge(pd.concat([meeting, meant]), design)
     said = "of the events have ids that are those of units but for what stands before them or after, and are lost;"
     assert check.status == status and (said in check.message) == (status != "pass")
 
@@ -223,7 +228,7 @@ def _draw_money(seed=1, n=4000):
     back = paid[rng.random(len(paid)) < 0.4].assign(event="refund")
     late = pd.to_timedelta(rng.integers(0, 86_400, len(back)), unit="s")
     back["at"] = (back["at"] + late).astype(paid["at"].dtype)
-    return units, pd.concat([paid, back], ignore_index=True)
+    return units, pd.concat([paid, back], ignore_index=True).assign(value=1.0)
 
 
 def _lose(units, events, lost, arms="b"):
@@ -261,7 +266,7 @@ def test_an_event_that_stops_is_not_hidden_by_others_of_its_metric_that_go_on():
 )
 def test_every_event_that_a_metric_reads_is_watched(kinds):
     units, events = _draw_money()
-    check, withheld = _check(units, _lose(units, events.assign(value=1.0), STOPS), kinds)
+    check, withheld = _check(units, _lose(units, events, STOPS), kinds)
     assert "in b are lost: none stands after 2024-01-21" in check.message and withheld == check.message
 
 
@@ -279,15 +284,6 @@ def test_logs_of_several_events_hardly_ever_alarm():
     """Of twelve logs of four weeks none is in doubt, neither their sums nor that anybody pays at all."""
     found = [_check_all(*_draw_money(seed, n=1500), PAID | MONEY)[0] for seed in range(12)]
     assert [[check.status for check in checks.values()] for checks in found] == [["pass"]] * 12
-
-
-def _check_all(units, events, kinds, **plan):
-    """Return every check of the events, by id."""
-    design = make_design(kinds, assigned_at="assigned_at", as_of="2024-02-18", **plan)
-    source = make_source(units.rename(columns={"id": "unit"}), events.rename(columns={"id": "unit"}).assign(value=1.0))
-    heard = SimpleNamespace(table=source.events, name="events.csv")
-    source = replace(source, meeting=meet_events(heard, source.units, design))
-    return {c.id: c for c in check_events(metrics.fold(source, design), source.meeting, design)}, design
 
 
 def test_events_of_a_secondary_metric_that_are_lost_withhold_that_metric_alone():

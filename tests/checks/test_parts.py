@@ -58,7 +58,7 @@ def test_events_of_one_country_that_an_arm_lacks_are_told():
 @pytest.mark.parametrize("n", [30, 300])
 def test_effects_that_differ_by_country_are_no_loss(effect, arms, n):
     rng, alarms, missed = np.random.default_rng(n), 0, 0
-    for _ in range(1000):
+    for _ in range(500):  # 8,000 in all
         totals = {}
         for level, times in enumerate(effect):
             drawn = rng.poisson(rng.gamma(0.5, 2.0, (arms, n)) * np.where(np.arange(arms)[:, None] > 0, times, 1))
@@ -66,7 +66,7 @@ def test_effects_that_differ_by_country_are_no_loss(effect, arms, n):
         alarms += bool(find_lost(totals))
         totals[2][1] = (n, 0.0, 0.0)
         missed += [(arm, level) for _, arm, level in find_lost(totals)] != [(1, 2)]
-    assert alarms == 0 and (n < 300 or missed < 50)
+    assert alarms == 0 and (n < 300 or missed < 25)
 
 
 @pytest.mark.parametrize(("n", "status"), [(1000, "pass"), (10_000, "warn")])

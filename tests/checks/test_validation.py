@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers.checks import judge_cells, list_cells, measure_cells, summarise_guarantees, validation
-from helpers.checks.validation import Cell, read_effects
+from helpers.checks.validation import Cell, find_departure, read_effects
 from helpers.inference import looks
 from helpers.inference.contrasts import risk_difference
 from helpers.inference.methods import METHODS
@@ -16,7 +16,7 @@ from helpers.records import Effect, Refused
 from helpers.simulate.populations import POPULATIONS, make_share
 
 NAMED = {method.name: method for method in METHODS}
-NPS = [NAMED["NPS difference"]]
+NPS, WELCH = [NAMED["NPS difference"]], "Welch difference"
 
 
 def test_list_cells_deep_holds_both_splits_and_all_sizes():
@@ -63,8 +63,9 @@ def test_cell_seed_depends_on_guarantee_population_and_sizes_alone():
 
 @pytest.fixture(scope="module")
 def judged():
-    """Return the seeded grid of `make test`, measured and judged."""
-    return judge_cells(measure_cells(list_cells(METHODS), METHODS, seed=2022))
+    """Return the seeded grid of `make test`, measured and judged; outside the domains, where nothing is, Welch's."""
+    cells = [c for c in list_cells(METHODS) if c.guarantee == WELCH or not find_departure(c, NAMED[c.guarantee])]
+    return judge_cells(measure_cells(cells, METHODS, seed=2022))
 
 
 def test_quick_grid_holds_every_promise(judged):
@@ -81,7 +82,7 @@ def test_quick_grid_has_every_guarantee_inside_its_domain(judged):
 
 def test_quick_grid_shows_cells_outside_the_domains(judged):
     outside = judged[judged["verdict"] == "outside its domain"]
-    welch = outside[(outside["guarantee"] == "Welch difference") & (outside["n_treatment"] < outside["n_control"])]
+    welch = outside[outside["n_treatment"] < outside["n_control"]]
     # heavy tails and a 90/10 split: Welch raises 11 to 19 % false alarms, and the permutation test stands in for it
     assert welch["false_alarm"].max() > 0.1
 

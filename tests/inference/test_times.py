@@ -89,7 +89,8 @@ def test_compare_times_with_competing_events_equal_r(fold, needs):
 
 def test_study_times_at_an_early_look_have_no_fixed_level_anywhere(fold):
     table = draw_table().query("state != 2").assign(state=lambda t: t["state"] % 2)
-    (found, test), (early, looked) = (compare(fold(table, plan={"planned_units": n})) for n in (None, 2 * len(table)))
+    folded = [fold(table, plan={"planned_units": n}) for n in (None, 2 * len(table))]
+    (found, test), (early, looked) = map(compare, folded)
     look = always_valid(Effect(np.sqrt(test.statistic), 1.0), n=len(table), n_planned=2 * len(table))
     assert looked.statistic == test.statistic and looked.p_value == pytest.approx(look.p_value)
     assert test.p_value == pytest.approx(chi2.sf(test.statistic, 1)) and looked.p_value > 3 * test.p_value
@@ -97,7 +98,6 @@ def test_study_times_at_an_early_look_have_no_fixed_level_anywhere(fold):
         assert early[estimand].interval == "always-valid" and found[estimand].interval == "fixed"
         assert early[estimand].p_value > 3 * found[estimand].p_value
     # the bands of the curves are as wide as the look asks for, from 1.96 to 2.9 standard errors
-    folded = [fold(table, plan={"planned_units": n}) for n in (None, 2 * len(table))]
     fixed, wide = (study_times(units, read_look(units), {})[2] for units in folded)
     middle = (fixed["share"] > 0.2) & (fixed["share"] < 0.8)
     widths = [(bands["ci_high"] - bands["ci_low"])[middle] for bands in (fixed, wide)]

@@ -1,7 +1,5 @@
 """Conversations: a question meets its first reply, and whatever is left out is counted."""
 
-from dataclasses import replace
-
 import pandas as pd
 from made_sources import make_design, make_source
 
@@ -33,12 +31,8 @@ METRIC = {"paid": {"kind": "binary", "within_days": 7}}
 
 def _read(events=EVENTS, columns=COLUMNS, units=UNITS, more=None):
     frame = pd.DataFrame(events, columns=columns)
-    source = make_source(units, frame[["unit", "event", "at", "value"]])
     further = [c for c in columns if c not in ("unit", "event", "at", "value")]
-    told = frame.assign(at=pd.to_datetime(frame["at"]).astype("datetime64[us]"), value=frame["value"].astype(float))
-    told = told.astype(dict.fromkeys(further, "str")).where(frame.notna(), None)
-    heard = source.events.get_backend().create_table("told", told)
-    source = replace(source, events=heard.mutate(value=heard["value"].cast("float64")))
+    source = make_source(units, frame.astype(dict.fromkeys(further, "str")).where(frame.notna(), None))
     settings = {"variant": {"observational": ["cps"]}, "assigned_at": "assigned_at", "as_of": "2024-01-10"}
     folded = metrics.fold(source, make_design(METRIC, **(settings | (more or {}))))
     found = metrics.read_conversations(source, folded)

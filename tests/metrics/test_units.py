@@ -60,7 +60,7 @@ def _read(units, column):
 )
 def test_fold_of_columns_by_kind_and_missing(kinds, columns):
     units = _fold(kinds)
-    assert {column: _read(units, column) for column in columns} == columns
+    assert units.table.order_by("unit").select(*columns).to_pyarrow().to_pydict() == columns
 
 
 def test_what_a_code_makes_nothing_of_is_missing(monkeypatch):
@@ -166,7 +166,7 @@ COUNTRY = {"country": ["it", " IT", "de", None]}  # compared trimmed and case fo
 def test_fold_of_covariates(added, covariates, columns):
     units = _fold(SCORE, UNITS | added, covariates=covariates, variant={"observational": ["cps"]})
     assert units.covariates == tuple(columns)
-    assert {column: _read(units, column) for column in columns} == columns
+    assert units.table.order_by("unit").select(*columns).to_pyarrow().to_pydict() == columns
     assert metrics.summarise_covariates(units)["b"].mean.shape == (len(columns),)
 
 
