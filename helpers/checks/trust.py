@@ -333,13 +333,15 @@ def _check_attrition(units, design):
     lost = total - sum(present for *_, present in sizes)
     arms = [Moments(("lost",), n, np.array([1 - present / n]), np.zeros((1, 1))) for _, n, present in sizes]
     p = compare_rates(arms)
-    told = f"All {total:,} that were randomised by {by} are in the table."
+    told, few = f"All {total:,} that were randomised by {by} are in the table.", f"fewer than {design.min_cell}"
     if lost:
         apart = "their arms are not known" if len(arms) == 1 else write_rates(design, arms)
-        apart = apart if np.isnan(p) else f"{apart}; {write_p(p)}"
-        told = f"Of {total:,} randomised by {by}, {lost:,} ({percent(lost / total)}) are not in the table: {apart}."
+        said = f"Of {total:,} randomised by {by}, {lost:,} ({percent(lost / total)}) are not in the table: {apart}"
+        told = f"{said}." if np.isnan(p) else f"{said}; {write_p(p)}."
+        if few in apart:  # what all lost, less the share of the others, is what an arm of few lost
+            told = f"Of those randomised by {by} some are not in the table: {apart}."
     if 0 < lost < design.min_cell:  # the share goes where it is published
-        told = f"Of those randomised by {by} fewer than {design.min_cell} are not in the table."
+        told = f"Of those randomised by {by} {few} are not in the table."
     is_doubtful = lost > MOST_LOST * total or p < MISSING_DOUBT
     status = "fail" if p < ALERT else "warn" if is_doubtful else "pass"
     return Check("attrition", status, lost / total, MOST_LOST, told + LOST[status])

@@ -33,7 +33,7 @@ REASONS = (
 EFFECT = Link(table="estimates", there=f"(tail | hidden) & place.isna() & population in {ASSIGNED}")
 OF_EFFECT = ("metric", "comparison", "treatment")  # a table goes with the effect that it is made of, by what it has
 REASON = "hidden: fewer than {} {} here, or in a group that this one would reveal"
-FEW = "fewer than {}"
+SCALED = r"\b(?:below|above) [\d.]+ %"  # a share of few events, which are not counted, as units have several
 LEFT_OUT = ("srm", "duplicates", "two_variants", "attrition", "missing_")  # checks of which the value tells how many
 COUNTED = (
     r"(?:{before})(\d+)(?: of \d+(?:,\d+)*|(?= of |\.?$| \(planned)|(,? )(rows?|events?|ids?|accounts?|{nouns})\b)"
@@ -87,7 +87,7 @@ def _hide_counts(results, design) -> Results:
 
     What others would give away goes too: all units together, the rows that were read, a check's figure.
     """
-    data, least, word = results.data, design.min_cell, FEW.format(design.min_cell)
+    data, least, word = results.data, design.min_cell, f"fewer than {design.min_cell}"
     few = {arm: math.nan for arm, n in data.units_by_variant.items() if 0 < n < least}
     before = "|".join(
         f"(?<={re.escape(name)} )" for name in (":", "of", "with", "out:", "events,", *data.units_by_variant)
@@ -99,12 +99,16 @@ def _hide_counts(results, design) -> Results:
         few = f"{word}{found[2]}{schema.pluralise(found[3])}" if found[3] else word
         return few if 0 < int(found[1]) < least else found[0]
 
-    def tell(text):
+    def tell(text, marks=word):
         told = re.sub(pattern, say, text)
-        return re.sub(BESIDE, "", told) if word in told else told
+        return re.sub(BESIDE, "", told) if re.search(marks, told) else told
 
-    checks = [replace(check, message=tell(check.message)) for check in results.checks]
-    checks = [replace(c, value=math.nan) if c.id.startswith(LEFT_OUT) and word in c.message else c for c in checks]
+    checks = []
+    for check in results.checks:
+        marks = f"{word}|{SCALED}" if check.id.startswith("missing_") else word
+        told = replace(check, message=tell(check.message, marks))
+        is_few = check.id.startswith(LEFT_OUT) and re.search(marks, told.message)
+        checks.append(replace(told, value=math.nan) if is_few else told)
     rows = math.nan if few or 0 < data.rows - data.units < least else data.rows
     steps = [
         (name, rows if name == "read" else math.nan if 0 < n < least else n, tell(of)) for name, n, of in data.steps

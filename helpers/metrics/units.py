@@ -16,7 +16,7 @@ from helpers.kinds import COUNTED
 from helpers.metrics import events as log
 from helpers.metrics.frames import read_units
 from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
-from helpers.metrics.values import START, ask_beside, ask_monies
+from helpers.metrics.values import START, ask_beside, ask_monies, find_few
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 from helpers.sources import Source, opening
@@ -185,7 +185,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     kept["capped"] = () if design.cluster else tuple(amounts)
     if design.assigned_at and clock["as_of"]:
         kept["unfinished"] = frozenset(n for n, how, days in told if how.outcome != "y" or days is not None)
-    kept["values"] = lambda: found if at_once else found | log.ask(folded, {"n": folded.count()}, *look())
+    kept["values"] = lambda: found if at_once else found | log.ask_apart(look(few=find_few(units, design)))
     return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, **kept)
 
 
@@ -217,7 +217,8 @@ def _read_clock(units, totals, source, design):
         for name in sorted({event for total in totals for event in total.events}):
             asked["clocked", name] = is_timed.any(where=events["event"] == name)
         told = [*told, (events, asked)]
-    found = log.ask(units, facts, *told)
+    is_large = source.info.rows > opening.MOST_UNITS
+    found = log.ask_apart([(units, facts), *told]) if is_large else log.ask(units, facts, *told)
     known = {"gaps": {name: found[name] for name in read}, "money": found}
     known["levels"] = design.segments and read_levels(found, design)
     if not design.assigned_at:

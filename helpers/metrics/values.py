@@ -11,7 +11,7 @@ import ibis.expr.types as ir
 
 from helpers import schema
 from helpers.kinds import VALUED
-from helpers.metrics.events import add_up, begin, find_money, look_for_money, mark
+from helpers.metrics.events import add_up, ask, begin, find_money, look_for_money, mark
 from helpers.metrics.payments import DELETED, NOTHING, PAYMENT, find_unknown, list_states, look_payments
 
 ARM = "fold:arm"  # the arm of the unit of an event
@@ -30,6 +30,7 @@ STEPS = 8  # of the natural logarithm, in which values are counted by their size
 MOST_ANSWER = 1e5  # whole answers beyond it are not told apart
 FIRST_ROWS = 20_000  # of the units, in which columns are looked at that the plan does not name
 MOST_COLUMNS = 20
+FEW_VALUES = 500  # of a column, in the first rows: of so many each is looked at once, and not in every row
 TOTALS = (
     r"^(grand |sub ?|over)?(total|totals|totale|totaal|totaux|sum|summe|somma|somme|suma|soma|gesamt|gesamtsumme|"
     "insgesamt|ensemble|razem|итого|всего|合计|總計|合計)([ :].*)?$"
@@ -90,7 +91,17 @@ def ask_monies(source, units, totals, design) -> list[tuple[ir.Table, dict]]:
     return asked
 
 
-def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) -> list[tuple[ir.Table, dict]]:
+def find_few(units: ir.Table, design) -> frozenset[str]:
+    """Return the columns of numbers of the plan that have few values in the first rows, such as counts and scores."""
+    read = {of for name, m in design.metrics.items() for of in (m.column or name, m.numerator, m.denominator)}
+    first, kinds = units.limit(FIRST_ROWS), units.schema()
+    names = [name for name in sorted(read & {*kinds} - {None}) if kinds[name].is_numeric()]
+    return frozenset(name for name, n in ask(first, {c: first[c].nunique() for c in names}).items() if n <= FEW_VALUES)
+
+
+def ask_values(
+    units: ir.Table, planned: ir.Table | None, totals, design, paid, few=frozenset()
+) -> list[tuple[ir.Table, dict]]:
     """Return what to ask of the values of each arm, some tables with their aggregates.
 
     Parameters
@@ -100,6 +111,7 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
     totals : sequence of Total, what the plan reads of events
     design : ExperimentPlan
     paid : Ibis column of `units` that names currencies, or None; that of events is called `MONEY`
+    few : collection of str, columns of the units whose values are looked at once each, which many rows take less for
 
     Returns
     -------
@@ -118,25 +130,20 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
         read = metric.column or name
         if metric.time and metric.observed:
             found[name, metric.time] = _look_times(units[metric.time], units[metric.observed])
-            # how many units of each arm have the longest time of all, with the event and without
-            last = units.filter(units[metric.time] == units[metric.time].max().as_scalar())
-            ends = {"ended_last": last[metric.observed] >= 1, "open_last": last[metric.observed] == 0}
-            ends = {what: mine.cast("int32") for what, mine in ends.items()}
-            asked.append(_ask_sums(last, {(name, metric.time): ends}, design))
-            ended = units.filter(units[metric.observed] >= 1)
-            asked.append(_ask_sizes(ended, ended[metric.time], [(name, metric.time)], design))
+            asked += _ask_times(units, (name, metric.time), metric.observed, design)
         elif metric.how.total and name not in heard and read in units.columns:
             found[name, read] = _look_column(units, read, metric, paid)
             if metric.how.total == "amount" or (metric.how.total == "count" and PAYMENT.search(read.casefold())):
                 found[name, read] |= look_payments(units, units[read].cast("float64"), further, own=False)
-            asked += _ask_column(units, (name, read), metric, found, further, design)
+            asked += _ask_column(units, (name, read), metric, found, further, design, few)
             if metric.how.total == "last":
-                found[name, read] = _size(units[read])
+                _look_logs(units, (name, read), few, found, asked, design)
             if metric.missing == "zero":
                 found.setdefault((name, read), {})["no"] = (units[read].cast("float64") == 0).cast("int32")
         elif metric.numerator and planned is None:
             parts = {metric.numerator, metric.denominator} - set(design.metrics)
-            found |= {(name, part): _size(units[part]) for part in sorted(parts)}
+            for part in sorted(parts):
+                _look_logs(units, (name, part), few, found, asked, design)
         elif metric.how.total == "last" and planned is not None:
             answers = planned.filter(planned["event"].isin(heard[name].events))
             asked.append(_ask_answers(answers, answers[heard[name].value], name, heard[name].events[0], design))
@@ -152,7 +159,15 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
     return asked + _ask_levels(units, design, named)
 
 
-def _ask_column(units, of, metric, found, further, design):
+def _ask_times(units, of, observed, design):
+    """How many units of each arm have the longest time of all, with the event and without; sizes of those with it."""
+    last, ended = units.filter(units[of[1]] == units[of[1]].max().as_scalar()), units.filter(units[observed] >= 1)
+    ends = {"ended_last": last[observed] >= 1, "open_last": last[observed] == 0}
+    ends = {what: mine.cast("int32") for what, mine in ends.items()}
+    return [_ask_sums(last, {of: ends}, design), _ask_sizes(ended, ended[of[1]], [of], design)]
+
+
+def _ask_column(units, of, metric, found, further, design, few):
     """Of a column of the units its answers; or its sizes, with what was found of it, and the states of payments."""
     value, total = units[of[1]].cast("float64"), metric.how.total
     if metric.how.is_share or total not in ("last", "amount", "count"):
@@ -161,7 +176,9 @@ def _ask_column(units, of, metric, found, further, design):
         return [_ask_answers(units, value, *of, design)]
     states = [state for state in list_states(units, further) if PAYMENT.search(state.casefold())]
     asked = [_ask_states(units, value, state, [of], design) for state in states]
-    return [_ask_sizes(units, value, [of], design, found.pop(of)), *asked]
+    sizes, facts = _ask_sizes(units, value, [of], design, found.pop(of), is_few=of[1] in few)
+    untitled = {("seen", *of, "titled", arm): ibis.literal(0.0) for arm in design.variant.arms}
+    return [(sizes, untitled | facts), *asked]
 
 
 def _ask_payments(planned, heard, further, design):
@@ -185,7 +202,7 @@ def _ask_payments(planned, heard, further, design):
         void = look_payments(planned, value, further, own=True)
         if column != "at":
             void |= {"unpriced": _lacks(planned[MONEY], value)} if MONEY in planned.columns else {}
-            asked.append(_ask_sizes(planned, value, added, design, _size(value) | void))
+            asked.append(_ask_sizes(planned, value, added, design, void))
         elif void:
             asked.append(_ask_sums(planned, dict.fromkeys(added, _size(value) | void), design))
         else:
@@ -231,37 +248,56 @@ def _pick(grouped, of, arm):
 def _size(value):
     """How large values that are not 0 are, by their logarithms, and how many are whole; those of whole ones apart."""
     known = value.cast("float64").nullif(0.0)
-    size = ibis.least(known.abs(), LARGEST_WHOLE)
-    is_near = ((size + 0.5).floor() - size).abs() <= CLOSE * ibis.least(size, 1e5)
-    log, whole = known.abs().ln(), (is_near & (known.abs() <= LARGEST_WHOLE)).cast("int32")
-    return {
-        "n": known.notnull().cast("int32"),
-        "log": log,
-        "square": log * log,
-        "whole": whole,
-        "log_whole": log * whole,
-    }
+    return {"n": known.notnull().cast("int32"), **_measure(known.abs().ln(), _tell_whole(known.fill_null(0.5)))}
 
 
-def _ask_sizes(table, value, added, design, sums=None):
+def _measure(log, whole):
+    return {"log": log, "square": log * log, "whole": whole, "log_whole": log * whole}
+
+
+def _tell_whole(known):
+    """1 for a value that is nearly a whole number, else 0, as for none."""
+    off, size = CLOSE * ibis.least(known.abs(), 1e5), ibis.least(known.abs(), LARGEST_WHOLE)
+    return ((size + off).floor() >= size - off).cast("int32")
+
+
+def _look_logs(units, of, few, found, asked, design):
+    """Of a column what `_size` gives; of each of a few values once."""
+    if of[1] in few:
+        rows = units.group_by("variant", known=units[of[1]].cast("float64")).aggregate(n=ibis._.count())
+        asked.append(_ask_sums(rows, {of: {k: fact * rows["n"] for k, fact in _size(rows["known"]).items()}}, design))
+    else:
+        found[of] = _size(units[of[1]])
+
+
+def _ask_sizes(table, value, added, design, sums=None, *, is_few=False):
     """Values by their sizes: of each step of a logarithm, on either side of 0, how many, the ends, and the sum.
 
-    `sums` are further facts to sum, of values that are not 0: they take no pass of their own.
+    With `sums`, further facts of values that are not 0, also what `_size` gives: none takes a pass of its own. A few
+    values are measured once each.
     """
-    known = table.mutate(known=value.cast("float64"), **{f"sum:{what}": fact for what, fact in (sums or {}).items()})
-    known = known.filter(known["known"] != 0)
-    step = (known["known"].abs().ln() * STEPS).floor().cast("int64")
-    facts = {"n": ibis._.count(), "low": ibis._.known.min(), "high": ibis._.known.max(), "total": ibis._.known.sum()}
-    sizes = known.group_by(*_list_groups(table), above=known["known"] > 0, step=step)
-    sizes = sizes.aggregate(**facts, **{f"sum:{what}": known[f"sum:{what}"].sum() for what in sums or ()})
+    by, more = _list_groups(table), {f"sum:{what}": fact for what, fact in (sums or {}).items()}
+    known = table.mutate(known=value.cast("float64"), **more)
+    known, weigh = known.filter(known["known"] != 0), lambda fact: fact
+    if is_few:
+        known = known.group_by(*by, "known").aggregate(times=ibis._.count(), **{key: known[key].sum() for key in more})
+        weigh = known["times"].__mul__
+    known = known.mutate(log=known["known"].abs().ln(), whole=_tell_whole(known["known"]))
+    n, told_of = known["times"].sum() if is_few else ibis._.count(), {}
+    facts = {"n": n, "low": ibis._.known.min(), "high": ibis._.known.max(), "total": weigh(known["known"]).sum()}
+    if sums is not None:
+        told_of = {what: weigh(fact).sum() for what, fact in _measure(known["log"], known["whole"]).items()}
+        told_of |= {what: known[f"sum:{what}"].sum() for what in sums}
+    sizes = known.group_by(*by, above=known["known"] > 0, step=(known["log"] * STEPS).floor().cast("int64"))
+    sizes = sizes.aggregate(**facts, **{f"sum:{what}": fact for what, fact in told_of.items()})
     told, asked = sizes["step"].cast("string"), {}
     for fact in facts:
         told = told + ":" + sizes[fact].cast("string")
+    columns = {"sum": "total"} | ({"n": "n"} if sums is not None else {}) | {what: f"sum:{what}" for what in told_of}
     for of, arm in product(added, design.variant.arms):
         mine = _pick(sizes, of, arm)
         asked["seen", *of, "sizes", arm] = told.collect(where=mine)
-        asked["seen", *of, "sum", arm] = sizes["total"].sum(where=mine)
-        asked |= {("seen", *of, what, arm): sizes[f"sum:{what}"].sum(where=mine) for what in sums or ()}
+        asked |= {("seen", *of, what, arm): sizes[column].sum(where=mine) for what, column in columns.items()}
     return sizes, asked
 
 
@@ -272,13 +308,13 @@ def _look_column(units, read, metric, paid):
         return _look_marks(value) | {"n": (value > 0).cast("int32")}
     if metric.how.total not in ("amount", "count"):
         return {}
-    sums, title = {"titled": ibis.literal(0.0)}, units["unit"]
+    sums, title = {}, units["unit"]
     if not _was_number(title):  # as numbers have no title, and ten million texts take long
         is_total = title.substr(0, 1).lower().isin(list(INITIALS))
         sums["titled"] = is_total.ifelse(title.lower().strip().re_search(TOTALS), False).ifelse(value, 0.0)
     if metric.how.total == "amount" and paid is not None:
         sums["unpriced"] = _lacks(paid, value)
-    return _size(value) | sums
+    return sums
 
 
 def _was_number(column):

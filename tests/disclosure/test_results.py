@@ -693,6 +693,9 @@ COMPANIES = DESIGN.model_copy(update={"unit": "company"})
      "p = .249. Asked: links 90 %.", "Outcomes of spend are missing alike in the arms: links fewer than 10 units, "
      "no_links 0.0 %. Asked: links 90 %."),  # Fisher's p of 500 an arm is another one for each count
     ("missing_spend", "Outcomes of spend are missing alike in the arms: links 3.0 %, no_links 3.1 %; p = .850.", None),
+    ("missing_spend", "Outcomes of spend are missing alike in the arms: links below 2.0 %, no_links 3.1 %; p = .249.",
+     "Outcomes of spend are missing alike in the arms: links below 2.0 %, no_links 3.1 %."),  # few events, in units
+    ("take_up", "links below 2.0 %, no_links 3.1 %; p = .249.", None),
     ("events_fit", "Of companies: 3 companies of links, 1 company of no_links.",
      "Of companies: fewer than 10 companies of links, 1 company of no_links."),
 ])  # fmt: skip

@@ -10,7 +10,7 @@
 -- proactive_help 6d29b81fa4e7
 -- proactive_help 24a807c1e6b0
 -- proactive_help 4e184fed1c66
--- proactive_help d12b3151815b
+-- proactive_help 79e71ae980d5
 -- proactive_help d4cc6be96d6a
 -- proactive_help 2a28fce51180
 -- proactive_help d01c85c04521
@@ -33,7 +33,7 @@
 -- live_support a8486da800b5
 -- live_support 1e1cac26260c
 -- live_support 63fc48ea60a3
--- live_support 4fd3d18e1aa1
+-- live_support b6e5157e638f
 -- live_support 96c84a6ccc44
 -- live_support 01e60504c414
 -- live_support 44ea79aedcf0
@@ -139,7 +139,7 @@
 -- experiment 1527a7025460
 -- experiment 5b64f8ea9961
 -- experiment a704528b8dbc
--- experiment 9965aaf78327
+-- experiment c079b4ef084c
 -- experiment 1718b7de38be
 -- experiment cb14b699347a
 -- experiment a17d05bbe20e

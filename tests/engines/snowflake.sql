@@ -10,7 +10,7 @@
 -- proactive_help 270f463d7fa3
 -- proactive_help 02118647f271
 -- proactive_help ae5ebf4a0c83
--- proactive_help 38c265822a7b
+-- proactive_help a98ad0ceb780
 -- proactive_help f7f3be7f0363
 -- proactive_help 7455691b5a4c
 -- proactive_help 5610e500b873
@@ -33,7 +33,7 @@
 -- live_support 56ebb3d1a51f
 -- live_support 84b245f15b9f
 -- live_support 3494f96bd49f
--- live_support bebd72a6464e
+-- live_support d41de0a6af39
 -- live_support 4a8533d5d0f3
 -- live_support 42ca5a299fc0
 -- live_support faaf9be05076
@@ -139,7 +139,7 @@
 -- experiment b18167f3ea02
 -- experiment 989c7beb362f
 -- experiment a5b15dc9b67c
--- experiment da43b43bc84f
+-- experiment 65a7b902600e
 -- experiment b3cc8e0eb555
 -- experiment 1e838abe612a
 -- experiment ff18641c0266
