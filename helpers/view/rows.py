@@ -3,11 +3,15 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from helpers.records import Estimate
-from helpers.view import html, scales
+from helpers.view import html
+
+if TYPE_CHECKING:
+    from helpers.view.scales import Scale  # which needs all that reads data; the page of findings draws rows alone
 
 UNDECIDED = "nothing decides: no metric is primary"  # a verdict of the gallery
 WIDE, HIGH = 240, 36  # units of a mark's drawing; CSS gives it its size
@@ -63,9 +67,7 @@ class Axis:
         return 0 if low is None else self.place(low, unit), self.wide if high is None else self.place(high, unit)
 
 
-def make_row(
-    e: Estimate, scale: scales.Scale, *, name: str = "", note: str = "", verdict: str | None = None, **more
-) -> Row:
+def make_row(e: Estimate, scale: "Scale", *, name: str = "", note: str = "", verdict: str | None = None, **more) -> Row:
     """Return an effect as a row, with its arms' values, first what the contrast puts first.
 
     Parameters
@@ -76,9 +78,12 @@ def make_row(
     verdict : str, the estimate's own when left out
     more : other fields of Row
     """
+    from helpers.view import scales
+
     style, known, shown = scales.style_effect(e, scale), not math.isnan(e.estimate), scales.round_effect(e, scale)
     values = () if scales.is_lift(e) or math.isnan(e.control_value) else (e.treatment_value, e.control_value)
-    shared = scales.is_lift(e) or scales.is_ratio(e) or style.prefix or style.suffix in (" points", " days")
+    is_ratio = scales.is_ratio(e)
+    shared = scales.is_lift(e) or is_ratio or style.prefix or style.suffix in (" points", " days")
     reason = "hidden for privacy" if (e.reason or "").startswith("hidden") else e.reason or ""
     row = Row(
         name=name or scale.head,
@@ -87,26 +92,28 @@ def make_row(
         effect=scales.write_effect(e, scale) if known else "",
         interval=scales.write_bounds(e, scale) if known else reason,
         verdict=e.verdict if verdict is None else verdict,
-        middle=_place(e, shown.estimate),
-        pieces=tuple((_place(e, low), _place(e, high)) for low, high in scales.list_pieces(shown)),
-        unit=(scales.is_ratio(e), style.prefix, style.suffix, "" if shared else e.metric),
+        middle=_place(shown.estimate, is_ratio),
+        pieces=tuple((_place(low, is_ratio), _place(high, is_ratio)) for low, high in scales.list_pieces(shown)),
+        unit=(is_ratio, style.prefix, style.suffix, "" if shared else e.metric),
         dashed=e.interval != "fixed",
         band=find_band(e, scale),
     )
     return replace(row, **more)
 
 
-def _place(e: Estimate, value: float | None) -> float | None:
+def _place(value: float | None, is_ratio: bool) -> float | None:
     """The place of an end on its axis, which is logarithmic for a ratio; an open one has none."""
     if value is None or math.isinf(value):
         return None
-    if scales.is_ratio(e):
+    if is_ratio:
         return -math.inf if value <= 0 else math.log(value)
     return float(value)
 
 
-def find_band(e: Estimate, scale: scales.Scale) -> tuple[float, float] | None:
+def find_band(e: Estimate, scale: "Scale") -> tuple[float, float] | None:
     """What the plan calls too small, on both sides of zero; of a guardrail what it tolerates, on the side of harm."""
+    from helpers.view import scales
+
     margin = scales.find_margin(e, scale)
     if margin is None:
         return None

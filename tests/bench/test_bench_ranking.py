@@ -5,7 +5,8 @@ import ranking
 
 def test_main_prints_both_and_compares_their_bits(capsys):
     ranking.main(["--accounts", "400", "--features", "3", "--refits", "2"])
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "400 accounts, 3 features, 2 refits"
-    assert [line.split()[0] for line in lines[2:4]] == ["1", "2"]
-    assert lines[-1] == "one worker and two give the same bits"
+    first, seconds, memory, bits = capsys.readouterr().out.splitlines()
+    assert first == "400 accounts, 3 features, 2 refits"
+    assert seconds.startswith("two workers take ") and " s (at most 90), " in seconds
+    assert memory.startswith("peak memory ") and memory.endswith(" GB (at most 3)")
+    assert bits == "one worker and two give the same bits on 400 accounts"

@@ -33,6 +33,31 @@ def test_run_whole_road_reaches_its_end(tmp_path):
     assert engines.run_whole_road(file, False, 1) == {}
 
 
+def test_what_no_target_names_is_run_once(monkeypatch):
+    asked = []
+
+    def start(ask):
+        asked.append((ask["name"], ask["by"], ask["threads"]))
+        return {"results": {}}
+
+    monkeypatch.setattr(compare_engines, "start", start)
+    monkeypatch.setattr(compare_engines, "has_modules", lambda name: True)
+    names = ["ours", "raw sums (unsafe)", "gbstats on raw sums", "pandas, pingouin", "ours, all checks, report"]
+    compare_engines.measure_all("units.parquet", names, 2)
+    counts = {key: asked.count(key) for key in asked if not key[1] and key[0] != "reference"}
+    assert counts == {
+        ("ours", False, 1): 3,  # whose results are compared
+        ("ours", False, 2): 2,
+        ("raw sums (unsafe)", False, 1): 2,
+        ("raw sums (unsafe)", False, 2): 2,
+        ("gbstats on raw sums", False, 2): 1,
+        ("pandas, pingouin", False, 0): 1,
+        ("ours, all checks, report", False, 1): 1,
+        ("ours, all checks, report", False, 2): 1,
+    }
+    assert ("ours, all checks, report", True, 1) not in asked
+
+
 def test_find_error_takes_the_largest_and_leaves_out_what_is_of_another_kind():
     exact = {"": {"mean": [2.0, 1.0], "ratio": [4.0, 1.0]}}
     assert compare_engines.find_error({"": {"mean": [2.0, 1.5], "ratio": [3.0, None]}}, exact) == 0.5

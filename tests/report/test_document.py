@@ -256,6 +256,16 @@ def test_report_imports_nothing_heavy():
     assert done.stdout == "[]\n"
 
 
+def test_page_of_findings_is_drawn_without_what_reads_data():
+    mark = {"verdict": "clear benefit", "low": 0.01, "middle": 0.02, "high": 0.03}
+    card = {"question": "Q", "answer": "A", "next": "", "mark": mark, "name": "one", "group": "yours", "kind": "yours"}
+    card |= {"status": "answered", "failed": False, "date": "", "started": "", "href": "one/report.html"}
+    code = f"import sys; from helpers.report import page; print('<svg' in page.render_index([{card}]))"
+    code += "; print([name for name in ('pandas', 'ibis', 'matplotlib') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n[]\n"
+
+
 def test_tell_refits_says_how_far_it_is_on_one_line(capsys):
     for done in (1, 2):
         report.tell_refits(done, 2)
