@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
-from helpers import paths, schema
+from helpers import schema
 from helpers.cli.guessing import (
     METRICS,
     MOST_LABELS,
@@ -25,7 +25,7 @@ from helpers.cli.guessing import (
     split_words,
 )
 from helpers.cli.looking import draw, find_last, find_start, hear, read_clocks, write_text
-from helpers.cli.reporting import EXAMPLE
+from helpers.cli.reporting import EXAMPLES, WORKSPACE
 from helpers.records import Refused
 from helpers.sources import ask, read_address
 
@@ -63,8 +63,8 @@ def draft_plan(arguments):
     if not target.parent.is_dir():
         raise Refused(f"{target.parent.name}: no such folder; make it first")
     # an untouched example may go
-    ours = [EXAMPLE, *paths.PLANS.glob("*.yaml")]
-    if target.is_dir() or (target.exists() and target.read_bytes() not in [file.read_bytes() for file in ours]):
+    ours = [(WORKSPACE / name).read_bytes() for name in EXAMPLES.values()]
+    if target.is_dir() or (target.exists() and target.read_bytes() not in ours):
         raise Refused(f"{target.name}: exists already; name a new file")
     target.write_text(text, encoding="utf-8")
     todo = "decide every role" if arguments.study == "experiment" else "read every guess"
@@ -112,12 +112,18 @@ def _name_unit(unit_id):
 
 
 def _map_events(heard, unit_id):
-    """Return the plan's keys of the event table whose columns are not called as the plan would."""
+    """Return the plan's line on an event table whose columns are not called as the plan would; else nothing."""
     if heard is None:
-        return {}
-    usual = {"unit": unit_id, "event": "event", "at": "at", "value": "value"}
-    own = {key: name for key, name in heard.columns.items() if name != usual[key]}
-    return own if "event" in heard.columns else own | {"named": heard.names["event"].iloc[0]}
+        return ""
+    usual, wide = {"unit": unit_id, "event": "event", "at": "at", "value": "value"}, heard.columns.get("wide")
+    own = {key: quote(name) for key, name in heard.columns.items() if key in usual and name != usual[key]}
+    if wide:
+        own = {key: name for key, name in own.items() if key == "unit"} | {"wide": f"[{', '.join(map(quote, wide))}]"}
+    elif "event" not in heard.columns:
+        own["named"] = quote(heard.names["event"].iloc[0])
+    why = "a column of times an event" if wide else "how the event table calls these"
+    inside = ", ".join(f"{key}: {name}" for key, name in own.items())
+    return f"events: {{{inside}}}   # guessed: {why}" if own else ""
 
 
 def _find_zone(units, heard, start):

@@ -635,8 +635,9 @@ def test_load_events_refuses_a_metric_that_would_not_read_the_column_of_its_name
 
 
 def test_load_events_says_when_an_event_of_the_plan_never_occurs(load_events):
-    source = load_events(EVENTS.replace("spend", "something"))
-    assert "events.csv, column event: no event spend occurs, which the plan names" in source.info.messages
+    said = "events.csv, column event: no event spend occurs, which the plan names"
+    assert said in load_events(EVENTS.replace("spend", "something")).info.messages
+    assert f"{said}; did you mean spent?" in load_events(EVENTS.replace("spend", "spent")).info.messages
 
 
 def test_load_events_takes_a_part_of_a_ratio_from_events_or_columns(load_events):
