@@ -166,9 +166,11 @@ def find_start(units, *lists):
 
 
 def find_last(units, heard):
-    """Return the last day that the data tell of: of the events, else of any column of dates; None without."""
+    """Return the last day that the data tell of, None without, and where: the events, else any column of dates."""
     if heard:
-        return None if pd.isna(heard.latest) else heard.latest.date()
+        day = None if pd.isna(heard.latest) else heard.latest.date()
+        return day, f"the last day with an event in {heard.file}"
     now = pd.Timestamp.now(tz="UTC")
     last = [moments[moments <= now].max() for moments in map(units.find_dates, units.list_kind("date"))]
-    return max((moment.date() for moment in last if not pd.isna(moment)), default=None)
+    day = max((moment.date() for moment in last if not pd.isna(moment)), default=None)
+    return day, "the latest date in the table"

@@ -191,7 +191,8 @@ def init_workspace(arguments):
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     print(f"{arguments.folder}: plan.yaml, reports.yaml, {notebook.name}, README.md")
-    print(f"next: cd {shlex.quote(arguments.folder)} && studies report")
+    go = "" if folder == Path.cwd() else f"cd {shlex.quote(arguments.folder)} && "
+    print(f"next: {go}studies report")
 
 
 def list_all(arguments):

@@ -95,6 +95,7 @@ def test_plan_is_written_where_a_file_can_be_and_its_next_command_runs_as_it_is_
         (["b", "a"], "a"),
         (["a new way", "the usual"], "a new way"),  # in order of the alphabet: no word of the two says it
         (["new", "old"], "old"),
+        (["con chat", "sin ayuda"], "sin ayuda"),  # its first word
         (["grupa kontrolna", "czat"], "grupa kontrolna"),
         (["Chatbot v2", "Holdback"], "Holdback"),
     ],
@@ -283,6 +284,7 @@ def test_guess_kind_by_name_and_range():
         ("id", "unit"),
         ("Kunden-Nr.", "Kunden"),
         ("Kundennr", "Kunden"),
+        ("N.º cliente", "cliente"),
         ("AccountRef", "Account"),
         ("anonymousId", "user"),
         ("xref", "xref"),
@@ -293,7 +295,17 @@ def test_a_unit_is_called_as_its_id_without_the_word_for_it(column, unit):
 
 
 @pytest.mark.parametrize(
-    "name", ["persa_il", "chiusa_il", "Data di chiusura", "perdida_el", "perdue_le", "Fecha de baja", "Vertragsende"]
+    "name",
+    [
+        "persa_il",
+        "chiusa_il",
+        "Data di chiusura",
+        "perdida_el",
+        "perdue_le",
+        "Fecha de baja",
+        "dada_de_baja",
+        "Vertragsende",
+    ],
 )
 def test_a_date_of_leaving_is_one_in_her_language(name):
     assert is_loss(name)

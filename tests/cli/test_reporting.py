@@ -204,6 +204,11 @@ def test_in_a_workspace_no_command_needs_to_be_told_where_it_is(
     assert studies("report") == (0, f"{tmp_path / 'my work' / 'reports' / 'index.html'}\n", "")
     run, page = asked["runs"]
     assert page.name == "methods"
+    monkeypatch.setattr(paths, "REPOSITORY", notebooks)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert studies("init", ".")[1].endswith("\nnext: studies report\n")
+    monkeypatch.chdir(tmp_path / "my work")
     assert (run.name, run.notebook) == ("my_experiment", tmp_path / "my work" / "experiment.ipynb")
     studies("report", "experiment", "--name", "again", "-p", "seed=9")
     [run] = asked["runs"]
