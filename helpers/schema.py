@@ -125,7 +125,7 @@ def list_event_columns(design) -> tuple[Column, ...]:
     """
     own, read = design.events, list_values(design)
     use = "number of seats" if design.kind == "framework" else "amount or score"
-    found = [Column(own.unit or design.unit_id, "unit_id", "id", "unit")]
+    found = [Column(own.unit or design.unit_id, "events.unit" if own.unit else "unit_id", "id", "unit")]
     found += [] if own.named else [Column(own.event, "name of the event", "text", "event")]
     found += [Column(", ".join(own.wide) or own.at, "time of the event", "timestamp", "at")]
     found += [Column(own.value, use, "number", "value", needed="value" in read or "value" in own.model_fields_set)]

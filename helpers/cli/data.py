@@ -59,7 +59,8 @@ def _print_checks(steps, messages, trust, verdict, *, added=()):
         signs = [f"{row[sign]:,} {words}" for sign, words in SIGNS.items() if row[sign]]
         much = [] if row["events"] is None else [f"{schema.say(row['events'], 'event')} of {row['total']:,.15g} in all"]
         monies = [f"currencies: {row['currencies']:,}"] if "currencies" in row else []
-        lines.append(("adds", f"{row['metric']}, {row['event']}: {', '.join([*much, *signs, *monies])}"))
+        of = ", ".join(dict.fromkeys((row["metric"], row["event"])))
+        lines.append(("adds", f"{of}: {', '.join([*much, *signs, *monies])}"))
     lines += [(STATUS_WORDS.get(check.status, check.status), f"{check.id}: {check.message}") for check in trust]
     print(*(f"{head:>12}  {text}" for head, text in lines), verdict, sep="\n")
 
@@ -111,7 +112,7 @@ def simulate_tables(arguments):
     tables = zip(names, (made.assignments, made.events, made.units), strict=False)
     files = {f"{name}.parquet": table.to_parquet(index=False) for name, table in tables if table is not None}
     files["truth.json"] = (json.dumps(made.truth, indent=1, sort_keys=True, default=str) + "\n").encode()
-    folder = Path(arguments.to).expanduser()
+    folder = Path(arguments.to).expanduser().resolve()
     other = [name for name, new in files.items() if (folder / name).exists() and (folder / name).read_bytes() != new]
     if other:
         raise Refused(f"{folder.name}: holds another {', '.join(other)}; name a new folder, or move them away")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
-from helpers import paths, schema
+from helpers import schema
 from helpers.cli.guessing import (
     METRICS,
     MOST_LABELS,
@@ -25,7 +25,7 @@ from helpers.cli.guessing import (
     split_words,
 )
 from helpers.cli.looking import draw, find_last, find_start, hear, read_clocks, write_text
-from helpers.cli.reporting import EXAMPLE
+from helpers.cli.reporting import EXAMPLES, WORKSPACE
 from helpers.records import Refused
 from helpers.sources import ask, read_address
 
@@ -49,22 +49,22 @@ def draft_plan(arguments):
     schema.refuse_missing(columns, units.table.columns, file=units.file, typed=True)
     unit_id, why = _find_unit(units, arguments.unit_id)
     told = _warn_of_unit(units, unit_id, has_events=bool(arguments.events))
+    if told:
+        print(f"studies: {units.file}, column {unit_id}: {told}", file=sys.stderr)
     heard = hear(*events, units, unit_id) if arguments.events else None
     named = {"file": units.file, "unit_id": unit_id, "unit_why": why or told, "unit": _name_unit(unit_id)}
     if arguments.study == "experiment":
         text = _write("plan.yaml.j2", **named, **_plan_experiment(units, heard, unit_id, arguments.variant))
     else:
         text = _write("framework.yaml.j2", **named, **_plan_framework(units, heard, unit_id))
-    if told:
-        print(f"studies: {units.file}, column {unit_id}: {told}", file=sys.stderr)
     if arguments.to is None:
         return print(text, end="")
-    target = Path(arguments.to).expanduser()
+    target = Path(arguments.to).expanduser().resolve()
     if not target.parent.is_dir():
         raise Refused(f"{target.parent.name}: no such folder; make it first")
     # an untouched example may go
-    ours = [EXAMPLE, *paths.PLANS.glob("*.yaml")]
-    if target.is_dir() or (target.exists() and target.read_bytes() not in [file.read_bytes() for file in ours]):
+    ours = [(WORKSPACE / name).read_bytes() for name in EXAMPLES.values()]
+    if target.is_dir() or (target.exists() and target.read_bytes() not in ours):
         raise Refused(f"{target.name}: exists already; name a new file")
     target.write_text(text, encoding="utf-8")
     todo = "decide every role" if arguments.study == "experiment" else "read every guess"
@@ -106,18 +106,24 @@ def _warn_of_unit(units, unit_id, *, has_events):
 
 def _name_unit(unit_id):
     unit_id = re.sub(r"(?<=[a-z])(Ref|Key|Code|Num|No)$", "", unit_id)
-    unit_id = re.sub(r"(?i)^(n°|nr[.]?|n[uú]m[eé]ro de|num[.]?)[_ -]+", "", unit_id)
+    unit_id = re.sub(r"(?i)^(n[.]?[°º]|nr[.]?|n[uú]m[eé]ro de|num[.]?)[_ -]+", "", unit_id)
     unit_id = re.sub(r"(?i)([_ -](no|num|number|key|code|uuid|ref)|[_ -]?(id|nr|nummer))[.]?$", "", unit_id)
     return "user" if unit_id.lower() in ("anonymous", "distinct") else unit_id or "unit"
 
 
 def _map_events(heard, unit_id):
-    """Return the plan's keys of the event table whose columns are not called as the plan would."""
+    """Return the plan's line on an event table whose columns are not called as the plan would; else nothing."""
     if heard is None:
-        return {}
-    usual = {"unit": unit_id, "event": "event", "at": "at", "value": "value"}
-    own = {key: name for key, name in heard.columns.items() if name != usual[key]}
-    return own if "event" in heard.columns else own | {"named": heard.names["event"].iloc[0]}
+        return ""
+    usual, wide = {"unit": unit_id, "event": "event", "at": "at", "value": "value"}, heard.columns.get("wide")
+    own = {key: quote(name) for key, name in heard.columns.items() if key in usual and name != usual[key]}
+    if wide:
+        own = {key: name for key, name in own.items() if key == "unit"} | {"wide": f"[{', '.join(map(quote, wide))}]"}
+    elif "event" not in heard.columns:
+        own["named"] = quote(heard.names["event"].iloc[0])
+    why = "a column of times an event" if wide else "how the event table calls these"
+    inside = ", ".join(f"{key}: {name}" for key, name in own.items())
+    return f"events: {{{inside}}}   # guessed: {why}" if own else ""
 
 
 def _find_zone(units, heard, start):
@@ -135,34 +141,40 @@ def _find_zone(units, heard, start):
     return "time_zone:   # needed, such as Europe/Rome or UTC: some times of day have a zone and others none"
 
 
+def _find_times(units, heard, unit_id, need, *lists):
+    """Return what both templates are told of times, and of the columns of events; events without a start are refused.
+
+    `lists` are those of names.yaml by which the column of the start is found.
+    """
+    start, why = find_start(units, *lists)
+    if heard and not start:
+        raise Refused(f"{units.file}: no column holds days such as 2024-04-30, and events need {need}; add it")
+    as_of, ends = find_last(units, heard)
+    told = {"start": start, "start_why": why, "as_of": as_of, "ends": ends}
+    return told | {"events": _map_events(heard, unit_id), "zone": _find_zone(units, heard, start)}
+
+
 def _plan_experiment(units, heard, unit_id, variant):
     """Return what the template of an experiment's plan is filled with."""
     variant, why = (variant, "") if variant else _find_variant(units, unit_id)
     arms, rows = _list_arms(units, variant), units.rows
     twins, cluster = _find_fixed(units, {unit_id, variant}, variant, len(arms))
-    assigned, assigned_why = find_start(units, "assigned", "started")
-    if heard and not assigned:
-        raise Refused(
-            f"{units.file}: no column holds days such as 2024-04-30, and events need the time of assignment; add it"
-        )
-    as_of = find_last(units, heard)
+    times = _find_times(units, heard, unit_id, "the time of assignment", "assigned", "started")
+    assigned = times["start"]
     before = [name for name in rows if has_word(name, "before") and units.kinds[name].kind in METRICS]
     used = {unit_id, variant, cluster, *twins, *before}
     numbers = units.list_kind(*METRICS) if heard else []  # of an assignment
     sizes = [name for name in numbers if has_word(name, "sizes") and name not in used]
     listed = [(name, units.kinds[name]) for name in rows if name not in used.union(sizes)]
-    metrics = _list_event_metrics(heard, units, unit_id, assigned, as_of) if heard else []
+    metrics = _list_event_metrics(heard, units, unit_id, assigned, times["as_of"]) if heard else []
     metrics += _list_column_metrics(listed, heard, {metric["name"] for metric in metrics})
     if not metrics:
         fault = "no column holds numbers, so there is no metric to plan; name a table with outcomes"
         raise Refused(f"{units.file}: {fault}")
-    return {
+    return times | {
         **{"variant": variant, "variant_why": why, "arms": arms, "twins": twins, "cluster": cluster},
-        **{"assigned": assigned, "assigned_why": assigned_why, "as_of": as_of, "ends": _say_end(heard)},
         "is_sure": heard is not None or has_word(assigned or "", "assigned"),
         "dates": [name for name in units.list_kind("date") if name != assigned],
-        "events": _map_events(heard, unit_id),
-        "zone": _find_zone(units, heard, assigned),
         "before": before,
         "sizes": sizes,
         "texts": [name for name, guess in listed if guess[:2] == ("other", "text")],
@@ -205,13 +217,9 @@ def _list_arms(units, variant):
     arms = list({text.casefold(): text for text in reversed(labels)}.values())[::-1]
     if len(arms) < 2:
         raise Refused(f"{where}: {len(arms)} label, and an experiment needs two; name another column")
-    alone = [arm for word in WORDS["controls_alone"] for arm in arms if arm.casefold() == word]
+    alone = [arm for word in WORDS["controls_alone"] for arm in arms if word in (arm.casefold(), *split_words(arm)[:1])]
     control = find_named(arms, "controls")[0] or next(iter(alone), arms[0])
     return sorted(arms, key=lambda arm: arm != control)
-
-
-def _say_end(heard):
-    return f"the last day with an event in {heard.file}" if heard else "the latest date in the table"
 
 
 def _list_event_metrics(heard, units, unit_id, assigned, as_of):
@@ -274,20 +282,14 @@ def _list_column_metrics(listed, heard, taken):
 
 def _plan_framework(units, heard, unit_id):
     """Return what the template of a framework's plan is filled with."""
-    started, why = find_start(units, "started") if heard else (None, "")
     shared = {
-        "events": _map_events(heard, unit_id),
-        "zone": _find_zone(units, heard, started),
         "size": find_named([name for name in units.list_kind("count") if name != unit_id], "sizes")[0],
         "tier": find_named([name for name in units.list_kind("labels") if name != unit_id], "tiers")[0],
-        **{"started": started, "started_why": why, "as_of": find_last(units, heard), "ends": _say_end(heard)},
     }
     if heard is None:
         return shared | _plan_snapshot(units, unit_id)
-    if not started:
-        raise Refused(
-            f"{units.file}: no column holds days such as 2024-04-30, and events need the start of each account; add it"
-        )
+    shared |= _find_times(units, heard, unit_id, "the start of each account", "started")
+    started = shared["start"]
     names = [*heard.names["event"]]
     lost, grown = (list(filter(says, names)) for says in (is_loss, lambda name: has_word(name, "grew")))
     others = [name for name in names if name not in (*lost, *grown)]

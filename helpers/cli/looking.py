@@ -8,8 +8,10 @@ import pandas as pd
 
 from helpers import sources
 from helpers.cli.guessing import Guess, find_named, guess_kind, has_word, is_loss, read_dates
+from helpers.plan.design import Events
 from helpers.records import Refused
 from helpers.sources import ask, read_address, tables
+from helpers.sources.aggregated import lengthen
 
 MOST_ROWS, MOST_CELLS = 100_000, 10_000_000  # from which a plan is guessed, of a wide table fewer rows
 MOST_UNITS = 500  # whose events are looked at, of a long log
@@ -38,6 +40,7 @@ class Drawn:
 class Heard:
     """Events as drafts see them: where the plan's columns stand, one row an event name, their latest moment.
 
+    `columns` hold `wide`, those of times, where the table has a column of times an event.
     `rows` are the events of all units, of many events those of some units: `unit`, `event`, `at`. `clocks` says
     whether some of their times have a time zone, and whether some have none.
     """
@@ -100,12 +103,18 @@ def hear(given, table, units, unit_id):
     labels, texts = (
         [name for name in others if events.kinds[name][:2] == (kind, "text")] for kind in ("labels", "other")
     )
-    event = find_named([*labels, *texts], "event")[0] or next(iter(labels), None)
+    event, gaps = find_named([*labels, *texts], "event")[0], [name for name in dates if rows[name].isna().any()]
     numbers = [name for name in events.list_kind("amount", "count", "score", "nps") if name in others]
     named = [name for name in numbers if any(has_word(name, what) for what in ("value", "amounts", "scores", "nps"))]
     valued = named or (numbers if len(numbers) == 1 else [])
     main = find_named(valued, "value")[0] or next(iter(valued), None)
-    columns = {"unit": unit, "event": event, "at": at, "value": main}
+    if len(dates) > 1 and gaps and not (event or valued):
+        texts = events.table.mutate(**{name: events.table[name].cast("string") for name in dates})
+        table = lengthen(texts, Events(wide=dates), unit)
+        events = replace(events, table=table, rows=ask(lambda: table.limit(MOST_ROWS).to_pandas(), events.file))
+        columns = {"unit": unit, "event": "event", "at": ", ".join(dates)}
+        return replace(_count_events(events, columns, [], sorted(known)), columns=columns | {"wide": dates})
+    columns = {"unit": unit, "event": event or next(iter(labels), None), "at": at, "value": main}
     valued.sort(key=lambda name: name != main)
     return _count_events(events, {key: name for key, name in columns.items() if name}, valued, sorted(known))
 
@@ -157,9 +166,11 @@ def find_start(units, *lists):
 
 
 def find_last(units, heard):
-    """Return the last day that the data tell of: of the events, else of any column of dates; None without."""
+    """Return the last day that the data tell of, None without, and where: the events, else any column of dates."""
     if heard:
-        return None if pd.isna(heard.latest) else heard.latest.date()
+        day = None if pd.isna(heard.latest) else heard.latest.date()
+        return day, f"the last day with an event in {heard.file}"
     now = pd.Timestamp.now(tz="UTC")
     last = [moments[moments <= now].max() for moments in map(units.find_dates, units.list_kind("date"))]
-    return max((moment.date() for moment in last if not pd.isna(moment)), default=None)
+    day = max((moment.date() for moment in last if not pd.isna(moment)), default=None)
+    return day, "the latest date in the table"

@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import sys
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from helpers.records import Refused
 from helpers.report.runs import find_notebook, read_yaml
 from helpers.report.store import open_work, read_record
 
-EXAMPLE = Path(__file__).with_name("workspace") / "plan.yaml"  # what `init` writes stands beside it
+WORKSPACE = Path(__file__).with_name("workspace")  # what `init` writes
+EXAMPLES = {"customer_milestones": "framework.yaml", "experiment": "plan.yaml", "experiment_design": "plan.yaml"}
 IGNORED = ["reports/", "*.zip", ".env", ".ipynb_checkpoints/", "*.duckdb", "*.db"]  # results, data and secrets
 IGNORED += [
     f"*{ending}" for ending in (".[ct]sv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".xls*", ".gz")
@@ -25,19 +27,20 @@ DEEP = "validation-deep"
 def report_runs(arguments):
     """Render the runs asked for, print what each answers; return the exit status of the worst one."""
     given = read_given(arguments.parameter_file, arguments.parameters)
-    here, file = Path.cwd(), find_runs(arguments)
-    asked = arguments.runs or arguments.names or arguments.name
-    if file == paths.RUNS and not asked and paths.REPOSITORY not in (here, *here.parents):
-        raise Refused("reports.yaml: not in this folder; go to your workspace, or make one: studies init FOLDER")
+    file = find_runs(arguments)
     runs = report.read_runs(file)
     if not runs and not arguments.names and arguments.name is None:
         raise Refused(f"{file.name}: holds no run; write one, such as - {{name: mine, study: experiment}}")
     if arguments.name is not None:
-        runs = [_make_own_run(arguments, given, taken=[run.name for run in runs])]
+        runs = [_make_own_run(arguments, given, runs)]
     elif given:
         raise Refused("-p and -f need --name NAME: a run with other parameters gets a name of its own")
     else:
         runs = report.select_runs(runs, arguments.names)
+    is_ours = file == paths.RUNS and not (arguments.out or arguments.runs)
+    if is_ours and (arguments.name or not arguments.names) and not Path.cwd().is_relative_to(paths.REPOSITORY):
+        cure = "go to your workspace, make one (studies init FOLDER), or say with --out DIR where reports go"
+        raise Refused(f"reports.yaml: not in this folder; {cure}")
     out = find_out(arguments)
     status = report.render(runs, out=out, jobs=arguments.jobs, force=arguments.force, code=arguments.code)
     if status == INTERRUPTED:
@@ -82,16 +85,18 @@ def read_given(file, pairs):
     return given | {name: values[0] if len(values) == 1 else values for name, values in repeated.items()}
 
 
-def _make_own_run(arguments, given, taken):
+def _make_own_run(arguments, given, runs):
     """Return the run of STUDY --name NAME; a file that is not there is refused before a kernel starts to say so."""
     from helpers import plan
     from helpers.sources import read_address
 
+    if arguments.name in (run.name for run in runs):
+        cure = f"choose another, or render that run: studies report {arguments.name}"
+        raise Refused(f"the name {arguments.name!r} is one of reports.yaml; {cure}")
     if len(arguments.names) != 1:
         raise Refused(f"--name needs one STUDY before it; {len(arguments.names)} came")
-    if arguments.name in taken:
-        raise Refused(f"the name {arguments.name!r} is one of reports.yaml; choose another")
-    run = report.make_run(arguments.names[0], name=arguments.name, given=given)
+    beside = next((run.beside for run in runs), ())
+    run = replace(report.make_run(arguments.names[0], name=arguments.name, given=given), beside=beside)
     for name in (name for name in run.given if run.declared[name].is_path):
         value = run.given[name]
         for text in value if isinstance(value, list) else [value or ""]:
@@ -168,13 +173,16 @@ def init_workspace(arguments):
     declared = report.read_parameters(notebook)
     if not {"plan", "data"} <= set(declared):
         raise Refused(f"{study}: reads no table of yours, so that it needs no workspace; studies report {study}")
-    plan = EXAMPLE if study == "experiment" else paths.plan_file(declared["plan"].default)
+    if study not in EXAMPLES and declared["plan"].default == study:
+        hers = "begin with an experiment (studies init FOLDER) or your customers (--study customer_milestones)"
+        raise Refused(f"{study}: its plan is that of its article, and names what yours do not have; {hers}")
+    plan = WORKSPACE / EXAMPLES[study] if study in EXAMPLES else paths.plan_file(declared["plan"].default)
     texts = {"plan.yaml": plan.read_text(encoding="utf-8"), notebook.name: notebook.read_text(encoding="utf-8")}
     for name, value in (("plan", "plan.yaml"), ("data", "simulated")):  # hers, where ours names somebody's experiment
         default = rf'("{name}: [^"=]+= )\\"[^"\\]+\\"'
         texts[notebook.name] = re.sub(default, rf'\g<1>\\"{value}\\"', texts[notebook.name], count=1)
     for name in ("reports.yaml", "README.md"):
-        texts[name] = EXAMPLE.with_name(name).read_text(encoding="utf-8").replace("{study}", study)
+        texts[name] = (WORKSPACE / name).read_text(encoding="utf-8").replace("{study}", study)
     texts[".gitignore"] = "\n".join(IGNORED) + "\n"
     there = [name for name in texts if (folder / name).exists()]
     if there:
@@ -183,7 +191,8 @@ def init_workspace(arguments):
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     print(f"{arguments.folder}: plan.yaml, reports.yaml, {notebook.name}, README.md")
-    print(f"next: cd {shlex.quote(arguments.folder)} && studies report")
+    go = "" if folder == Path.cwd() else f"cd {shlex.quote(arguments.folder)} && "
+    print(f"next: {go}studies report")
 
 
 def list_all(arguments):

@@ -38,7 +38,6 @@ from helpers.report.document import find_payload, hide_secrets, list_files, writ
 from helpers.report.runs import read_yaml
 from helpers.report.store import DIED, STOPPED, Outcome, judge_disk, leave_page
 
-DOCS = ("guide", "methods", "validation")  # runs to whose reports those of our notebooks link
 FOREIGN = "something else than a report stands in the folder of that name; choose another name or --out"
 LONGEST_SOCKET = 90  # characters; systems take 103 to 107, of which the number of the socket needs some
 UNVERSIONED = "not under version control"
@@ -325,8 +324,7 @@ def _write_report(run, settings, notebook, payload, record):
     results, files, plan = payload["results"], list_files(payload, notebook), run.values.get("plan")
     file = plan and paths.plan_file(plan, base=run.notebook.parent)
     is_same = file and hashlib.sha256(file.read_bytes()).hexdigest() == results["plan"]["sha256"]
-    beside = DOCS if run.notebook.parent == paths.NOTEBOOKS else ()  # a workspace of her own has no such pages
-    files["report.html"] = page.render(notebook, results, code=settings.code, beside=beside).encode()
+    files["report.html"] = page.render(notebook, results, code=settings.code, beside=run.beside).encode()
     shared = {name: hashlib.sha256(files[name]).hexdigest() for name in files if not name.startswith("private/")}
     needed = [re.match(r"[\w-]+", line)[0] for line in metadata.requires("support-studies") if "extra ==" not in line]
     record |= {

@@ -115,7 +115,8 @@ def make_key(run, checksums, *, code=False) -> str:
     fixed = [run.notebook, paths.REPOSITORY / "helpers", paths.LOCK, paths.DATA, paths.VIEWS]
     inputs = list_inputs(run, checksums.out)
     reads_database = any(text.startswith("duckdb:") or "://" in text for _, text in _list_texts(run))
-    content = [run.name, run.study, code, sys.version, run.values, time.time_ns() if reads_database else None]
+    content = [run.name, run.study, run.beside, code, sys.version, run.values]
+    content += [time.time_ns()] if reads_database else []
     return digest([content, *([checksums.of(file) for file in files] for files in (fixed, inputs))])
 
 

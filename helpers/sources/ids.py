@@ -168,7 +168,8 @@ def tell_unheard(planned, found, where, features):
         if name in features:
             near = schema.list_nearest(name, found)
             raise Refused(f"{told} as a feature; nearest: {near}; correct the name, or leave the feature out")
-        said.append(told)
+        near = difflib.get_close_matches(name.casefold(), free, 1)
+        said.append(f"{told}; did you mean {schema.cut(free[near[0]])}?" if near else told)
     return said
 
 

@@ -31,10 +31,9 @@ AROUND = rf"(^[+-]?)[{SPACES}]*{MONIES}[{SPACES}]*|[{SPACES}]*{MONIES}$"
 BESIDE = {".": ",", ",": "."}  # what sets thousands apart beside a decimal sign
 GROUPED = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{sign}][0-9]+)?$" for sign, apart in BESIDE.items()}
 SURE = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{apart}][0-9]{{3}}|[{sign}][0-9]+)$" for sign, apart in BESIDE.items()}
-TWO_READINGS = (
-    "with two readings, as a {} before three digits is a decimal sign or separates thousands; say in the plan which, "
-    'decimal: "," or decimal: ".", or write a decimal point and no separators'
-)
+TWO_READINGS = "with two readings, as a {} before three digits is a decimal sign or separates thousands"
+EITHER_SIGN = f"{TWO_READINGS}, and other columns have either sign; write a decimal point and no separators"
+TWO_READINGS += '; say in the plan which, decimal: "," or decimal: ".", or write a decimal point and no separators'
 LEAST_OWN = 0.05  # of a column's numbers with a sign, those with other than three digits, from which on they settle it
 
 
@@ -114,40 +113,40 @@ def count_numbers(bare, name):
     }
 
 
-def find_sign(counts, file):
-    """Return the decimal sign of a text table, the one that fits all of its numbers, and what a reader should know.
+def find_signs(counts, file, planned=None):
+    """Return the decimal sign of each column of numbers in text, the one that fits all of them, and what to say of it.
 
     A column of which nearly all numbers have three digits behind the sign may have thousands there: its own other
-    numbers settle that, or those of other columns, unless whole numbers stand beside.
+    numbers settle that, or the only sign of all other columns, unless whole numbers stand beside.
 
     Parameters
     ----------
     counts : dict of str to dict, counts of the columns of numbers in text
     file : str, what messages call the table
+    planned : str, optional, the sign of all columns
     """
-    fits, words = {}, {",": "comma", ".": "point"}
-    for sign, word in words.items():
-        fits[sign] = {name: c[word] - c[f"two{sign}"] + c[f"sure{sign}"] for name, c in counts.items()}
-        fits[sign] = {name: n for name, n in fits[sign].items() if n}
-    first, other = (next(iter(fits[sign]), None) for sign in ",.")
-    if first and other:
-        where = f"{file}, " + (f"column {first}" if first in fits["."] else f"columns {first} and {other}")
-        other = first if first in fits["."] else other
-        fault = f"with a decimal comma and {fits['.'][other]:,} with a decimal point"
-        schema.refuse_some(fits[","][first], "number", where, f"{fault}; write one sign, and no thousands separators")
-    found, told = "," if first else ".", []
-    for sign in (found,) if first or other else words:
-        word = "comma" if sign == "," else "dot"
-        for name, c in counts.items():
-            two, own = c[f"two{sign}"], fits[sign].get(name, 0)
-            if not two or c[f"sure{sign}"] or own >= LEAST_OWN * (two + own):
+    signs, told, words = dict.fromkeys(counts, planned), [], {",": "comma", ".": "point"}
+    fits = {n: {s: c[word] - c[f"two{s}"] + c[f"sure{s}"] for s, word in words.items()} for n, c in counts.items()}
+    for name, c in counts.items() if planned is None else ():
+        own, where = [sign for sign, n in fits[name].items() if n], f"{file}, column {name}"
+        if len(own) > 1:
+            fault = f"with a decimal comma and {fits[name]['.']:,} with a decimal point; write one sign, and no "
+            schema.refuse_some(fits[name][","], "number", where, f"{fault}thousands separators")
+        others = {sign: of for of, fit in fits.items() if of != name for sign, n in fit.items() if n}
+        found = own or (others if len(others) == 1 else words)
+        signs[name] = "." if len(found) > 1 else next(iter(found))
+        for sign in found:
+            two, word = c[f"two{sign}"], "comma" if sign == "," else "dot"
+            if not two or c[f"sure{sign}"] or fits[name][sign] >= LEAST_OWN * (two + fits[name][sign]):
                 continue
-            elsewhere = next((column for column in fits[sign] if column != name), None)
-            is_open = not elsewhere or c["number"] > c["point"]
-            schema.refuse_some(two if is_open else 0, "number", f"{file}, column {name}", TWO_READINGS.format(word))
+            is_open = [*others] != [sign] or c["number"] > c["point"]
+            told_apart = (EITHER_SIGN if len(others) > 1 else TWO_READINGS).format(word)
+            schema.refuse_some(two if is_open else 0, "number", where, told_apart)
             cells = f"{schema.say(two, 'cell')} with a {word} before three digits"
-            told.append(f"column {name}: {cells} read as decimals, as the numbers of column {elsewhere} are")
-    return found, told
+            told.append(f"column {name}: {cells} read as decimals, as the numbers of column {others[sign]} are")
+    commas = [name for name, sign in signs.items() if sign == ","]
+    where = "" if len(commas) == len(signs) else f" in column{'s' * (len(commas) > 1)} {', '.join(commas)}"
+    return signs, [*told, f"decimal comma{where}"] if commas else told
 
 
 def refuse_numbers(where, counts, sign, *, is_state):

@@ -426,7 +426,7 @@ def read_sheet(path, sheet=None) -> Sheet:
     if len(found) != 1:
         fault = f"no sheet {schema.cut(sheet)}" if sheet else f"{len(found)} sheets that hold something"
         there = schema.list_nearest(sheet or "", list(found) or names)
-        raise Refused(f"{path.name}: {fault}; it has {there}; name one in table, or save it as a file of its own")
+        raise Refused(f"{path.name}: {fault}; it has {there}; name one (--table, or table: in reports.yaml)")
     ((name, rows),) = found.items()
     if len(rows) >= MOST_ROWS:
         raise Refused(f"{path.name}: the sheet is full, so that rows may be cut off; export it as CSV or Parquet")

@@ -92,7 +92,7 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     raw : opening.Raw
     wanted : iterable of schema.Column
     design : plan whose `time_zone` reads times without one (None refuses them beside times with one, else is UTC) and
-        whose `decimal` is the sign of numbers in text (None is what fits them all)
+        whose `decimal` is the sign of numbers in text (None is, of each column, what fits it)
     name : str, what the table is called in the engine
     complete : collection of str, targets that may hold no missing value
 
@@ -109,15 +109,14 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
         raise Refused(f"{raw.name}: columns and no rows; export it again")
     wanted = [_settle(c, before, came[c.target].type()) if c.type == "either" else c for c in wanted]
     numbers = {c.name: before[c.target] for c in wanted if c.type in NUMBERS and "point" in before[c.target]}
-    sign, told = (design.decimal, []) if design.decimal else numerals.find_sign(numbers, raw.name)
+    (signs, told), made = numerals.find_signs(numbers, raw.name, design.decimal), {}
     for c in wanted:
-        where = f"{raw.name}, column {c.name}"
-        told += judge_raw(c, before[c.target], came[c.target], where, sign=sign, zone=zone, complete=complete)
-    made = {c.target: cast(came[c.target], c.type, before[c.target], sign=sign, zone=zone) for c in wanted}
+        sign, counts, value = signs.get(c.name, "."), before[c.target], came[c.target]
+        told += judge_raw(c, counts, value, f"{raw.name}, column {c.name}", sign=sign, zone=zone, complete=complete)
+        made[c.target] = cast(value, c.type, counts, sign=sign, zone=zone)
     used, taken = {column.name for column in wanted}, {target.lower() for target in made}
     others = [column for column in raw.table.columns if column not in used]
     kept = [column for column in others if column.lower() not in taken]
-    told += ["decimal comma"] if sign == "," else []
     told += [f"column {c}: left out, as the plan's own column is called so" for c in others if c not in kept]
     table = raw.table.select(**made, **{column: raw.table[column] for column in kept})
     if raw.parsed:

@@ -78,7 +78,9 @@ def test_check_prints_what_each_event_adds_and_what_was_left_out(studies, tmp_pa
 
 
 def test_check_takes_a_sheet_and_a_quoted_pattern_under_her_names(studies, tmp_path):
-    spent = SPENT.replace("as_of", "events: {unit: who, event: what, at: moment, value: eur}\nas_of")
+    spent = SPENT.replace("  spent:", "  pay:").replace(
+        "as_of", "events: {unit: who, event: what, at: moment, value: eur}\nas_of"
+    )
     write_plan(tmp_path, 0.5).write_text(PLAN.split("metrics")[0].replace("OLD", "0.5").replace("NEW", "0.5") + spent)
     rows = [(f"c{i:03d}", "new" if i % 2 else "old", "2024-01-01") for i in range(60)]
     pd.DataFrame(rows, columns=["customer_id", "variant", "joined"]).to_excel(tmp_path / "units.xlsx", index=False)
@@ -91,7 +93,7 @@ def test_check_takes_a_sheet_and_a_quoted_pattern_under_her_names(studies, tmp_p
     log = "        said  log_*.jsonl (3 files): "
     assert "        said  units.xlsx: Excel, sheet Sheet1\n" + log + "JSON\n" in shown
     assert log + "column eur: amounts are read without their €\n" in shown
-    assert "        adds  spent, pay: 60 events of 90 in all, 60 above 0\n" in shown
+    assert "        adds  pay: 60 events of 90 in all, 60 above 0\n" in shown  # a metric called as its event
 
 
 def test_check_refuses_what_it_cannot_do(studies, table, tmp_path):
@@ -190,12 +192,14 @@ def test_simulate_writes_tables_and_truth_decided_by_the_seed(studies, tmp_path)
     assert truth["effects"] and len(pd.read_parquet(tmp_path / "a" / "units.parquet")) == 300
 
 
-def test_simulate_again_changes_nothing_and_refuses_other_tables_and_studies(studies, tmp_path):
+def test_simulate_again_changes_nothing_and_refuses_other_tables_and_studies(studies, tmp_path, monkeypatch):
     arguments = ["simulate", "proactive_help", "--to", tmp_path / "made", "--units", 300]
     assert studies(*arguments)[0] == studies(*arguments)[0] == 0
     names = "assignments.parquet, events.parquet, units.parquet"  # the truth does not depend on the seed
     message = f"studies: made: holds another {names}; name a new folder, or move them away\n"
     assert studies(*arguments, "--seed", 99) == (2, "", message)
+    monkeypatch.chdir(tmp_path / "made")
+    assert studies(*arguments[:3], ".", *arguments[4:], "--seed", 99) == (2, "", message)
     known = "proactive_help, live_support, customer_milestones, in_app_support, support_metrics, experiment"
     message = f"studies: simulation: no study of that name can be simulated; known: {known}\n"
     assert studies("simulate", "nosuch", "--to", tmp_path / "other") == (2, "", message)

@@ -13,7 +13,7 @@ from helpers import plan as plans
 from helpers.cli.drafting import _name_unit
 from helpers.cli.guessing import guess_kind, is_loss
 from helpers.cli.looking import read_clocks
-from helpers.cli.reporting import EXAMPLE
+from helpers.cli.reporting import WORKSPACE
 
 TELCO = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "ibm_telco_churn_FICTIONAL.csv"
 MADE = 400  # units of the hand-made experiment
@@ -59,9 +59,10 @@ def test_plan_shows_every_further_key_of_a_metric_as_a_plan_takes_it(studies, ta
             assert getattr(further, key.split(":")[0])
 
 
-def test_plan_takes_the_place_of_an_untouched_example_and_of_nothing_else(studies, table, tmp_path):
+@pytest.mark.parametrize("example", ["plan.yaml", "framework.yaml"])
+def test_plan_takes_the_place_of_an_untouched_example_and_of_nothing_else(studies, table, tmp_path, example):
     file = tmp_path / "plan.yaml"
-    file.write_text(EXAMPLE.read_text())
+    file.write_text((WORKSPACE / example).read_text())
     draft(studies, table, "--to", file)
     drafted = file.read_text()
     assert "activated" in drafted
@@ -93,6 +94,7 @@ def test_plan_is_written_where_a_file_can_be_and_its_next_command_runs_as_it_is_
         (["b", "a"], "a"),
         (["a new way", "the usual"], "a new way"),  # in order of the alphabet: no word of the two says it
         (["new", "old"], "old"),
+        (["con chat", "sin ayuda"], "sin ayuda"),  # its first word
         (["grupa kontrolna", "czat"], "grupa kontrolna"),
         (["Chatbot v2", "Holdback"], "Holdback"),
     ],
@@ -281,6 +283,7 @@ def test_guess_kind_by_name_and_range():
         ("id", "unit"),
         ("Kunden-Nr.", "Kunden"),
         ("Kundennr", "Kunden"),
+        ("N.º cliente", "cliente"),
         ("AccountRef", "Account"),
         ("anonymousId", "user"),
         ("xref", "xref"),
@@ -291,7 +294,17 @@ def test_a_unit_is_called_as_its_id_without_the_word_for_it(column, unit):
 
 
 @pytest.mark.parametrize(
-    "name", ["persa_il", "chiusa_il", "Data di chiusura", "perdida_el", "perdue_le", "Fecha de baja", "Vertragsende"]
+    "name",
+    [
+        "persa_il",
+        "chiusa_il",
+        "Data di chiusura",
+        "perdida_el",
+        "perdue_le",
+        "Fecha de baja",
+        "dada_de_baja",
+        "Vertragsende",
+    ],
 )
 def test_a_date_of_leaving_is_one_in_her_language(name):
     assert is_loss(name)
@@ -389,6 +402,31 @@ def test_plan_calls_events_without_names_after_their_file(studies, logged, tmp_p
     design = fill(studies, tmp_path, units, "--events", tmp_path / "orders.csv")
     assert (design.events.named, list(design.metrics)) == ("orders", ["orders"])
     assert studies("check", units, "--events", tmp_path / "orders.csv", "--plan", tmp_path / "p.yaml")[0] == 0
+
+
+def test_plan_drafts_a_table_with_a_column_of_times_an_event(studies, logged, tmp_path):
+    units, events = logged
+    log = pd.read_csv(events)
+    some = log[log["event"].isin(["Paid", "Searched", "assigned"])]
+    wide = some.pivot_table(index="person_id", columns="event", values="at", aggfunc="first").drop(index="p1")
+    wide = wide.rename(columns={"Paid": "tarif, bezahlt"}).reset_index(names="Kunde").assign(Land="IT")
+    wide.to_csv(tmp_path / "w.csv", index=False)
+    shown = studies("plan", units, "--events", tmp_path / "w.csv")[1]
+    line = 'events: {unit: Kunde, wide: ["tarif, bezahlt", Searched, assigned]}   # guessed: a column of times an event'
+    assert line in shown.splitlines()
+    design = fill(studies, tmp_path, units, "--events", tmp_path / "w.csv")
+    assert {name: metric.kind for name, metric in design.metrics.items()} == {
+        "Searched": "binary",
+        "tarif, bezahlt": "binary",
+    }
+    assert str(design.as_of) == max(wide[["Searched", "tarif, bezahlt"]].max())[:10]
+    status, shown, message = studies("check", units, "--events", tmp_path / "w.csv", "--plan", tmp_path / "p.yaml")
+    assert (status, message) == (0, "") and shown.endswith("A study of this table would answer.\n")
+    orders = log[log["event"] == "Paid"].drop(columns="event")
+    orders["sent"] = orders["at"].where(orders.index % 2 == 0)
+    orders.to_csv(tmp_path / "orders.csv", index=False)  # an amount and one column with gaps: a row is an event
+    (tmp_path / "o").mkdir()
+    assert fill(studies, tmp_path / "o", units, "--events", tmp_path / "orders.csv").events.named == "orders"
 
 
 def test_plan_of_a_framework_holds_her_events_and_no_other(studies, tmp_path):

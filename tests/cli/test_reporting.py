@@ -11,6 +11,10 @@ from helpers import checks, paths, report
 from helpers import plan as plans
 
 GONE = "no such file; check the name, and the folder it is read from"
+NO_PLACE = (
+    "reports.yaml: not in this folder; go to your workspace, make one (studies init FOLDER), or say with --out DIR "
+    "where reports go"
+)
 PLANS = ", ".join(sorted(file.stem for file in paths.PLANS.glob("*.yaml")))
 
 
@@ -26,10 +30,17 @@ def asked(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("report", "reports.yaml: not in this folder; go to your workspace, or make one: studies init FOLDER"),
+        ("report", NO_PLACE),
+        ("report small --name mine", NO_PLACE),  # which is nobody's beside the repository's own
         ("report frist", "no run is called 'frist'; did you mean first?"),
         ("report small -p seed=9", "-p and -f need --name NAME: a run with other parameters gets a name of its own"),
-        ("report small --name first", "the name 'first' is one of reports.yaml; choose another"),
+        *[
+            (
+                f"report{study} --name first",
+                "the name 'first' is one of reports.yaml; choose another, or render that run: studies report first",
+            )
+            for study in (" small", "")
+        ],
         (
             "report small --name ../x",
             "a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit, such as x",
@@ -50,6 +61,11 @@ def asked(monkeypatch):
         ("report small --name x -p plan=gone", f"plan gone.yaml: no such file; known plans: {PLANS}"),
         ("describe smal", "no study is called 'smal'; did you mean small?"),
         ("init mine --study smal", "no study is called 'smal'; did you mean small?"),
+        (
+            "init mine --study planned",
+            "planned: its plan is that of its article, and names what yours do not have; begin with an experiment "
+            "(studies init FOLDER) or your customers (--study customer_milestones)",
+        ),
         ("init mine --study grid", "grid: reads no table of yours, so that it needs no workspace; studies report grid"),
         ("init list.yaml --study small", "list.yaml: is a file; name a new folder"),
         (f"init {paths.REPOSITORY}/mine", "mine: lies inside the repository; name a folder outside it"),
@@ -59,6 +75,8 @@ def test_a_command_that_cannot_be_done_is_refused_in_one_sentence(
     studies, notebooks, write_notebook, asked, tmp_path, monkeypatch, arguments, message
 ):
     write_notebook(notebooks / "grid.ipynb", "seed: int = 7  # [0, 99]; ; seed\n")
+    given = 'plan: str = "planned"  # ; path; plan\ndata: str = "simulated"  # ; path; table\n'
+    write_notebook(notebooks / "planned.ipynb", given)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "list.yaml").write_text("- 1\n")
     (tmp_path / "runs").write_text("# none yet\n")
@@ -112,9 +130,10 @@ def test_report_makes_one_run_with_other_parameters_and_p_wins_over_the_file(
         (tmp_path / name).touch()
     (tmp_path / "p.yaml").write_text("seed: 5\nscheme: dark\neffect:\n")
     given = ["-f", "p.yaml", "-p", "seed=9", "-p", "data=a=.csv", "-p", "data=b.csv"]
-    studies("report", "small", "--name", "other", *given)
+    studies("report", "small", "--name", "other", *given, "--out", "there")
     [run] = asked["runs"]
     files = [str(tmp_path / "a=.csv"), str(tmp_path / "b.csv")]
+    assert asked["out"] == tmp_path / "there"
     assert (run.name, run.study) == ("other", "small")
     assert run.given == {"seed": 9, "scheme": "dark", "effect": None, "data": files}
 
@@ -144,7 +163,13 @@ def test_describe_shows_every_parameter(studies, notebooks):
     ]
 
 
-def test_init_makes_a_workspace_that_can_run_and_writes_over_none(studies, notebooks, tmp_path):
+@pytest.fixture
+def methods(notebooks, write_notebook):
+    """Put the page of methods, to which reports link, among the notebooks."""
+    write_notebook(notebooks / "methods.ipynb", "seed: int = 7  # [0, 99]; ; seed\n")
+
+
+def test_init_makes_a_workspace_that_can_run_and_writes_over_none(studies, notebooks, methods, tmp_path):
     hers = (notebooks / "small.ipynb").read_text()
     ours = hers.replace('\\"plan.yaml', '\\"jobs_ii').replace('\\"simulated', '\\"public:jobs_ii')
     (notebooks / "experiment.ipynb").write_text(ours)
@@ -152,7 +177,8 @@ def test_init_makes_a_workspace_that_can_run_and_writes_over_none(studies, noteb
     assert studies("init", mine)[1] == (
         f"{mine}: plan.yaml, reports.yaml, experiment.ipynb, README.md\nnext: cd {mine} && studies report\n"
     )
-    [run] = report.read_runs(mine / "reports.yaml")
+    run, page = report.read_runs(mine / "reports.yaml")
+    assert (page.name, page.notebook, run.beside) == ("methods", notebooks / "methods.ipynb", ("methods",))
     assert run.notebook == mine / "experiment.ipynb"  # which opens with her plan, not with somebody's experiment
     assert run.notebook.read_text() == hers != ours
     assert run.given == {"plan": str(mine / "plan.yaml"), "data": "simulated"}
@@ -169,29 +195,45 @@ def test_init_makes_a_workspace_that_can_run_and_writes_over_none(studies, noteb
     assert studies("init", mine) == (2, "", message) and (mine / "plan.yaml").read_text() == "hers"
 
 
-def test_in_a_workspace_no_command_needs_to_be_told_where_it_is(studies, notebooks, asked, tmp_path, monkeypatch):
+def test_in_a_workspace_no_command_needs_to_be_told_where_it_is(
+    studies, notebooks, methods, asked, tmp_path, monkeypatch
+):
     (notebooks / "experiment.ipynb").write_bytes((notebooks / "small.ipynb").read_bytes())
     assert studies("init", tmp_path / "my work")[1].endswith(f"next: cd '{tmp_path / 'my work'}' && studies report\n")
     monkeypatch.chdir(tmp_path / "my work")
     assert studies("report") == (0, f"{tmp_path / 'my work' / 'reports' / 'index.html'}\n", "")
-    [run] = asked["runs"]
+    run, page = asked["runs"]
+    assert page.name == "methods"
+    monkeypatch.setattr(paths, "REPOSITORY", notebooks)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert studies("init", ".")[1].endswith("\nnext: studies report\n")
+    monkeypatch.chdir(tmp_path / "my work")
     assert (run.name, run.notebook) == ("my_experiment", tmp_path / "my work" / "experiment.ipynb")
     studies("report", "experiment", "--name", "again", "-p", "seed=9")
     [run] = asked["runs"]
     assert (run.notebook, asked["out"]) == (tmp_path / "my work" / "experiment.ipynb", tmp_path / "my work" / "reports")
+    assert run.beside == ("methods",)
     assert "  my_experiment  experiment  " in studies("list")[1] and "  first  " not in studies("list")[1]
     monkeypatch.chdir(notebooks)  # where our own runs stand, the folder of ours is meant
     studies("report", "--runs", paths.RUNS)
     assert asked["out"] == paths.REPORTS
 
 
-def test_init_of_another_study_copies_its_notebook_and_its_plan(studies, notebooks, tmp_path, monkeypatch):
+def test_init_of_another_study_copies_its_notebook_and_its_plan(studies, notebooks, methods, tmp_path, monkeypatch):
     (tmp_path / "plan.yaml").write_text("kind: framework\n")
     monkeypatch.chdir(tmp_path)  # where the plan of the small study, which is named by its path, begins
     assert studies("init", "mine", "--study", "small")[0] == 0
     assert (tmp_path / "mine" / "plan.yaml").read_text() == "kind: framework\n"
-    [run] = report.read_runs(tmp_path / "mine" / "reports.yaml")
+    run, _ = report.read_runs(tmp_path / "mine" / "reports.yaml")
     assert (run.name, run.study, run.notebook) == ("my_small", "small", tmp_path / "mine" / "small.ipynb")
+
+
+def test_init_of_customers_brings_a_plan_of_few_names_and_not_the_article_s(studies, tmp_path):
+    assert studies("init", tmp_path / "mine", "--study", "customer_milestones")[0] == 0
+    text = (tmp_path / "mine" / "plan.yaml").read_text(encoding="utf-8")
+    assert len(plans.read(str(tmp_path / "mine" / "plan.yaml"), kind="framework").design.features) == 3
+    assert "article" not in text
 
 
 @pytest.fixture

@@ -129,15 +129,15 @@ def spend(load):
         (("1,234", "1,5"), None, [1.234, 1.5], ["decimal comma"]),  # the second settles it
         (("1234", "5"), None, [1234, 5], []),
         (("1.234", "27.866"), ".", [1.234, 27.866], []),
-        (("1.234", "974"), ",", [1234, 974], ["1 cell read without the dots between thousands", "decimal comma"]),
+        (("1.234", "974"), ",", [1234, 974], ["decimal comma", "1 cell read without the dots between thousands"]),
         (("1.234", "974"), ".", [1.234, 974], []),
         (("1,234", "974"), ".", [1234, 974], ["1 cell read without the commas between thousands"]),
         (("1,234", "974"), ",", [1.234, 974], ["decimal comma"]),
-        (("1.234", "0,5"), None, [1234, 0.5], ["1 cell read without the dots between thousands", "decimal comma"]),
-        (("1.234,5", "974"), None, [1234.5, 974], ["1 cell read without the dots between thousands", "decimal comma"]),
+        (("1.234", "0,5"), None, [1234, 0.5], ["decimal comma", "1 cell read without the dots between thousands"]),
+        (("1.234,5", "974"), None, [1234.5, 974], ["decimal comma", "1 cell read without the dots between thousands"]),
         (("1,234,567.5", "-1,234"), None, [1234567.5, -1234], ["2 cells read without the commas between thousands"]),
         (("1 234,5", "2\u202f000"), None, [1234.5, 2000],
-         ["2 cells read without the spaces or apostrophes between thousands", "decimal comma"]),
+         ["decimal comma", "2 cells read without the spaces or apostrophes between thousands"]),
         (("1'234.5", "2\u2019000"), None, [1234.5, 2000],
          ["2 cells read without the spaces or apostrophes between thousands"]),
     ],
@@ -219,6 +219,37 @@ def test_numbers_are_settled_by_their_own_column_or_told(load, spend, note, told
     assert source.units.spend.sum().execute() == pytest.approx(sum(float(cell or 0) for cell in spend))
     told = [f"units.csv: column spend: {text.format(word)}" for text in told]
     assert [text for text in source.info.messages if "digits" in text] == told
+
+
+EITHER = (
+    "{} numbers with two readings, as a dot before three digits is a decimal sign or separates thousands, and other "
+    "columns have either sign; write a decimal point and no separators"
+)
+
+
+@pytest.mark.parametrize(
+    ("cells", "read", "said"),
+    [
+        (("1.234,56 €;29.28;4", "7,10 €;1.5;2"), [[1234.56, 7.1], [29.28, 1.5], [4, 2]],
+         ["decimal comma in column spend", "column spend: 1 cell read without the dots between thousands",
+          "column spend: amounts are read without their €"]),
+        (("0,5;29.28;1,25", "7;1.5;2"), [[0.5, 7], [29.28, 1.5], [1.25, 2]], ["decimal comma in columns spend, more"]),
+        (("0,5;1.234;2.5", "7;974;2"), None, EITHER.format(1).replace("numbers", "number")),  # two columns, two signs
+        (("1.234,5;2.345;1.5", "7;3.456;2"), None, EITHER.format(2)),
+        (("0,5;1.234;3", "7,5;974;4"), [[0.5, 7.5], [1234, 974], [3, 4]],  # the only sign of the others
+         ["decimal comma", "column note: 1 cell read without the dots between thousands"]),
+    ],
+)  # fmt: skip
+def test_each_column_of_numbers_has_the_sign_that_fits_it(load, cells, read, said):
+    rows = "".join(f"{i};{'new' if i else 'old'};{cell}\n" for i, cell in enumerate(cells))
+    text, plan = "user_id;variant;spend;note;more\n" + rows, PLAN + "covariates: [note, more]\n"
+    if read is None:
+        assert tell_refusal(load, text, plan_text=plan) == f"units.csv, column note: {said}"
+        return
+    source = load(text, plan_text=plan)
+    found = source.units.order_by("unit").to_pyarrow()
+    assert [found[name].to_pylist() for name in ("spend", "note", "more")] == read
+    assert [line.removeprefix("units.csv: ") for line in source.info.messages[1:]] == said
 
 
 def test_numbers_that_may_be_thousands_are_refused_wherever_they_stand(design, refusal, write, tmp_path):
@@ -608,8 +639,9 @@ def test_load_events_refuses_a_metric_that_would_not_read_the_column_of_its_name
 
 
 def test_load_events_says_when_an_event_of_the_plan_never_occurs(load_events):
-    source = load_events(EVENTS.replace("spend", "something"))
-    assert "events.csv, column event: no event spend occurs, which the plan names" in source.info.messages
+    said = "events.csv, column event: no event spend occurs, which the plan names"
+    assert said in load_events(EVENTS.replace("spend", "something")).info.messages
+    assert f"{said}; did you mean spent?" in load_events(EVENTS.replace("spend", "spent")).info.messages
 
 
 def test_load_events_takes_a_part_of_a_ratio_from_events_or_columns(load_events):
