@@ -24,7 +24,7 @@ from helpers.view.views import write_cell
 from helpers.view.words import explain
 
 OUTCOMES = {"retained": "higher", "expanded": "higher", "dormant": "lower"}
-STAFFING = ("staffing", "staffing_check", "arrivals", "arrivals_bands")
+STAFFING = ("staffing", "staffing_check", "arrivals")
 
 
 def explain_milestones(results: Results, design: FrameworkPlan) -> Results:
