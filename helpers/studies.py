@@ -17,7 +17,7 @@ from helpers.view import html
 from helpers.view.html import Display, show_sentence
 from helpers.view.numbers import capitalise, count_decimals, join_words, write_count, write_number
 from helpers.view.rows import Row
-from helpers.view.scales import list_metrics
+from helpers.view.scales import list_metrics, name_label
 from helpers.view.show import draw_ladder, draw_table, find_title, frame_part, list_rows, show
 from helpers.view.views import write_cell
 from helpers.view.words import explain
@@ -94,6 +94,16 @@ def otherwise(results: Results) -> Display:
     columns = {name: view.columns.get(name) or Column(label=name, format="as_is") for name in wide}
     drawn = draw_table(wide, view.model_copy(update={"columns": columns, "show": list(wide)}), results)
     return frame_part(results, drawn, name="otherwise", frame=rows)
+
+
+def definitions(results: Results) -> Display:
+    """Return the milestones as SQL, folded, one fold a database; paper leaves them out."""
+    rows = results.tables.get("definitions")
+    if rows is None or rows.empty:
+        return show_sentence("", absent=True)
+    parts = rows.groupby("dialect", sort=False)["statement"]
+    told = [(name_label(results, dialect), "\n".join(statements)) for dialect, statements in parts]
+    return Display(html.draw("statements", rows=told), "\n\n".join(rows["statement"]))
 
 
 def list_names(design: FrameworkPlan) -> pd.DataFrame:

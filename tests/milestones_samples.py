@@ -392,7 +392,10 @@ def _daily_use():
         ("accounts", "seats", 20_000, 0.012, None, NAN, "12 in 1,000 missing"),
         ("events", "at", 392_000, 0.0, "2023-06-28", 2.0, ""),
     ]
+    sql = [(dialect, m, f'SELECT "account_id" FROM "events" /* {m}, {dialect} */ WHERE "n" < 20')
+           for dialect in ("duckdb", "postgres", "bigquery", "snowflake") for m in MILESTONES]  # fmt: skip
     return {
         "landmark_flow": pd.DataFrame(flow, columns=["step", "accounts", "note"]),
         "freshness": pd.DataFrame(fresh, columns=columns),
+        "definitions": pd.DataFrame(sql, columns=["dialect", "milestone", "statement"]),
     }

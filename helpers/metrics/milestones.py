@@ -1,12 +1,26 @@
-"""What each milestone means at a landmark, as expressions over accounts and their events."""
+"""What each milestone means at a landmark, as expressions that are read here and shown as SQL in four dialects."""
+
+from contextlib import contextmanager
 
 import ibis
+import ibis.backends.sql.compilers as compilers
 import ibis.expr.types as ir
+import pandas as pd
+import sqlglot as sg
 
-from helpers.metrics.events import DAY, Total, add_days, ask, fold_events, has_clock, mark
+from helpers import schema
+from helpers.metrics.events import DAY, Total, add_days, ask, fold_events, has_clock, hear, mark
 from helpers.plan import FrameworkPlan
+from helpers.sources.aggregated import lengthen
 
+DIALECTS = {
+    "duckdb": compilers.DuckDBCompiler,
+    "postgres": compilers.PostgresCompiler,
+    "bigquery": compilers.BigQueryCompiler,
+    "snowflake": compilers.SnowflakeCompiler,
+}
 LEFT = "losses have dates alone: each account is lost at the end of its day"
+NEXT = "next_missing"
 UNKNOWN = ibis.null("float64")
 USAGE = ("events_in_period", "seats", "usage", "using")
 
@@ -110,3 +124,120 @@ def define_reached(done, design: FrameworkPlan, count) -> dict:
     if grown:
         found |= {"mature_categories": sum(grown), "mature": count(sum(grown) >= design.mature_line)}
     return found
+
+
+def write_definitions(design: FrameworkPlan) -> pd.DataFrame:
+    """Return each milestone at the main landmark as SQL, for four databases; no connection or driver is needed.
+
+    A statement gives one row an account that is a customer on its landmark day, once that day has come; `next_missing`
+    gives all milestones of the plan that have a line, the first that was not reached, and all of those. The tables are
+    called accounts and events and have the plan's column names, times in UTC, and events as `event`, `at`, `value`. In
+    Snowflake names in small letters are written in capitals, as that database stores names that were made without
+    quotes.
+
+    Parameters
+    ----------
+    design : FrameworkPlan
+
+    Returns
+    -------
+    DataFrame: `dialect`, `milestone`, `statement`; no rows for a plan without milestones.
+    """
+    active, usage = design.activation, design.usage
+    has_line = {"activated": bool(active and active.at_least)}
+    has_line["using"] = bool(usage and usage.at_least and design.landmarks[0] >= usage.period_days)
+    defined = {name: _define(design, [name]) for name in design.milestone_names}
+    if lined := [name for name in design.milestone_names if has_line.get(name, True)]:
+        # the first milestone that was not reached, and all of them in their order; what is not known is not listed
+        read = _define(design, lined)
+        first = ibis.cases(*((read[name] == 0, name) for name in lined), else_=ibis.null("string"))
+        listed = [ibis.ifelse(read[name] == 0, f" {name}", "") for name in lined]
+        defined[NEXT] = read.mutate(next_missing=first, all_missing=sum(listed[1:], start=listed[0]).substr(1))
+    rows = [
+        (dialect, name, _describe(design, name) + _write(found, design, dialect))
+        for dialect in DIALECTS
+        for name, found in defined.items()
+    ]
+    return pd.DataFrame(rows, columns=["dialect", "milestone", "statement"], dtype=object)
+
+
+def _define(design, names):
+    """One row an account at its main landmark, with the milestones asked for and, of a single one, its parts."""
+    own = {"unit": design.unit_id, "started_at": design.started_at}
+    own |= {"seats": design.usage.seats} if design.usage else {}
+    kinds = {"unit": "string", "started_at": "timestamp('UTC')", "seats": "float64"}
+    if left := design.outcomes.retained.lost_at:
+        own, kinds = own | {"lost_at": left}, kinds | {"lost_at": "timestamp('UTC')"}
+    accounts = ibis.table({own[name]: kinds[name] for name in own}, name="accounts").select(**own)
+    log = {c.target: c.name for c in schema.list_event_columns(design)}
+    kinds |= {"event": "string", "at": kinds["started_at"], "value": "float64"}
+    own, columns = design.events, {log[name]: kinds[name] for name in log}
+    if own.wide:
+        columns = {log["unit"]: kinds["unit"], **dict.fromkeys(own.wide, kinds["at"]), log["value"]: kinds["value"]}
+    events = ibis.table(columns, name="events")
+    events = (lengthen(events, own, log["unit"]) if own.wide else events).select(**log)
+    if own.named:
+        events = events.mutate(event=ibis.literal(own.named))
+    landmark, needed = design.landmarks[0], [f"step_{step.name}" for step in design.steps if "set_up" in names]
+    for category in (category for category in design.categories.values() if "mature" in names):
+        needed += [f"feature_{feature}" for feature in (*category.basic, *category.mature)]
+    totals = list_totals(design, landmark, names)
+    timed = {name: event for name, event in list_timed(design).items() if name in needed}
+    totals += [Total(name, "first", (event,)) for name, event in timed.items()]
+    told = {event for total in totals for event in total.events} | set(design.outcomes.retained.lost)
+    heard = hear(accounts, events.filter(events["event"].isin(sorted(told))), start="started_at")
+    heard = heard.filter(heard["at"] < add_days(heard["start"], landmark))  # a loss on that day or later loses nobody
+    alive = [total for total in totals if total.column == "alive"]
+    met = keep_customers(fold_events(add_loss(accounts, heard, design), heard, alive), design, landmark)
+    met = met.filter(met["is_customer"], met["landmark_at"] <= ibis.now())
+    read = define_counts(fold_events(met, heard, [total for total in totals if total not in alive]), design, names)
+    read = read.mutate(**{name: read[name].notnull().ifelse(1, 0) for name in timed})
+    reached = define_reached(read, design, lambda fact: fact.ifelse(1, 0))
+    parts = {"activated": ["count", "activated"], "using": USAGE}.get(names[0], reached)
+    return read.mutate(**reached).select("unit", "landmark_at", *(parts if len(names) == 1 else names))
+
+
+def _describe(design, name):
+    """What the statement gives, as comments above it; names from the plan stay on their line."""
+    day, active, usage = f"day {design.landmarks[0]:g}", design.activation, design.usage
+    said = {NEXT: f"the first milestone not reached by {day}, and all of those"}
+    said["set_up"] = f"steps done by {day}: {design.steps_line} or more of {len(design.steps)}"
+    said["mature"] = f"categories that are mature by {day}: {design.mature_line} or more of {len(design.categories)}"
+    if active:
+        within = f"in the first {min(active.window_days, design.landmarks[0]):g} days, read on {day}"
+        said["activated"] = f"{_say(active)} {within}"
+    if usage:
+        said["using"] = f"{_say(usage)} per seat in the {usage.period_days} days before {day}"
+    when = "One row a customer of that day, once it has come. Days are 86,400 seconds from the start."
+    return f"-- {name}: {said[name]}\n-- {when}\n"
+
+
+def _say(part):
+    line = "number of " if part.at_least is None else f"{part.at_least:g} or more of "
+    return line + schema.cut(" or ".join(part.event), width=80)
+
+
+@contextmanager
+def _fuse_selects():
+    """Statements that people read are half as long so."""
+    before, ibis.options.sql.fuse_selects = ibis.options.sql.fuse_selects, True
+    try:
+        yield
+    finally:
+        ibis.options.sql.fuse_selects = before
+
+
+def _write(expression, design, dialect):
+    compiler = DIALECTS[dialect]()
+    with _fuse_selects():
+        tree = compiler.to_sqlglot(expression.rename({design.unit_id: "unit"}))
+    if dialect in ("bigquery", "snowflake"):
+        tree = sg.parse_one(tree.sql(dialect=compiler.dialect), dialect=compiler.dialect)
+        for part in [*tree.find_all(sg.exp.Interval), *tree.find_all(sg.exp.Func)]:
+            number = part.args.get("this" if isinstance(part, sg.exp.Interval) else "expression")
+            if isinstance(number, sg.exp.Literal) and number.is_string and number.this.lstrip("-").isdigit():
+                number.replace(sg.exp.Literal.number(number.this))  # as these databases document intervals, no text
+    if dialect == "snowflake":
+        for name in tree.find_all(sg.exp.Identifier):
+            name.set("this", name.this.upper() if name.this.islower() else name.this)
+    return tree.sql(dialect=compiler.dialect, pretty=True) + ";\n"

@@ -405,6 +405,7 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
         )
     flow = metrics.accounts.explain_accounts(accounts)
     tables["landmark_flow"] = pd.DataFrame(flow, columns=["step", "accounts", "note"])
+    tables["definitions"] = metrics.milestones.write_definitions(design)
     drawn = {"seed": seed, "n_resamples": choices.n_resamples}
     everybody = None if design.alive is None else _read_alive(source, design, None)
     estimates, tests, found = study_landmarks(frames.landmarks, histories, design, everybody=everybody, **drawn)

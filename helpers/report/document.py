@@ -123,7 +123,7 @@ def keep_text(name, text) -> None:
 
     Parameters
     ----------
-    name : str, a folder and a file, such as plan/spring.yaml
+    name : str, a folder and a file, such as definitions/duckdb.sql
     text : str
 
     Raises
@@ -131,9 +131,21 @@ def keep_text(name, text) -> None:
     ValueError: a name that leaves the run's folder or could take the place of another file.
     """
     if not KEPT.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a file that is kept; give one such as plan/spring.yaml")
+        raise ValueError(f"{name!r} is no name of a file that is kept; give one such as definitions/duckdb.sql")
     kept = {KEPT_MIME: {"name": name, "text": text}} if "STUDIES_RUN" in os.environ else {}
     _display(kept, f"{name}: {len(text.splitlines()):,} lines, which `studies report` keeps")
+
+
+def keep_definitions(results) -> None:
+    """Display the milestones as SQL, one text a database, which the runner writes as definitions/DATABASE.sql.
+
+    Parameters
+    ----------
+    results : Results, table `definitions`; nothing is kept without it.
+    """
+    if "definitions" in results.tables:
+        for dialect, part in results.tables["definitions"].groupby("dialect", sort=False):
+            keep_text(f"definitions/{dialect}.sql", "\n".join(part["statement"]))
 
 
 def keep_plan(results) -> None:

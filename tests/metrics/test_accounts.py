@@ -391,6 +391,7 @@ def test_read_snapshot_has_tenure_and_no_landmark():
     table = metrics.accounts.measure_freshness(source, metrics.fold_accounts(source, design))
     assert list(table["column"]) == ["account_id", "fee", "contract", "chat", "gone", "months"]
     assert table["latest"].isna().all()
+    assert metrics.milestones.write_definitions(design).empty
 
 
 def test_frame_of_accounts_has_her_columns_by_name_and_a_loss_that_events_tell():

@@ -282,7 +282,7 @@ PLAN = {
 }  # fmt: skip
 
 ALWAYS = {
-    "freshness", "controls", "landmark_flow", "readings", "hazards", "landmark_effects",
+    "freshness", "controls", "landmark_flow", "definitions", "readings", "hazards", "landmark_effects",
     "milestone_survival", "activation_counts", "activation_curves", "cuts", "threshold", "states", "steps",
     "categories", "mature_counts", "maturity_lines", "ranking", "model_quality", "next_steps", "review", "drift",
     "review_words", "model", "tipping",
@@ -290,10 +290,20 @@ ALWAYS = {
 
 FEW = {"study": "customer_milestones", "refits": 4, "folds": 3, "n_resamples": 99, "seed": 1}
 
+STATEMENTS = pd.DataFrame([("duckdb", "activated", "select 1")], columns=["dialect", "milestone", "statement"])
+
 
 def decide(**changes):
     """Return a plan as it is read from a file."""
     return Plan(FrameworkPlan(**(PLAN | changes)), "own.yaml", "ab")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_statements():
+    """Leave the SQL out, which takes longest and has tests of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics.milestones, "write_definitions", lambda design: STATEMENTS)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -345,6 +355,7 @@ def test_run_framework_answers_every_question_of_the_plan(loaded, study):
     assert results.as_of == "2023-08-31" and results.checks == tuple(trust)
     assert results.plan == {"file": "own.yaml", "sha256": "ab", "departures": []}
     assert results.data.messages == (*loaded[1].info.messages, *loaded[2].messages)
+    assert results.tables["definitions"] is STATEMENTS
     flow = results.tables["landmark_flow"].itertuples(index=False, name=None)
     assert list(flow) == metrics.accounts.explain_accounts(loaded[2])
     assert results.tables["controls"].to_numpy().tolist() == [["plan", "plan_tier"], ["size", "seats"]]

@@ -82,7 +82,7 @@ def test_simulated_logs_fit_and_no_report_doubts_them(reports):
     assert len(told) >= 4 and {status for _, status in told} == {"pass"}, told
 
 
-def test_next_steps_stay_private(reports):
+def test_next_steps_stay_private_and_definitions_lie_beside_the_report(reports):
     folder = reports
     private = folder / ".private" / "customer_milestones" / "next_steps.csv"
     header, *rows = private.read_text().splitlines()
@@ -91,6 +91,11 @@ def test_next_steps_stay_private(reports):
     unit = rows[0].split(",")[0]
     shared = [file for file in folder.rglob("*") if file.is_file() and not {".private", "guide"} & {*file.parts}]
     assert not [file for file in shared if unit.encode() in file.read_bytes()]
+    for run in ("customer_milestones", "cdnow"):
+        found = {file.name: file.read_text() for file in (folder / run / "definitions").iterdir()}
+        assert sorted(found) == ["bigquery.sql", "duckdb.sql", "postgres.sql", "snowflake.sql"]
+        assert all("SELECT" in text and text.endswith(";\n") for text in found.values())
+    assert not (folder / "ibm_telco" / "definitions").exists()  # a snapshot has no milestone to define
 
 
 def read_amounts(text, pattern):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import nbformat
 import pandas as pd
 import pytest
+import samples
 from tiny_study import execute, read_all, read_json, write_notebook
 
 from helpers import report
@@ -67,7 +68,9 @@ def test_equal_runs_keep_equal_bytes(make, render, tmp_path, quick, monkeypatch)
 
 @pytest.mark.parametrize("name", ["report.html", "tables/effects.txt", "private/a.sql", "a/../../b.sql", "/a/b.sql"])
 def test_names_that_leave_their_folder_or_take_the_place_of_another_file_are_refused(name):
-    with pytest.raises(ValueError, match=r"is no name of a file that is kept; give one such as plan/spring.yaml$"):
+    with pytest.raises(
+        ValueError, match=r"is no name of a file that is kept; give one such as definitions/duckdb.sql$"
+    ):
         document.keep_text(name, "x")
     with pytest.raises(ValueError, match=r"is no name of a file that is kept"):
         report.keep_private(f"../{name}", pd.DataFrame({"a": [1]}))
@@ -103,6 +106,19 @@ def test_keep_is_silent_outside_a_notebook(capsys):
 def test_keep_writes_an_empty_table_as_its_header(shown):
     report.keep_private("steps", pd.DataFrame({"unit": [], "gain": []}))
     assert shown[0][document.KEPT_MIME]["text"] == "unit,gain\n"
+
+
+def test_keep_definitions_displays_one_text_a_database(shown):
+    rows = [("duckdb", "set_up", "-- 1\nSELECT 1;\n"), ("duckdb", "mature", "-- 2\nSELECT 2;\n")]
+    rows += [("postgres", "set_up", "-- 1\nSELECT 3;\n")]
+    frame = pd.DataFrame(rows, columns=["dialect", "milestone", "statement"])
+    report.keep_definitions(samples.results(tables={"definitions": frame}))
+    assert [output[document.KEPT_MIME] for output in shown] == [
+        {"name": "definitions/duckdb.sql", "text": "-- 1\nSELECT 1;\n\n-- 2\nSELECT 2;\n"},
+        {"name": "definitions/postgres.sql", "text": "-- 1\nSELECT 3;\n"},
+    ]
+    report.keep_definitions(samples.results(tables={}))
+    assert len(shown) == 2
 
 
 def test_keep_plan_names_its_file_after_the_plan(shown):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from helpers.records import Check
-from helpers.studies import explain_milestones, list_names, otherwise, readings
+from helpers.studies import definitions, explain_milestones, list_names, otherwise, readings
 from helpers.view.effects import list_card, scorecard
 from helpers.view.record import describe_plan
 from helpers.view.show import show
@@ -365,11 +365,12 @@ def test_pictures_stand_with_their_lines_and_range():
         assert "<figure" in show(told, name).html
 
 
-def test_otherwise_has_a_column_a_choice():
+def test_otherwise_has_a_column_a_choice_and_definitions_fold():
     told = explain_milestones(RESULTS, PLAN)
     assert "Day 90, raw" in otherwise(told).html and "Day 120" in otherwise(told).html
+    assert definitions(told).html.startswith('<details class="long"><summary>DuckDB</summary><pre')
     empty = told.but(tables={})
-    assert "absent" in otherwise(empty).html
+    assert "absent" in otherwise(empty).html and "absent" in definitions(empty).html
 
 
 def test_design_is_told_from_the_plan():
