@@ -327,9 +327,9 @@ def _ranking():
                      name, area, hypothesised, group, share, used, flag, "known" if timed else "unknown",
                      word if hypothesised else "", None if timed else "the time of first use is unknown")  # fmt: skip
         rows.append(told | p | (known if timed else dict.fromkeys(known, NAN)))  # untimed ones are not ranked
-    quality = {"n": 12_400, "features": 17, "refits": 20, "floor": 0.6, "predicts": True, "reason": None}
+    quality = {"n": 12_400, "features": 17, "refits": 20, "floor": 0.6, "predicts": True, "top": 10, "reason": None}
     quality |= {"auc": 0.664, "auc_low": 0.651, "auc_high": 0.676}
-    quality |= _spread("added", 0.058, 0.017)
+    quality |= _spread("added", 0.058, 0.017) | _spread("stability", 0.71, 0.08)
     steps = [
         ("activated", 4100, 0.081, 0.757, 1660), ("using", 2300, 0.054, 0.761, 3600),
         ("invite_team", 950, 0.031, 0.742, 11_100), ("connect_inbox", 610, 0.024, 0.75, 18_200),

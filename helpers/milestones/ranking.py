@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from scipy.sparse.csgraph import connected_components
-from scipy.stats import rankdata, t
+from scipy.stats import norm, rankdata, t
 
 from helpers.inference.decisions import benjamini_hochberg
 from helpers.milestones import contrasts
@@ -16,7 +16,7 @@ from helpers.records import Effect
 
 N_TREES, LEAST_LEAF, SHARE_OF_ROWS = 60, 20, 0.25
 MOST_ROWS = 10_000  # held-out accounts on which shuffling is measured; the AUC itself is measured on all of them
-NICHE, UNIVERSAL, TWINS = 0.05, 0.90, 0.7
+NICHE, UNIVERSAL, TWINS, MOST_IN_TOP = 0.05, 0.90, 0.7, 10
 LEAST_OUTCOMES = 2 * LEAST_LEAF  # kept, and lost, so that each half holds what one leaf does
 FEW_OUTCOMES = f"no ranking: fewer than {LEAST_OUTCOMES} accounts were kept, or lost"
 MODEL = f"random forest of {N_TREES} trees with leaves of at least {LEAST_LEAF} accounts"
@@ -24,7 +24,7 @@ UNTIMED = "time order unknown, so it may follow from staying: not compared and n
 RANKED = ("rank", "rank_low", "rank_high")
 QUALITY = (
     *("n", "features", "refits", "auc", "auc_low", "auc_high", "added", "added_low", "added_high", "floor"),
-    *("predicts", "model", "reason"),
+    *("predicts", "stability", "stability_low", "stability_high", "top", "model", "reason"),
 )
 
 
@@ -225,6 +225,50 @@ def average_refits(values, *, confidence_level: float = 0.95) -> tuple:
     return mean, mean - reach, mean + reach
 
 
+def measure_stability(chosen, *, confidence_level: float = 0.95) -> tuple[float, float, float]:
+    """Return how much the sets of features that refits chose agree beyond chance, with its interval.
+
+    1 means the same set each time, about 0 what sets drawn at random would give, below 0 less than that. The interval
+    holds the refits to be draws of the procedure: it says how well so many refits tell its stability on data such as
+    these, not how another sample of customers would do.
+
+    Parameters
+    ----------
+    chosen : array, shape (refits, features), 1 or True where a refit chose a feature
+        Sets may differ in size.
+    confidence_level : float, 0 to 1
+
+    Returns
+    -------
+    tuple of float: stability, its lower and its upper limit; nan with fewer than two refits, or where every refit
+        chose all features or none. The upper limit is at most 1.
+
+    References
+    ----------
+    Nogueira, Sechidis & Brown 2018, Journal of Machine Learning Research 18(174): definition 4 (the estimator),
+    theorem 7 and corollary 8 (its variance and interval).
+
+    Examples
+    --------
+    >>> [round(value, 3) for value in measure_stability([[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 0, 0]])]
+    [0.333, -0.022, 0.689]
+    """
+    chosen = np.asarray(chosen, float)
+    refits, features = chosen.shape
+    share = chosen.mean(axis=0) if refits else np.zeros(features)
+    filled = float(share.mean()) if features else 0.0
+    room = filled * (1 - filled)
+    if refits < 2 or room < 1e-12:
+        return math.nan, math.nan, math.nan
+    stability = 1 - float(np.mean(share * (1 - share))) * refits / (refits - 1) / room
+    sizes = chosen.mean(axis=1)
+    spread = 2 * filled * sizes - sizes - filled + 1
+    parts = ((chosen @ share) / features - sizes * filled + stability / 2 * spread) / room
+    error = 2 * math.sqrt(float(np.sum((parts - parts.mean()) ** 2))) / refits
+    reach = float(norm.isf((1 - confidence_level) / 2)) * error
+    return stability, stability - reach, min(stability + reach, 1.0)
+
+
 def study_ranking(frame, design, *, refits=20, workers=1, auc_floor=0.6, seed, tell=None) -> dict[str, pd.DataFrame]:
     """Return the ranking of features and how far the model behind it can be trusted.
 
@@ -251,7 +295,8 @@ def study_ranking(frame, design, *, refits=20, workers=1, auc_floor=0.6, seed, t
         rank_low and rank_high (5th and 95th percentile), and the columns of `measure_features`; without a ranking in
         order of the absolute difference. `model_quality`, one row: n, features, refits, auc, auc_low, auc_high, added
         (what the AUC loses when all features are shuffled within plan and size at once) with added_low and added_high,
-        floor, predicts, model, reason. Undefined is nan.
+        floor, predicts, stability of the `top` best (a third of the features, 10 at most) with its interval, model,
+        reason. Undefined is nan.
 
     References
     ----------
@@ -276,8 +321,9 @@ def study_ranking(frame, design, *, refits=20, workers=1, auc_floor=0.6, seed, t
     if not reason:
         place = np.searchsorted(np.unique(modelled["group"]), modelled["group"])
         drops = drops[:, place]
-        ranks = rankdata(-np.round(drops, 12), axis=1)
+        ranks, top = rankdata(-np.round(drops, 12), axis=1), min(MOST_IN_TOP, max(1, len(modelled) // 3))
         table.loc[modelled.index, list(RANKED)] = np.quantile(ranks, (0.5, 0.05, 0.95), axis=0).T
+        quality |= contrasts.name_figures("stability", measure_stability(ranks <= top, **level)) | {"top": top}
     quality |= {"predicts": reason is None, "reason": reason}
     return {"ranking": _order(table, reason), "model_quality": pd.DataFrame([quality], columns=QUALITY)}
 

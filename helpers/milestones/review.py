@@ -13,6 +13,7 @@ from helpers.plan import FrameworkPlan
 
 N_RESAMPLES = 200
 DRIFT = ["cohort", "what", "reference", "found", "low", "high", "outside"]
+TOP_FEATURES = 10
 TOO_FEW = f"fewer than {fitted.LEAST_PER_COEFFICIENT} accounts lost, or kept, for each coefficient"
 WHOLE = "all"  # what is said of a whole run
 MISFITS = {"recalibrate": "its spread", "revise": "its coefficients"}
@@ -66,25 +67,24 @@ def compare_cuts(frame, cohorts, older, *, rng, n_resamples: int = 200, alpha: f
     """
     levels, place = np.unique(frame["count"].to_numpy(float), return_inverse=True)
     cell, rows = place + len(levels) * (frame["retained"].to_numpy(float) == 1), []
-    for cohort in cohorts:
-        parts = frame["cohort"] == cohort, frame["cohort"].isin([name for name in older if name != cohort])
-        own, rest = (np.bincount(cell[part], minlength=2 * len(levels)) for part in parts)
-        if not own.sum() or not rest.sum():
-            continue
+    for cohort, own, rest in _pair_cohorts(frame, cohorts, older):
+        own, rest = (np.bincount(cell[part], minlength=2 * len(levels)) for part in (own, rest))
         others = rng.multinomial(rest.sum(), rest / rest.sum(), size=n_resamples) / rest.sum()
         draws = rng.multinomial(own.sum(), others)
-        (found,), (reference,), null = (find_best(counts, levels) for counts in (own[None], rest[None], draws))
-        null = null[np.isfinite(null)]
-        if np.isfinite(found) and np.isfinite(reference):
-            low, high = np.nan, np.nan
-            if len(null):
-                low, high = (
-                    np.quantile(null, alpha / 2, method="lower"),
-                    np.quantile(null, 1 - alpha / 2, method="higher"),
-                )
-            told = map(float, (reference, found, low, high))
-            rows.append((cohort, "cut", *told, bool(found < low or found > high)))
+        found, reference, null = (find_best(counts, levels) for counts in (own[None], rest[None], draws))
+        if np.isfinite(found[0]) and np.isfinite(reference[0]):
+            rows.append(_place(cohort, "cut", reference[0], found[0], null, alpha))
     return rows
+
+
+def _pair_cohorts(frame, cohorts, older):
+    """Each cohort, its rows, and those of the other older cohorts, where there are both."""
+    labels = frame["cohort"].to_numpy(str)
+    for cohort in cohorts:
+        own = np.flatnonzero(labels == cohort)
+        rest = np.flatnonzero(np.isin(labels, [name for name in older if name != cohort]))
+        if len(own) and len(rest):
+            yield cohort, own, rest
 
 
 def find_best(counts, levels) -> np.ndarray:
@@ -115,6 +115,75 @@ def find_best(counts, levels) -> np.ndarray:
     return np.where(size.max(axis=1) > 0, levels[size.argmax(axis=1)], np.nan)
 
 
+def compare_ranks(frame, features, cohorts, older, *, rng, n_resamples: int = 200, alpha: float = 0.05) -> list[tuple]:
+    """Return the rank of each feature in each cohort beside its ranks in draws from the other older cohorts.
+
+    Features are ranked by the adjusted difference in the share kept (1 is the largest), by `adjusted_difference`.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account: `cohort`, `tier`, `size`, `retained`, `feature_NAME`
+    features : list of str, names
+    cohorts, older, rng, n_resamples, alpha : as for `compare_cuts`
+
+    Returns
+    -------
+    list of tuple: as `compare_cuts`, what is "rank of NAME". A feature that fewer than 10 + 2k accounts of a cohort
+        use, or do not use (k controls), or with which, or without which, fewer than 10 were kept, or lost, has no row
+        there, nor rank in a draw. None for fewer than two features.
+    """
+    if len(features) < 2:
+        return []
+    sums, rows = Sums(frame, features), []
+    for cohort, own, rest in _pair_cohorts(frame, cohorts, older):
+        pools = (rest[rng.integers(len(rest), size=len(rest))] for _ in range(n_resamples))
+        null = _rank(sums.compare(pool[rng.integers(len(rest), size=len(own))] for pool in pools))
+        found, reference = _rank(sums.compare([own, rest]))
+        for j in np.flatnonzero(np.isfinite(found + reference)):
+            rows.append(_place(cohort, f"rank of {features[j]}", reference[j], found[j], null[:, j], alpha))
+    return rows
+
+
+class Sums:
+    """Products of the columns of every account, so that a draw needs their sums and nothing else."""
+
+    def __init__(self, frame, features):
+        z = np.column_stack([np.ones(len(frame)), make_controls(frame)])
+        self.q, outer = z.shape[1], np.einsum("ni,nj->nij", z, z).reshape(len(frame), -1)
+        self.products = np.column_stack([outer, z * frame["retained"].to_numpy(float)[:, None]])
+        used = np.nan_to_num(frame[[f"feature_{name}" for name in features]].to_numpy(float))
+        self.used = np.column_stack([np.ones(len(frame)), used])
+
+    def compare(self, draws) -> np.ndarray:
+        """Return the adjusted difference of each feature among each of some sets of rows, shape (draws, features)."""
+        q, sums = self.q, np.array([self.used[rows].T @ self.products[rows] for rows in draws])
+        everybody, users = sums[:, :1], sums[:, 1:]
+        means, is_few = [], False
+        for part in (users, everybody - users):
+            inner = part[..., : q * q].reshape(*part.shape[:-1], q, q)
+            inverse = np.linalg.pinv(inner, rcond=1e-9, hermitian=True)
+            means.append(np.einsum("dfij,dfj->dfi", inverse, part[..., q * q :]))
+            n, kept = part[..., 0], part[..., q * q]
+            is_few |= (n < contrasts.LEAST_ROWS + 2 * (q - 1)) | (np.minimum(kept, n - kept) < contrasts.LEAST_ROWS)
+        mix = everybody[..., :q] / everybody[..., :1]
+        return np.where(is_few, np.nan, ((means[0] - means[1]) * mix).sum(axis=-1))
+
+
+def _rank(values):
+    """1 for the largest of each row; what is not known has no rank."""
+    larger = (values[..., None, :] > values[..., :, None]).sum(axis=-1)
+    return np.where(np.isnan(values), np.nan, 1.0 + larger)
+
+
+def _place(cohort, what, reference, found, null, alpha):
+    null = null[np.isfinite(null)]
+    if not len(null):
+        return cohort, what, float(reference), float(found), np.nan, np.nan, False
+    low = float(np.quantile(null, alpha / 2, method="lower"))
+    high = float(np.quantile(null, 1 - alpha / 2, method="higher"))
+    return cohort, what, float(reference), float(found), low, high, bool(found < low or found > high)
+
+
 def study_review(frame: pd.DataFrame, design, tables, *, against=None, seed: int) -> dict[str, pd.DataFrame]:
     """Return how the framework holds in each cohort, one word a milestone, and the model that a later run can review.
 
@@ -130,7 +199,8 @@ def study_review(frame: pd.DataFrame, design, tables, *, against=None, seed: int
     design : FrameworkPlan
         `review.metrics` says what is looked at, `review.thresholds` what is acceptable.
     tables : dict of DataFrame
-        `threshold` and `ranking`, where there are any, give the cut and the ranks that are kept in the model.
+        `threshold` and `ranking`, where there are any, give the cut and the ranks that are kept in the model, and the
+        ten features whose ranks are followed.
     against : DataFrame, optional, table `model` of an earlier run
     seed : int
 
@@ -150,11 +220,7 @@ def study_review(frame: pd.DataFrame, design, tables, *, against=None, seed: int
     newest, older = _split_cohorts(frame, design, stored)
     review, auc = _review_cohorts(frame, design, older, stored)
     found = _list_found(tables)
-    drift = _compare_runs(found, design, stored)
-    if "cut" in design.review.metrics and design.activation is not None:
-        rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
-        options = {"n_resamples": N_RESAMPLES, "alpha": design.review.thresholds.p_value}
-        drift = compare_cuts(frame, sorted(frame["cohort"].unique()), older, rng=rng, **options) + drift
+    drift = _find_drift(frame, design, tables, older, seed) + _compare_runs(found, design, stored)
     drift = pd.DataFrame(drift, columns=DRIFT)
     made, own = (frame[frame["cohort"].isin(part)] for part in (older, [newest]))
     line = fitted.UNKNOWN if stored is None else stored.recall("cut", "activated")
@@ -226,6 +292,20 @@ def _review_one(rows, cohort, linear, model: fitted.Model | None, design):
     elif not set(fitted.TIER + rows["tier"].astype(str)) <= {*model.coefficients, fitted.TIER + "all"}:
         found["reason"] = "some accounts have a tier that the model does not know, or saw too rarely"
     return found
+
+
+def _find_drift(frame, design, tables, older, seed):
+    """Rows of the best cut and of ranks by cohort."""
+    rngs = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2)]
+    rows, cohorts, planned = [], sorted(frame["cohort"].unique()), design.review.metrics
+    options = {"n_resamples": N_RESAMPLES, "alpha": design.review.thresholds.p_value}
+    if "cut" in planned and design.activation is not None:
+        rows += compare_cuts(frame, cohorts, older, rng=rngs[0], **options)
+    if "ranks" in planned and "ranking" in tables:
+        known = tables["ranking"].query("time_order == 'known'")  # another may follow from staying: followed nowhere
+        features = [name for name in known["feature"] if f"feature_{name}" in frame][:TOP_FEATURES]  # the first lead
+        rows += compare_ranks(frame, features, cohorts, older, rng=rngs[1], **options)
+    return rows
 
 
 def _list_found(tables):

@@ -1,5 +1,6 @@
 """The ranking: worlds with a planted order, the same bits with any number of workers, and no rank where none is due."""
 
+import itertools
 import math
 from importlib.util import find_spec
 
@@ -21,6 +22,7 @@ from helpers.milestones.ranking import (
     group_features,
     measure_areas,
     measure_features,
+    measure_stability,
     run_refits,
     score_rows,
     score_shuffled,
@@ -52,7 +54,7 @@ def test_study_ranking_puts_planted_features_first_and_twins_together(ranked):
     assert quality["predicts"]
     assert quality["auc_low"] < quality["auc"] < quality["auc_high"]
     assert 0 < quality["added_low"] < quality["added"] < quality["added_high"] < quality["auc"] - 0.5
-    assert (quality["n"], quality["features"], quality["refits"]) == (3000, 8, 6)
+    assert (quality["n"], quality["features"], quality["refits"], quality["top"]) == (3000, 8, 6, 2)
 
 
 def test_study_ranking_does_not_reward_plan_or_many_values_where_impurity_does(frame, ranked):
@@ -74,6 +76,7 @@ def test_study_ranking_without_prediction_gives_no_rank_and_says_why(frame):
     assert set(table["reason"].str.split("; ").str[-1]) == {"no ranking: the model cannot predict who stays"}
     assert not quality["predicts"]
     assert table[["rank", "rank_low", "rank_high"]].isna().all(axis=None)
+    assert math.isnan(quality["stability"])
     assert table["difference"].notna().all()
     assert table["difference"].abs().is_monotonic_decreasing
 
@@ -306,3 +309,29 @@ def test_run_refits_added_is_what_all_features_tell_within_strata():
     assert abs(read(values, by_size, plain).mean()) < 0.02
     patterns = (values[:, :5] @ (2.0 ** np.arange(5))).astype(int)
     assert read(values, outcome, patterns).tolist() == [0] * 2  # within them features keep their values
+
+
+def test_measure_stability_of_equal_sizes_is_the_mean_index_of_kuncheva_2007():
+    rng = np.random.default_rng(3)
+    chosen = np.array([rng.permutation([1] * 4 + [0] * 7) for _ in range(6)])
+    pairs = [(a @ b - 16 / 11) / (4 - 16 / 11) for a, b in itertools.combinations(chosen, 2)]
+    assert measure_stability(chosen)[0] == pytest.approx(np.mean(pairs))
+
+
+@pytest.mark.parametrize("chosen", [[[1, 0, 1]], [[1, 1]] * 3, [[0, 0]] * 3])
+def test_measure_stability_without_a_choice_is_undefined(chosen):
+    assert all(map(math.isnan, measure_stability(chosen)))
+
+
+def test_measure_stability_widens_with_the_confidence_level():
+    chosen = np.random.default_rng(6).random((10, 12)) < 0.3
+    assert measure_stability(chosen, confidence_level=0.99)[1] < measure_stability(chosen, confidence_level=0.9)[1]
+
+
+def test_measure_stability_interval_covers_the_planted_stability():
+    rng, share = np.random.default_rng(7), np.array([0.95] * 4 + [0.5] * 4 + [0.1] * 22)
+    truth = 1 - np.mean(share * (1 - share)) / (share.mean() * (1 - share.mean()))
+    draws = [measure_stability(rng.random((100, 30)) < share) for _ in range(400)]
+    covered = sum(low <= truth <= high for _, low, high in draws)
+    assert binom.ppf(0.0005, 400, 0.95) <= covered <= binom.ppf(0.9995, 400, 0.95)
+    assert np.mean([stability for stability, *_ in draws]) == pytest.approx(truth, abs=0.005)

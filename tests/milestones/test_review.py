@@ -11,10 +11,13 @@ from scipy.stats import binom
 from sources_samples import tell_refusal
 
 from helpers import milestones
+from helpers.milestones import adjusted_difference, make_controls
 from helpers.milestones.model import fit_model, name_columns, read_model, write_model
 from helpers.milestones.review import (
     DRIFT,
+    Sums,
     compare_cuts,
+    compare_ranks,
     find_best,
     judge_milestones,
     measure_differences,
@@ -75,7 +78,8 @@ def test_study_review_of_a_framework_that_holds():
     assert (review["choice"] == "keep").all() and review["reason"].isna().all()
     assert (review["n"] == 600).all() and (review["auc"] > 0.6).all()
     assert found["review_words"]["word"].tolist() == ["keep", "keep"]
-    assert set(found["drift"]["what"]) == {"cut"} and not found["drift"]["outside"].any()
+    assert not found["drift"]["outside"][found["drift"]["what"] == "cut"].any()
+    assert set(found["drift"]["what"]) == {"cut", "rank of f0", "rank of f1", "rank of f2"}
 
 
 def test_study_review_judges_older_cohorts_by_a_model_made_without_them():
@@ -216,6 +220,12 @@ def test_study_review_refuses_a_run_that_cannot_be_matched(changes, message):
     assert tell_refusal(milestones.study_review, _draw(), _plan(**changes), {}, against=table, seed=1) == message
 
 
+def test_study_review_follows_no_rank_of_a_feature_without_a_time():
+    ranking = RANKING.assign(time_order=["known", "unknown", "known"])
+    found = milestones.study_review(_draw(), _plan(), {"ranking": ranking}, seed=1)
+    assert set(found["drift"]["what"]) == {"cut", "rank of f0", "rank of f2"}
+
+
 def test_read_model_refuses_another_table():
     message = "review_against holds no model of milestones; give the results.json of a run that has one"
     for table in (pd.DataFrame({"cut": [1]}), pd.DataFrame(columns=["kind", "name", "value", "low", "high"])):
@@ -269,13 +279,21 @@ def test_judge_milestones_resets_a_line_whose_cut_has_surely_moved_before_it_dro
     assert found["why"].iloc[0].endswith("is ruled out, yet it may reach the 2.0 points that would be worthwhile.")
 
 
-def _draw_drift(seed, sizes, cuts):
-    """Cohorts of some sizes, each with its own step in the share kept."""
+FEATURES = ["a", "b", "c"]
+
+
+def _draw_drift(seed, sizes, cuts, slopes=(0.1, 0.05, 0.0), last=None):
+    """Cohorts of some sizes, each with its own step in the share kept; `last` are the slopes of the last cohort."""
     rng, parts = np.random.default_rng(seed), []
     for i, (n, cut) in enumerate(zip(sizes, cuts, strict=True)):
-        count = rng.poisson(6, n)
-        kept = (rng.random(n) < 0.5 + 0.25 * (count >= cut)).astype(float)
-        parts.append(pd.DataFrame({"cohort": f"c{i}", "count": count, "retained": kept}))
+        count, tier = rng.poisson(6, n), rng.choice(["basic", "pro"], n)
+        used = (rng.random((n, 3)) < 0.4).astype(float)
+        weights = last if last is not None and i == len(sizes) - 1 else slopes
+        chance = 0.45 + 0.25 * (count >= cut) + used @ weights + 0.05 * (tier == "pro")
+        columns = {f"feature_{name}": used[:, j] for j, name in enumerate(FEATURES)}
+        kept = (rng.random(n) < chance).astype(float)
+        rows = {"cohort": f"c{i}", "count": count, "tier": tier, "size": rng.integers(1, 9, n).astype(float)}
+        parts.append(pd.DataFrame(rows | columns | {"retained": kept}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -317,6 +335,31 @@ def test_compare_cuts_keeps_its_false_alarms():
         frame = _draw_drift([2, seed], [300, 300], [6, 6])
         alarms += table(compare_cuts, frame, ["c1"], ["c0"], rng=rng, n_resamples=100)["outside"].iloc[0]
     assert alarms <= binom.ppf(0.999, draws, 0.05)
+
+
+def test_compare_ranks_differences_are_those_of_adjusted_difference():
+    frame = _draw_drift(4, [400, 300], [6, 6])
+    frame.loc[::17, "size"] = np.nan
+    rows = np.flatnonzero(frame["cohort"] == "c1")
+    own = frame.iloc[rows].reset_index(drop=True)
+    values = [adjusted_difference(own[f"feature_{f}"], own["retained"], make_controls(own)).estimate for f in FEATURES]
+    np.testing.assert_allclose(Sums(frame, FEATURES).compare([rows])[0], values, rtol=1e-7)
+
+
+def test_compare_ranks_finds_a_turned_order_and_leaves_out_what_few_use():
+    frame = _draw_drift(5, [1200, 1200, 1200], [6, 6, 6], slopes=(0.2, 0.0, -0.1), last=(-0.1, 0.0, 0.2))
+    options = {"older": ["c0", "c1"], "rng": np.random.default_rng(1), "n_resamples": 60}
+    found = table(compare_ranks, frame, FEATURES, ["c2"], **options).set_index("what")
+    assert found["outside"].to_dict() == {"rank of a": True, "rank of b": False, "rank of c": True}
+    frame.loc[frame.index[frame["cohort"] == "c2"][5:], "feature_b"] = 0.0
+    left = table(compare_ranks, frame, FEATURES, ["c2"], **options)
+    assert "rank of b" not in set(left["what"]) and len(left) == 2
+    frame["feature_b"] = (np.arange(len(frame)) % 5 < 2) * 1.0
+    own = np.flatnonzero(frame["cohort"] == "c2")
+    users = own[frame["feature_b"].to_numpy()[own] == 1]
+    frame.loc[users, "retained"] = (np.arange(len(users)) >= 9) * 1.0  # 9 were lost
+    assert "rank of b" not in set(table(compare_ranks, frame, FEATURES, ["c2"], **options)["what"])
+    assert table(compare_ranks, frame, ["a"], ["c2"], **options).empty  # one feature has no order
 
 
 def test_judge_milestones_says_why_in_one_sentence():
