@@ -20,15 +20,21 @@ LARGE = 500  # units, from which on a t test is a normal one to a third of a hun
 
 @dataclass(frozen=True)
 class Assumed:
-    """What nobody can read from a plan or a history: pace, power and how long.
+    """What nobody can read from a plan or a history: pace, power, how long, and what a week costs.
 
-    `past_effects` is the spread of such changes, a share of the control value.
+    `worth_per_year` is what one worthwhile effect of the first metric is worth in a year, `cost_per_year` what the
+    treatment costs more than the control, `cost_per_week` a week of the experiment; `horizon_years` for how long the
+    choice holds; `past_effects` the spread of such changes, a share of the control value.
     """
 
     units_per_week: float | None = None
     most_weeks: int = 26
     power: float = 0.8
     past_effects: float = 0.1
+    worth_per_year: float = 0.0
+    cost_per_year: float = 0.0
+    cost_per_week: float = 0.0
+    horizon_years: float = 2.0
     weeks: int | None = None
     draws: int = 20_000
     seed: int = 1

@@ -1,4 +1,4 @@
-"""What each week of enrolment could find by the plan's rule, and what makes it longer."""
+"""What each week of enrolment could find by the plan's rule, what makes it longer, and whether a week is worth it."""
 
 import math
 from dataclasses import replace
@@ -11,16 +11,18 @@ from helpers import checks
 from helpers.design.baselines import tells_shares
 from helpers.design.sizing import Setting
 from helpers.inference.credibility import find_exaggeration, find_promise
-from helpers.inference.planning import draw_decisions, price_looks
+from helpers.inference.planning import draw_decisions, price_looks, value_sample
 from helpers.metrics import tell_days
 from helpers.records import DETAIL, NAN, Check, DataInfo, Results
 
+YEAR = 365.25 / 7  # weeks
 SCHEMES = {"at the end only": (1.0,), "half way and at the end": (0.5, 1.0), "at each quarter": (0.25, 0.5, 0.75, 1.0)}
 SHARES_TREATED = (0.3, 0.1)
 GROUPS = ((5, 0.05), (20, 0.05))
 EXPLAINED = (0.25, 0.5)
 ASSUMED = DataInfo("simulated", "Baselines are assumed; nothing was measured.", "parameters", None, 0, 0)
 BASELINES = (0.1, 0.2, 0.3, 0.5)
+MONEY = ["by_rule", "cost", "net"]
 
 
 def plan_experiment(setting: Setting, decided, *, source=None, units=None, n_splits=500) -> Results:
@@ -38,11 +40,12 @@ def plan_experiment(setting: Setting, decided, *, source=None, units=None, n_spl
 
     Returns
     -------
-    Results: tables `baselines`, `by_week`, `by_effect`, `steps`, `rule`, `levers`, `looks`,
-        `sample_sizes`, `settled` and, of a history, `splits`; no estimates.
+    Results: tables `baselines`, `by_week`, `by_effect`, `steps`, `rule`, `levers`, `looks`, `worth` (and
+        `worth_by_week`, one row an amount), `sample_sizes`, `settled` and, of a history, `splits`; no estimates.
     """
     design = setting.design
     splits = pd.DataFrame() if units is None else split_history(units, n_splits=n_splits, seed=setting.assumed.seed)
+    worth = list_worth(setting)
     tables = {
         "settled": settle(setting),
         "baselines": list_baselines(setting),
@@ -52,6 +55,8 @@ def plan_experiment(setting: Setting, decided, *, source=None, units=None, n_spl
         "rule": list_outcomes(setting),
         "levers": list_levers(setting),
         "looks": list_looks(setting),
+        "worth": worth,
+        "worth_by_week": worth if worth.empty else worth.melt(["week", "unit"], MONEY, "what", "amount"),
         "sample_sizes": list_sizes(setting),
         "splits": splits,
     }
@@ -256,6 +261,33 @@ def list_looks(setting) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def list_worth(setting) -> pd.DataFrame:
+    """Return whether another week is worth its cost, by what the answer is worth for the first metric.
+
+    Returns
+    -------
+    DataFrame: one row a week from 0: `week`, `units`, `by_rule`, `at_best` (money that choosing by the plan's rule, or
+        by what is then believed, is expected to bring until the horizon, above choosing now), `cost` so far, `net` (by
+        rule, less cost) and `another` (what the week has added to `by_rule`).
+    """
+    first, assumed, rows = setting.first, setting.assumed, []
+    spread = assumed.past_effects * abs(first.baseline.mean)
+    if not assumed.worth_per_year or not spread > 0:
+        return pd.DataFrame()
+    a_unit = assumed.worth_per_year / abs(first.effect)  # money a year for an effect of 1
+    window, before = (setting.design.metrics[first.name].window or 0) / 7, 0.0
+    options = {"prior_sd": spread, "threshold": assumed.cost_per_year / a_unit, "critical": norm.isf(first.level / 2)}
+    for week in range(max(assumed.most_weeks, setting.weeks) + 1):
+        left = max(0.0, assumed.horizon_years - (week + window * (week > 0)) / YEAR) * a_unit
+        error = first.find_error(setting.count(week), 0.0)
+        by_rule, at_best = (left * gain for gain in value_sample(error, **options)) if week else (0.0, 0.0)
+        row = {"week": week, "units": setting.units_per_week * week, "by_rule": by_rule, "at_best": at_best}
+        row |= {"cost": assumed.cost_per_week * week, "net": by_rule - assumed.cost_per_week * week}
+        rows.append(row | {"another": by_rule - before if week else NAN, "unit": "USD"})
+        before = by_rule
+    return pd.DataFrame(rows)
+
+
 def list_sizes(setting) -> pd.DataFrame:
     """Return how many units find differences of two shares from several baselines, by the rule of the first of them.
 
@@ -279,20 +311,19 @@ def list_sizes(setting) -> pd.DataFrame:
 
 def settle(setting) -> pd.DataFrame:
     """Return what the plan is written for, one row: weeks, units, power, and what a clear result would overstate."""
-    first, weeks = setting.first, setting.weeks
+    first, weeks, worth = setting.first, setting.weeks, list_worth(setting)
     n, power = setting.count(weeks), setting.assumed.power
     needed = first.find_size(power)
+    best = worth.loc[worth["net"].idxmax()] if len(worth) else {"week": NAN, "net": NAN}
     window = max([m.window or 0 for m in setting.design.metrics.values()])
     row = {"metric": first.name, "weeks": weeks, "units": _round_up(setting.units_per_week * weeks), "target": power}
     row |= {"units_per_week": setting.units_per_week, "needed": _round_up(needed / setting.fraction)}
     row |= {"weeks_needed": setting.find_weeks(needed), "effect": abs(first.effect), "assumed": first.is_assumed}
     row |= {"power": first.find_power(n), "smallest": first.find_smallest(n, power), "level": first.level}
     row |= {"exaggeration": find_exaggeration(first.effect, first.find_error(n), norm.isf(first.level / 2))}
-    row |= {
-        "control_value": first.baseline.mean,
-        "answer_week": weeks + math.ceil((setting.design.metrics[first.name].window or 0) / 7),
-    }
-    return pd.DataFrame([row | {"last_week": weeks + math.ceil(window / 7)}])
+    row |= {"control_value": first.baseline.mean, "best_week": best["week"], "best_net": best["net"]}
+    row |= {"answer_week": weeks + math.ceil((setting.design.metrics[first.name].window or 0) / 7)}
+    return pd.DataFrame([row | {"last_week": weeks + math.ceil(window / 7), "unit": "USD"}])
 
 
 def split_history(units, *, n_splits, seed) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What an experiment could find: power by its own rule, what makes it longer, and its plan."""
+"""What an experiment could find: power by its own rule, what makes it longer, the worth of a week, and its plan."""
 
 import math
 import re
@@ -22,6 +22,7 @@ from helpers.design.study import (
     list_sizes,
     list_steps,
     list_weeks,
+    list_worth,
     settle,
 )
 from helpers.inference.contrasts import score_p_value
@@ -175,6 +176,24 @@ def test_the_chance_that_a_relative_guardrail_holds_is_that_of_its_verdict():
         rows = [Estimate(k, "g", "c", "t", "t - c", k, role="guardrail", **asdict(e)) for k, e in effects.items()]
         held += decide_all(rows, {"g": metric}, alpha=0.05)[0].verdict == "not inferior"
     assert stats.binomtest(held, 400, told.metrics["g"].find_power(120)).pvalue > 0.001
+
+
+def test_worth_of_weeks_falls_with_cost_and_delay():
+    money = {"worth_per_year": 50_000, "cost_per_week": 500, "most_weeks": 20}
+    worth = list_worth(make_setting(assumed=money))
+    assert worth.loc[0, ["by_rule", "net"]].tolist() == [0, 0]
+    assert (worth["by_rule"] <= worth["at_best"] + 1e-9).all()
+    assert worth["another"].iloc[1] > worth["another"].iloc[10] and worth["another"].iloc[1:4].gt(0).all()
+    assert worth["net"].tolist() == pytest.approx((worth["by_rule"] - worth["cost"]).tolist())
+    dearer = list_worth(make_setting(assumed={**money, "cost_per_week": 2000}))
+    assert dearer["net"].idxmax() <= worth["net"].idxmax()
+    longer = list_worth(make_setting(assumed={**money, "horizon_years": 4}))
+    assert longer["by_rule"].iloc[5] > 1.9 * worth["by_rule"].iloc[5]
+    costly = list_worth(make_setting(assumed={**money, "cost_per_year": 30_000}))
+    assert costly["at_best"].iloc[5] < worth["at_best"].iloc[5]
+    sure = list_worth(make_setting(assumed={**money, "past_effects": 0.3}))
+    assert sure["by_rule"].iloc[5] > worth["by_rule"].iloc[5]
+    assert list_worth(make_setting()).empty
 
 
 def test_tables_of_levers_looks_and_sizes():

@@ -1,12 +1,44 @@
-"""Before an experiment: what its rule decides, and what looks cost."""
+"""Before an experiment: what its rule decides, what looks cost, and what an answer is worth."""
+
+import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from helpers.inference.decisions import holm
 from helpers.inference.looks import sequential_bounds
-from helpers.inference.planning import draw_decisions, find_clear, leave_at_looks, price_looks
+from helpers.inference.planning import draw_decisions, find_clear, leave_at_looks, price_looks, value_sample
+
+
+def test_value_sample_by_hand():
+    # the better arm is known for certain: E max(0, x) = sd x phi(0); an estimate as wide as the prior keeps 1/sqrt(2)
+    by_rule, at_best = value_sample(1.0, prior_sd=1.0, critical=0.0)
+    assert at_best == by_rule == pytest.approx(1 / math.sqrt(2 * math.pi) / math.sqrt(2))
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.0, -0.3])
+def test_value_sample_is_what_draws_bring(threshold):
+    # independent: the truth and its estimate are drawn, an arm is chosen, and what it brings is averaged
+    rng = np.random.default_rng(1)
+    truth = rng.normal(0, 0.8, 1_000_000)
+    estimate = truth + rng.normal(0, 0.5, truth.size)
+    without, weight = max(-threshold, 0.0), 0.64 / (0.64 + 0.25)
+    chosen = [(truth - threshold) * is_chosen for is_chosen in (estimate > 1.96 * 0.5, weight * estimate > threshold)]
+    found = value_sample(0.5, prior_sd=0.8, threshold=threshold, critical=1.96)
+    for gain, brought in zip(found, chosen, strict=True):
+        band = 4 * brought.std() / math.sqrt(truth.size)
+        assert gain == pytest.approx(brought.mean() - without, abs=band)
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.floats(0.05, 5), st.floats(0.05, 5), st.floats(-2, 2), st.floats(0, 4))
+def test_value_sample_grows_with_data_and_no_rule_beats_the_best(error, spread, threshold, critical):
+    options = {"prior_sd": spread, "threshold": threshold, "critical": critical}
+    (by_rule, at_best), (_, more) = value_sample(error, **options), value_sample(error / 2, **options)
+    assert by_rule <= at_best + 1e-12 and -1e-12 <= at_best <= more + 1e-12
 
 
 def test_find_clear_is_holms_rule():

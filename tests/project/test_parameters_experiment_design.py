@@ -35,6 +35,10 @@ CASES = [
     ("weeks", {}, 5),
     ("starts_on", {}, "2027-01-04"),
     ("past_effects", {}, 0.2),
+    ("worth_per_year", {}, 1000.0),
+    ("cost_per_year", {}, 5000.0),
+    ("cost_per_week", {}, 10.0),
+    ("horizon_years", {}, 5.0),
     ("draws", {}, 1500),
     ("seed", {}, 7),
 ]
