@@ -309,10 +309,11 @@ def _review_claims(facts, found, sizes):
     bearing = facts.studies.assign(claim=facts.studies["claims"].str.split()).explode("claim")
     bearing["told"] = bearing["id"] + " (" + bearing["causal_grade"] + ")"
     beside, sized = bearing.groupby("claim")["told"].agg(", ".join), sizes.set_index("topic")
-    rows = []
+    rows, read = [], {results["study"] for results in found.values() if results}
     for r in facts.claims.merge(facts.reviewed, on="id").itertuples():
-        own = {"verdict": r.verdict or UNTESTED, "reason": r.reason or _why_unread(r, found), "run": ""}
-        own |= {"kind_of_data": ""}
+        unread = f"No results of {r.study.replace('_', ' ')} were read."
+        why = r.reason or ("No run of ours tests it." if r.study in read else unread)
+        own = {"verdict": r.verdict or UNTESTED, "reason": why, "run": "", "kind_of_data": ""}
         size = sized.loc[r.topic] if r.topic in sized.index and r.metric == sized.loc[r.topic, "metric"] else {}
         row = {"id": r.id, "topic": r.topic, "published_as": r.published_as, "value": r.value, "unit": r.unit}
         row |= {"grade": r.grade, "not_stated": r.not_stated, "settled_by": r.settled_by}
@@ -320,12 +321,6 @@ def _review_claims(facts, found, sizes):
         row |= {**own, **held.get(r.id, {}), "n": size.get("n_published", NAN) if len(size) else NAN}
         rows.append({**dict.fromkeys(FIGURES, NAN), **row} | ({"settled_by": ""} if row["verdict"] == NOTHING else {}))
     return pd.DataFrame(rows).astype(dict.fromkeys(FIGURES, float))
-
-
-def _why_unread(row, found):
-    if any(results and results["study"] == row.study for results in found.values()):
-        return "No run of ours tests it."
-    return f"No results of {row.study.replace('_', ' ')} were read."
 
 
 def _collect_verdicts(found):

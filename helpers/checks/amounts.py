@@ -76,11 +76,6 @@ AT_ONCE = (
     "The event of {label} is at the time 0 itself in one arm far more often: {rates}; leave the time empty where it is "
     "not known."
 )
-STATES = (
-    "Values of {label} have a state in {column} that says neither that they were paid nor that they were not, unlike "
-    "in the arms: {rates}; leave out what was not paid."
-)
-MANY_STATES, MOST_STATE = 20, 0.5  # of a column; the share of values in one that is how they should be
 UNANSWERED = "The answers of {label} are 0 far too often, {n}, as where nobody answered; leave those cells empty."
 SIGNS = (
     "Values of {label} below 0 stand in one arm and not in another: {rates}; give both arms what was paid back, and "
@@ -183,7 +178,7 @@ def _find_values(name, units, design):
     found = {read: arms for (of, read), arms in units.seen.items() if of == name}
     arms, label = design.variant.arms, design.label_of(name)
     signs = () if name in units.heard else (_find_signs,)  # of events they are compared by time, with all that is lost
-    for find in (_find_codes, _find_times, _find_states, *signs):
+    for find in (_find_codes, _find_times, *signs):
         yield from ((True, told) for told in find(found, label, name, design))
     for find in (_find_mirrored, _find_multiples, _find_far):
         yield from ((False, told) for told in find(found, label, name, design))
@@ -246,25 +241,6 @@ def _find_codes(found, label, name, design):
             (size, why), n = code, sum(size.n for size in whole)
             shown = f"{size.low:,.10g}" if size.n >= design.min_cell and size.low == size.high else "a code for none"
             yield CODES.format(n=size.n, all=n, label=label, code=shown, why=why)
-
-
-def _find_states(found, label, name, design):
-    """Yield a sentence of each column whose states, which no word here knows, are unlike in the arms."""
-    arms = design.variant.arms
-    for told in found.values():
-        for what in (what for what in told[arms[0]] if what.startswith("state:")):
-            states = [dict(text.rsplit(":", 1) for text in told[arm][what] or ()) for arm in arms]
-            shares = {}
-            for level in sorted(set().union(*states))[:MANY_STATES]:
-                pairs = [(int(one.get(level, 0)), told[arm]["n"]) for one, arm in zip(states, arms, strict=True)]
-                shares[level] = count_shares(pairs)
-            apart = {
-                level: compare_rates(of) for level, of in shares.items() if min(m.mean[0] for m in of) < MOST_STATE
-            }
-            worst = min(apart, key=apart.get, default=None)
-            if worst is not None and apart[worst] * len(apart) < ALERT:
-                told_in = {"label": label, "column": what.removeprefix("state:")}
-                yield STATES.format(rates=write_rates(design, shares[worst]), **told_in)
 
 
 def _find_times(found, label, name, design):

@@ -171,21 +171,17 @@ def measure_baselines(units: metrics.Units) -> Known:
     columns = {name: rows.get(f"y_{name}", rows.get(f"num_{name}")) for name in design.metrics}
     known = pd.DataFrame({name: column for name, column in columns.items() if column is not None}, dtype=float)
     together = known.corr().reindex(index=design.metrics, columns=design.metrics).fillna(0.0)
-    return Known(found, _join(design, together.to_numpy()), _find_pace(arms))
+    pace = NAN  # units a week over all arms, from the first to the last that came
+    if "first_assigned_at" in arms and not arms["last_assigned_at"].isna().any():
+        days = (arms["last_assigned_at"].max().date() - arms["first_assigned_at"].min().date()).days + 1
+        pace = float(arms["units"].sum()) * 7 / days
+    return Known(found, _join(design, together.to_numpy()), pace)
 
 
 def _read_rows(units, control):
     columns = [c for c in units.table.columns if c == "variant" or c.startswith(("y_", "num_", "time_", "observed_"))]
     rows = metrics.read_rows(units, columns)
     return pd.DataFrame() if rows is None else rows[rows["variant"] == control]
-
-
-def _find_pace(arms):
-    """Units a week over all arms, from the first to the last that came; nan without times."""
-    if "first_assigned_at" not in arms or arms["last_assigned_at"].isna().any():
-        return NAN
-    days = (arms["last_assigned_at"].max().date() - arms["first_assigned_at"].min().date()).days + 1
-    return float(arms["units"].sum()) * 7 / days
 
 
 def _measure(units, name, m: Moments | None, rows, arms):

@@ -145,8 +145,12 @@ def weighted_contrast(y, taken, values, *, confidence_level=0.95) -> tuple[Effec
     gaps = np.abs(design[taken, 1:].mean(axis=0) - np.average(design[~taken, 1:], axis=0, weights=weights[~taken]))
     imbalance = float(np.max(gaps[spread > 0] / spread[spread > 0], initial=0.0))
     outside = float(np.mean(chance[taken] > chance[~taken].max()))
-    overlap = Overlap(float(weights.sum() ** 2 / (weights @ weights)), outside, imbalance)
-    reason = _refuse(overlap)
+    overlap, reason = Overlap(float(weights.sum() ** 2 / (weights @ weights)), outside, imbalance), None
+    if overlap.effective_size < MIN_ESS:
+        reason = f"effective sample size {overlap.effective_size:.1f} of the weighted others is below {MIN_ESS:g}"
+    elif imbalance > MAX_IMBALANCE:
+        gap = f"{imbalance:.2f} standard deviations"
+        reason = f"no overlap: weighting leaves a covariate {gap} apart (limit {MAX_IMBALANCE:g})"
     if reason:
         return Effect(method=method, reason=reason), overlap
     total = float(weights.sum())
@@ -234,15 +238,6 @@ def _model_chances(outcome, design):
             rest = np.abs(design.T @ (outcome - chance)).max()
     known = np.linalg.eigvals(np.linalg.inv(design.T @ design @ covariance / len(design)))  # direction by direction
     return (chance, covariance) if rest <= 1e-6 and known.real.min() > LEAST_KNOWN else None
-
-
-def _refuse(overlap):
-    if overlap.effective_size < MIN_ESS:
-        return f"effective sample size {overlap.effective_size:.1f} of the weighted others is below {MIN_ESS:g}"
-    if overlap.imbalance > MAX_IMBALANCE:
-        gap = f"{overlap.imbalance:.2f} standard deviations"
-        return f"no overlap: weighting leaves a covariate {gap} apart (limit {MAX_IMBALANCE:g})"
-    return None
 
 
 def bound_missing(compare: Callable, ends, control: Moments, treatment: Moments, *, look=None) -> Effect:

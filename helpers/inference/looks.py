@@ -292,15 +292,6 @@ class Look:
         return level if level < 1 else NAN
 
 
-def _foresee_units(arms, n, units) -> int:
-    """How many units there will be at the end of enrolment, at the pace so far, where the plan does not say."""
-    days = units.design.enrolment_days
-    if days is None or units.as_of is None or "first_assigned_at" not in arms:
-        return n
-    elapsed = (units.as_of - arms["first_assigned_at"].min().date()).days + 1
-    return round(n * days / elapsed) if 0 < elapsed < days else n
-
-
 def read_look(units: metrics.Units) -> Look:
     """Return how far an experiment is.
 
@@ -323,26 +314,22 @@ def read_look(units: metrics.Units) -> Look:
     """
     design, arms = units.design, metrics.describe_arms(units)
     arms = arms[arms["variant"].isin(design.variant.arms)]
-    n = int(arms["units"].sum())
+    n, days, as_of = int(arms["units"].sum()), design.enrolment_days, units.as_of
     is_open = n - min(int(arms[f"complete_{name}"].sum()) for name in design.metrics)
-    planned = design.planned_units or _foresee_units(arms, n, units)
-    interim = n + units.n_two_variants < planned or is_open > 0
-    if design.enrolment_days is not None and units.as_of is not None and "first_assigned_at" in arms:
-        last = arms["first_assigned_at"].min().date() + dt.timedelta(days=design.enrolment_days)
-        interim = interim or last > units.as_of + dt.timedelta(days=1)
-    if design.looks and not design.planned_units and units.as_of is None:
+    planned, interim = design.planned_units or n, is_open > 0
+    if days is not None and as_of is not None and "first_assigned_at" in arms:
+        begun = arms["first_assigned_at"].min().date()
+        elapsed = (as_of - begun).days + 1
+        if not design.planned_units and 0 < elapsed < days:  # as many as there will be, at the pace so far
+            planned = round(n * days / elapsed)
+        interim = interim or begun + dt.timedelta(days=days) > as_of + dt.timedelta(days=1)
+    if design.looks and not design.planned_units and as_of is None:
         raise Refused(NO_DAY)
-    interim = interim or (not design.names_end and _is_enrolling(units, n))
+    interim = interim or n + units.n_two_variants < planned
+    if not (interim or design.names_end or units.assigned is None or as_of is None):  # do assignments go on?
+        first, last = units.assigned
+        interim = (as_of - last).days <= ENROLLING * max((last - first).days / max(n - 1, 1), 1)
     interval = "repeated" if design.looks else "always-valid" if interim else "fixed"
     share = min(1.0, (n - is_open) / planned) if interim else 1.0
     before = min(n - is_open - 1, int(arms["units_before"].sum()) if "units_before" in arms else n) / planned
     return Look(interim, interval, share, design.planned_units or UNPLANNED_UNITS, tuple(design.looks), before)
-
-
-def _is_enrolling(units, n):
-    """Whether assignments go on up to the last complete day."""
-    if units.assigned is None or units.as_of is None:
-        return False
-    first, last = units.assigned
-    wait = (last - first).days / max(n - 1, 1)
-    return (units.as_of - last).days <= ENROLLING * max(wait, 1)

@@ -3,10 +3,9 @@
 import math
 
 import numpy as np
-import scipy  # its stats and optimize load when they are first used
 from scipy.optimize import brentq
 from scipy.special import gammaincinv, ndtr, ndtri, stdtrit
-from scipy.stats import norm
+from scipy.stats import binomtest, norm
 
 from helpers.inference.looks import leave, place_nodes, sequential_bounds, stay
 from helpers.inference.means import satterthwaite
@@ -219,8 +218,7 @@ def sample_size_means(difference, sd, *, sd_treatment=None, share_treatment=0.5,
         return float("inf")
     if max(sd, sd_treatment or 0) == 0 or power_means(difference, sd, least, **options) >= power:
         return least
-    find = scipy.optimize.brentq
-    return find(lambda n: power_means(difference, sd, n, **options) - power, least, _LARGEST, rtol=1e-13)
+    return brentq(lambda n: power_means(difference, sd, n, **options) - power, least, _LARGEST, rtol=1e-13)
 
 
 def mde_means(sd, n_units, *, sd_treatment=None, share_treatment=0.5, power=0.8, alpha=0.05) -> float:
@@ -244,8 +242,7 @@ def mde_means(sd, n_units, *, sd_treatment=None, share_treatment=0.5, power=0.8,
     _refuse_power(power, alpha)
     scale = max(sd, sd_treatment or 0)
     tolerance = {"xtol": 1e-14 * scale, "rtol": 1e-13}
-    find = scipy.optimize.brentq
-    return scale and find(lambda d: power_means(d, sd, n_units, **options) - power, 0, 1e4 * scale, **tolerance)
+    return scale and brentq(lambda d: power_means(d, sd, n_units, **options) - power, 0, 1e4 * scale, **tolerance)
 
 
 def _refuse_power(power, alpha):
@@ -288,7 +285,7 @@ def simulate_power(
         [compute(*(draw(rng, n, arm == 1) for arm, n in enumerate(sizes))) for _ in range(replicates)], float
     )
     found = int((p_values <= alpha).sum())
-    band = scipy.stats.binomtest(found, replicates).proportion_ci(confidence_level, method="exact")
+    band = binomtest(found, replicates).proportion_ci(confidence_level, method="exact")
     shares = {"simulated": found / replicates, "undefined": float(np.isnan(p_values).mean())}
     return {**shares, "ci_low": float(band.low), "ci_high": float(band.high)}
 

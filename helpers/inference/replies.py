@@ -275,8 +275,13 @@ def list_levels(conversations: pd.DataFrame | None, units: metrics.Units, hours:
         `ci_low`, `ci_high` (at the plan's level; of agent hours the range over assumptions), `n` (units; of waits
         conversations), `hits` (good ratings, and half of the waits), `reason` why there is none.
     """
-    rows = [] if hours is None or hours.empty else [_range_hours(hours)]
-    rows += _list_ratings(units)
+    rows = _list_ratings(units)
+    if hours is not None and not hours.empty:
+        values = hours["extra_hours"]
+        central = values[(hours["handling"] == hours["handling"].median()) & (hours["patience"] == 1)]
+        found = {"estimate": float((central if len(central) else values).median()), "n": NAN, "hits": NAN}
+        found |= {"ci_low": float(values.min()), "ci_high": float(values.max())}
+        rows.insert(0, {"metric": "agent_hours", "population": "treatment", **found})
     if conversations is not None and len(conversations):
         groups, variant = split_arms(conversations, units.design), units.design.variant
         sides = {"median_reply_hours": (60, "control", variant.control)}
@@ -286,14 +291,6 @@ def list_levels(conversations: pd.DataFrame | None, units: metrics.Units, hours:
             found |= {key: found[key] / unit for key in ("estimate", "ci_low", "ci_high")}
             rows.append({"metric": name, "population": population, **found})
     return pd.DataFrame([{"estimand": "level", "reason": None, **row} for row in rows], columns=COLUMNS)
-
-
-def _range_hours(hours):
-    values = hours["extra_hours"]
-    central = hours[(hours["handling"] == hours["handling"].median()) & (hours["patience"] == 1)]
-    middle = float(central["extra_hours"].median()) if len(central) else float(values.median())
-    found = {"estimate": middle, "ci_low": float(values.min()), "ci_high": float(values.max())}
-    return {"metric": "agent_hours", "population": "treatment", **found, "n": NAN, "hits": NAN}
 
 
 def _list_ratings(units):

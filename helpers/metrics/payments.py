@@ -44,11 +44,6 @@ AT_FIRST = (  # words of other columns
     "fehlgeschlagen|abgelehnt|misslungen|refus(e|é)e?|fallid[oa]|rechazad[oa]|rifiutat[oa]|mislukt)([^a-z]|$)"
 )
 REFUSED = "^[45][0-9][0-9]([.]0)?$"  # codes of the web
-SOUND = (
-    "ok|paid|pay(e|é)|succe|complet|captur|settl|approv|accept|done|deliver|shipp|fulfil|clos|confirm|valid|activ|trial|"
-    "live|prod|posted|clear|receiv|final|book|author|bezahl|erfolg|abgeschl|pagad|pagat|r(e|é)gl|betaald|card|оплач|успе|"
-    "^(y|yes|true|2[0-9][0-9])([.]0)?$"
-)
 TEST = r"(is|was|has)?_?(test|sandbox|demo|dummy|fake)_?(mode|order|payment|transaction|event|data|flag|account|user)?"
 UNDONE = "fail(ed|ure)?|declined|cancel?led|void(ed)?|deleted|expired|pending|draft|internal"
 BY = "((fivetran|sdc|airbyte|ab_cdc|hevo_marked)_)?"  # who copied the table
@@ -66,7 +61,6 @@ RETURNED = re.compile(
 )
 NOTHING = (*MISSING, *NO, "", "0", "0.0", "0.00", "00", "000", "-", "ok", "success", "approved", "no error", "no_error")
 TRUE, FALSE = (*YES, "1", "1.0"), (*NO, "0", "0.0", "ko", "nok")
-MOST_STATES = 3  # columns, in which states are compared that no word here knows
 
 
 def name_words(column: str) -> str:
@@ -116,16 +110,3 @@ def look_payments(table: ir.Table, value: ir.Value, columns, *, own: bool) -> di
     void = void.fill_null(False)
     facts = {"void": counts & void, "returned": counts & returned.fill_null(False) & ~void}
     return {what: fact.cast("int32") for what, fact in facts.items()} if told else {}
-
-
-def list_states(table: ir.Table, columns) -> list[str]:
-    """Return the columns that name the state of a payment, in words or whole numbers, some of them."""
-    kinds = {name: table[name].type() for name in columns}
-    names = [name for name, kind in kinds.items() if kind.is_string() or kind.is_integer()]
-    return [name for name in names if STATE.search(name_words(name)) or CODE.search(name_words(name))][:MOST_STATES]
-
-
-def find_unknown(state: ir.Value) -> ir.StringValue:
-    """Return states that are known neither as sound nor as those of no payment; null where one is."""
-    text = state.cast("string").lower().strip()
-    return text.re_search(f"{SOUND}|{NONE}|{OPEN}|{REFUSED}|{BACK}").ifelse(ibis.null("string"), text)

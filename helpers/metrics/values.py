@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 from helpers import schema
 from helpers.kinds import VALUED
 from helpers.metrics.events import add_up, ask, begin, find_money, look_for_money, mark
-from helpers.metrics.payments import DELETED, NOTHING, PAYMENT, find_unknown, list_states, look_payments
+from helpers.metrics.payments import DELETED, NOTHING, PAYMENT, look_payments
 
 ARM = "fold:arm"  # the arm of the unit of an event
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
@@ -135,7 +135,7 @@ def ask_values(
             found[name, read] = _look_column(units, read, metric, paid)
             if metric.how.total == "amount" or (metric.how.total == "count" and PAYMENT.search(read.casefold())):
                 found[name, read] |= look_payments(units, units[read].cast("float64"), further, own=False)
-            asked += _ask_column(units, (name, read), metric, found, further, design, few)
+            asked += _ask_column(units, (name, read), metric, found, design, few)
             if metric.how.total == "last":
                 _look_logs(units, (name, read), few, found, asked, design)
             if metric.missing == "zero":
@@ -167,18 +167,16 @@ def _ask_times(units, of, observed, design):
     return [_ask_sums(last, {of: ends}, design), _ask_sizes(ended, ended[of[1]], [of], design)]
 
 
-def _ask_column(units, of, metric, found, further, design, few):
-    """Of a column of the units its answers; or its sizes, with what was found of it, and the states of payments."""
+def _ask_column(units, of, metric, found, design, few):
+    """Of a column of the units its answers; or its sizes, with what was found of it."""
     value, total = units[of[1]].cast("float64"), metric.how.total
     if metric.how.is_share or total not in ("last", "amount", "count"):
         return []
     if total == "last":
         return [_ask_answers(units, value, *of, design)]
-    states = [state for state in list_states(units, further) if PAYMENT.search(state.casefold())]
-    asked = [_ask_states(units, value, state, [of], design) for state in states]
     sizes, facts = _ask_sizes(units, value, [of], design, found.pop(of), is_few=of[1] in few)
     untitled = {("seen", *of, "titled", arm): ibis.literal(0.0) for arm in design.variant.arms}
-    return [(sizes, untitled | facts), *asked]
+    return [(sizes, untitled | facts)]
 
 
 def _ask_payments(planned, heard, further, design):
@@ -205,19 +203,7 @@ def _ask_payments(planned, heard, further, design):
             asked.append(_ask_sizes(planned, value, added, design, void))
         elif void:
             asked.append(_ask_sums(planned, dict.fromkeys(added, _size(value) | void), design))
-        else:
-            continue
-        asked += [_ask_states(planned, value, state, added, design) for state in list_states(planned, further)]
     return asked
-
-
-def _ask_states(table, value, column, added, design):
-    """Of values that are not 0 the states that no word here knows, each with how many it has, in each arm."""
-    state = find_unknown(table[column])
-    counts = table.filter(state.notnull(), value.cast("float64") != 0).group_by(*_list_groups(table), state=state)
-    counts = counts.aggregate(n=ibis._.count())
-    told, pairs = counts["state"] + ":" + counts["n"].cast("string"), product(added, design.variant.arms)
-    return counts, {("seen", *of, f"state:{column}", a): told.collect(where=_pick(counts, of, a)) for of, a in pairs}
 
 
 def _ask_sums(table, found, design):

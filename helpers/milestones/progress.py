@@ -69,7 +69,11 @@ def study_maturity(frame: pd.DataFrame, design, *, seed: int) -> dict[str, pd.Da
     rows = []
     for name, category in design.categories.items():
         levels = frame[f"level_{name}"].to_numpy(int)
-        row = {"category": name, "n": len(levels), "success_metric": _describe_metric(category, design)}
+        labels, least = [design.label_of(name) for name in category.mature], category.mature_at_least
+        some = "all of " if least == len(labels) else "any of " if least == 1 else f"at least {least} of "
+        named = " and ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))
+        watched = f"share that uses {some if len(labels) > 1 else ''}{named}"  # the one figure to watch in an area
+        row = {"category": name, "n": len(levels), "success_metric": watched}
         for level, word in enumerate(("none", "basic", "mature")):
             row[word] = float(np.mean(levels == level)) if len(levels) else math.nan
         rows.append(row | tell_accounts(frame, levels >= MATURE, design))
@@ -79,14 +83,6 @@ def study_maturity(frame: pd.DataFrame, design, *, seed: int) -> dict[str, pd.Da
         "mature_counts": pd.DataFrame(counts),
         "maturity_lines": _list_lines(frame, design, np.random.default_rng(seed)),
     }
-
-
-def _describe_metric(category, design):
-    """The one figure to watch in an area, in words: the share of accounts that use enough of its mature features."""
-    labels, least = [design.label_of(name) for name in category.mature], category.mature_at_least
-    named = " and ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))
-    some = "all of " if least == len(labels) else "any of " if least == 1 else f"at least {least} of "
-    return f"share that uses {some if len(labels) > 1 else ''}{named}"
 
 
 def _list_lines(frame, design, rng):

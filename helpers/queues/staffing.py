@@ -25,12 +25,9 @@ CUSTOMERS = 60_000  # simulated, about: enough for a share within half a point
 FEWEST_WEEKS, MOST_WEEKS = 2, 400
 STANDARD, TEST = "standard promise for all", "the test: live for half, standard for half"
 DOUBLED, LIVE = "live for all, as twice the test's live team", "live for all, from the queue"
-MINUTES_A_WEEK = 7 * 1_440
 MONDAY = pd.Timestamp("2018-01-01", tz="UTC")
 EDGE_DAYS = 42  # sign-ups ask for four weeks, stragglers for two more: their tail is growth and decline, not unrest
-LIMIT = 0.95  # of a Poisson distribution
 LEVEL = 0.95
-BAND = (0.05, 0.95)  # between which nine days of ten lie
 DRAWS = 3  # of a Poisson stream beside the real one
 TOLERANCE = 0.05  # a day is short when this much less than the target share is answered in time
 HELD_DAYS = 0.9  # share of days on which the dearer plan holds the target
@@ -48,61 +45,40 @@ def count_arrivals(asked_at) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: start (UTC), count, slot (hour of the week, Monday 00:00 is 0), minutes (60); rising.
+    DataFrame: as `count_hours` gives it, rising.
     """
     first, last, edge = asked_at.min(), asked_at.max(), pd.Timedelta(days=EDGE_DAYS)
     if last - first >= 3 * edge:
         first, last = first + edge, last - edge
     start = pd.date_range(first.normalize(), last.normalize() + pd.Timedelta(hours=23), freq="h")
     counts = asked_at.dt.floor("h").value_counts().reindex(start, fill_value=0)
-    return slot_arrivals(pd.DataFrame({"start": start, "count": counts.to_numpy()}), 60)
+    return count_hours(pd.DataFrame({"start": start, "count": counts.to_numpy()}), 60)
 
 
-def slot_arrivals(counts, minutes) -> pd.DataFrame:
-    """Return counts of intervals with the interval of the week that each belongs to.
+def count_hours(counts, minutes) -> pd.DataFrame:
+    """Return counts by the hour, with the hour of the week.
 
     Parameters
     ----------
-    counts : DataFrame: start (UTC), count
+    counts : DataFrame: start (UTC), count, of intervals
     minutes : int, length of an interval, which divides an hour
 
     Returns
     -------
-    DataFrame: start, count, slot, minutes.
+    DataFrame: start, count, covered (part of the hour that was counted), slot (Monday 00:00 is 0).
     """
-    since_monday = (counts["start"] - MONDAY) // pd.Timedelta(minutes=1) % MINUTES_A_WEEK
-    return counts[["start", "count"]].assign(slot=(since_monday // minutes).astype(int), minutes=minutes)
+    hours = counts.groupby(counts["start"].dt.floor("h"))["count"].agg(count="sum", covered="size").reset_index()
+    slot = (hours["start"] - MONDAY) // pd.Timedelta(hours=1) % HOURS_A_WEEK
+    return hours.assign(covered=hours["covered"] * minutes / 60, slot=slot.astype(int))
 
 
-def sum_hours(counts) -> pd.DataFrame:
-    """Return counts by the hour; `covered` is the part of the hour that was counted."""
-    hours = counts.groupby(counts["start"].dt.floor("h")).agg(count=("count", "sum"), covered=("minutes", "sum"))
-    return slot_arrivals(hours.reset_index(), 60).assign(covered=hours["covered"].to_numpy() / 60)
-
-
-def rate_hours(counts) -> np.ndarray:
-    """Return the mean rate of each hour of the week, 0 where nothing was counted.
-
-    Parameters
-    ----------
-    counts : DataFrame
-        As `slot_arrivals` returns it.
-
-    Returns
-    -------
-    array, shape (168,), arrivals an hour, Monday 00:00 first.
-    """
-    slots = sum_hours(counts).groupby("slot")
-    return (slots["count"].sum() / slots["covered"].sum()).reindex(range(HOURS_A_WEEK), fill_value=0.0).to_numpy()
-
-
-def add_means(counts) -> pd.DataFrame:
-    """Return each interval with its slot's `mean`, the `gap` to it, and the share of variance `left` by estimating it.
+def add_means(hours) -> pd.DataFrame:
+    """Return each hour with its slot's `mean`, the `gap` to it, and the share of variance `left` by estimating it.
 
     Slots seen once or without an arrival are left out.
     """
-    slots = counts.groupby("slot")["count"]
-    table = counts.assign(mean=slots.transform("mean"), n=slots.transform("size"))
+    slots = hours.groupby("slot")["count"]
+    table = hours.assign(mean=slots.transform("mean"), n=slots.transform("size"))
     table = table[(table["n"] > 1) & (table["mean"] > 0)]
     return table.assign(gap=table["count"] - table["mean"], left=1 - 1 / table["n"], day=table["start"].dt.normalize())
 
@@ -124,118 +100,33 @@ def estimate_ratio(over, under, days, *, least=-math.inf, most=math.inf) -> dict
     return {"value": ratio, "ci_low": low, "ci_high": high}
 
 
-def describe_arrivals(counts) -> pd.DataFrame:
-    """Return how unevenly questions arrive beside what a Poisson stream with the same means would show.
+def judge_arrivals(hours, promise, *, seed) -> pd.DataFrame:
+    """Return how unevenly questions arrive, what staffing for the mean of each hour of the week then misses, and holds.
 
-    Each interval is compared with the mean of its weekday and time; slots seen once or without a question are left
-    out. Means are estimated from the same counts, so that unrest is understated a little.
-
-    Parameters
-    ----------
-    counts : DataFrame
-        As `slot_arrivals` returns it, of two weeks or more.
-
-    Returns
-    -------
-    DataFrame: measure, value, ci_low, ci_high (95 %, days as clusters), poisson (what a Poisson stream shows), p_value
-        (of a Poisson stream varying so much; nan but for the dispersion).
-        Measures: `dispersion` (variance over mean within a slot; left out where slots are hours), `dispersion_hours`
-        and `dispersion_days` (the same of the counts of hours and of whole days), `above_limit` (share of intervals
-        above the Poisson 95 % limit), `lag_1` (correlation of an interval with the next one of its day, both measured
-        from their mean).
-
-    References
-    ----------
-    Avramidis, Deslauriers & L'Ecuyer 2004; Ibrahim, Ye, L'Ecuyer & Shen 2016 (over-dispersion, dependence in a day).
-    """
-    days = counts.groupby(counts["start"].dt.normalize().rename("start"))["count"].sum().reset_index()
-    days = days.assign(slot=days["start"].dt.day_of_week)
-    spreads = {"dispersion": counts} if counts["minutes"].iloc[0] < 60 else {}
-    spreads |= {"dispersion_hours": sum_hours(counts), "dispersion_days": days}
-    rows = []
-    for name, parts in spreads.items():
-        table = add_means(parts)
-        square = table["gap"] ** 2 / table["mean"]
-        found = estimate_ratio(square / table["left"], 1.0, table["day"], least=0.0)
-        p_value = float(stats.chi2.sf(square.sum(), table["left"].sum()))
-        rows.append({"measure": name, "poisson": 1.0, **found, "p_value": p_value})
-    table = add_means(counts)
-    limit = stats.poisson.ppf(LIMIT, table["mean"])
-    above = estimate_ratio(table["count"] > limit, 1.0, table["day"], least=0.0, most=1.0)
-    rows.append({"measure": "above_limit", "poisson": stats.poisson.sf(limit, table["mean"]).mean(), **above})
-    residual = table["gap"] / np.sqrt(table["mean"] * table["left"])
-    following = residual.shift(-1).where(table["day"].shift(-1) == table["day"])
-    power = (residual**2 + following**2) / 2
-    lag = estimate_ratio((residual * following)[power.notna()], power.dropna(), table["day"][power.notna()])
-    return pd.DataFrame([*rows, {"measure": "lag_1", "poisson": 0.0, **lag}])
-
-
-def band_arrivals(counts, *, min_cell=1) -> pd.DataFrame:
-    """Return how hourly counts spread on weekdays, beside a Poisson stream with the same means.
-
-    Each count is taken relative to the mean of its own weekday and hour, so that a busy Monday is no unrest; hours
-    that were counted in part only are left out.
+    Each hour is compared with the mean of its weekday and time, estimated from the same counts, so that unrest is
+    understated a little. The rule: each hour of the week gets the agents that Erlang A asks for at its mean rate. How
+    they answer is then read, again from Erlang A, at the rate that really came in that hour. A Poisson stream with the
+    same means, drawn and read in the same way, falls short at times too; what the real one does worse is what the rule
+    misses.
 
     Parameters
     ----------
-    counts : DataFrame
-        As `slot_arrivals` returns it.
-    min_cell : int
-        Hours with fewer questions lose their figures; where none is left, the table is empty.
-
-    Returns
-    -------
-    DataFrame: time ("07:00"), hour (0 to 23), days (how many), mean (an hour), low, high (between which nine days of
-        ten lie), poisson_low, poisson_high (the same of a Poisson stream); Mondays to Fridays.
-    """
-    hours, rows = sum_hours(counts), []
-    table = add_means(hours[hours.groupby("slot")["covered"].transform("min") == 1])
-    table = table[table["start"].dt.day_of_week < 5]
-    for hour, found in table.groupby(table["start"].dt.hour):
-        typical = found["count"].mean()
-        low, high = typical * (found["count"] / found["mean"]).quantile(list(BAND)).to_numpy()
-        even_low, even_high = (typical * end for end in _find_poisson_ends(found["mean"]))
-        figures = {"mean": typical, "low": low, "high": high, "poisson_low": even_low, "poisson_high": even_high}
-        if found["count"].sum() < min_cell:
-            figures = dict.fromkeys(figures, math.nan)
-        rows.append({"time": f"{hour:02d}:00", "hour": int(hour), "days": len(found), **figures})
-    bands = pd.DataFrame(rows)
-    return bands if len(bands) and bands["mean"].notna().any() else bands.iloc[:0]
-
-
-def _find_poisson_ends(means):
-    """Quantiles of Poisson counts over their own means, mixed over the means of several weekdays."""
-    levels, weights = np.unique(means, return_counts=True)
-    grids = [np.arange(int(stats.poisson.ppf(0.9999, level)) + 1) for level in levels]
-    values = np.concatenate([grid / level for grid, level in zip(grids, levels, strict=True)])
-    chances = [w * stats.poisson.pmf(grid, level) for grid, level, w in zip(grids, levels, weights, strict=True)]
-    order = np.argsort(values, kind="stable")
-    below = np.cumsum(np.concatenate(chances)[order]) / weights.sum()
-    return [values[order][np.searchsorted(below, share)] for share in BAND]
-
-
-def miss_of_poisson(counts, promise, *, seed) -> pd.DataFrame:
-    """Return what staffing for the mean of each hour of the week misses, and what holding the target would take.
-
-    The rule: each hour of the week gets the agents that Erlang A asks for at its mean rate. How they answer is then
-    read, again from Erlang A, at the rate that really came in that hour. A Poisson stream with the same means, drawn
-    and read in the same way, falls short at times too; what the real one does worse is what the rule misses.
-
-    Parameters
-    ----------
-    counts : DataFrame
-        As `slot_arrivals` returns it, of two weeks or more.
+    hours : DataFrame, as `add_means` gives it, of two weeks or more
     promise : Promise
     seed : int, of the Poisson stream
 
     Returns
     -------
-    DataFrame: measure, value, ci_low, ci_high (days as clusters; nan for agent hours), poisson.
-        Measures: `within` (share of all who ask, answered within the target), `days_short` (share of days on which that
-        is more than 5 points below the target share), `agent_hours_rule` (a week, by the rule), `agent_hours_held`
-        (with agents for the count of each hour that 90 % of its days stay below).
+    DataFrame: measure, value, ci_low, ci_high (95 %, days as clusters; nan for agent hours), poisson.
+        Measures: `dispersion_hours` (variance over mean within a slot), `within` (share of all who ask, answered within
+        the target), `days_short` (share of days on which that is more than 5 points below the target share),
+        `agent_hours_rule` (a week, by the rule), `agent_hours_held` (with agents for the count of each hour that 90 %
+        of its days stay below).
+
+    References
+    ----------
+    Avramidis, Deslauriers & L'Ecuyer 2004; Ibrahim, Ye, L'Ecuyer & Shen 2016 (over-dispersion).
     """
-    hours = add_means(sum_hours(counts))
     agents = agents_needed(hours["mean"] / hours["covered"], promise).tolist()
 
     def read(count):
@@ -251,7 +142,9 @@ def miss_of_poisson(counts, promise, *, seed) -> pd.DataFrame:
     busy = slots["count"].quantile(HELD_DAYS, interpolation="higher")
     counts = (mean, busy, stats.poisson.ppf(HELD_DAYS, mean))
     rule, held, held_even = ((agents_needed(count / covered, promise) * covered).sum() for count in counts)
-    rows = [{"measure": name, **found, "poisson": even[name]["value"]} for name, found in real.items()]
+    spread = estimate_ratio(hours["gap"] ** 2 / hours["mean"] / hours["left"], 1.0, hours["day"], least=0.0)
+    rows = [{"measure": "dispersion_hours", **spread, "poisson": 1.0}]
+    rows += [{"measure": name, **found, "poisson": even[name]["value"]} for name, found in real.items()]
     rows.append({"measure": "agent_hours_rule", "value": rule, "poisson": rule})
     return pd.DataFrame([*rows, {"measure": "agent_hours_held", "value": held, "poisson": held_even}])
 
@@ -479,15 +372,13 @@ def study_staffing(
     seed : int
     given : float, optional, as for `range_hours`
     min_cell : int
-        Hours of the week in which fewer units ask share a rate, as `rate_questions` says; hours of the day with fewer
-        questions lose their band.
+        Hours of the week in which fewer units ask share a rate, as `rate_questions` says.
 
     Returns
     -------
     dict: `staffing` (an hour of the week), `staffing_check` (a block of hours), `roll_out` (a way to serve all),
-        `arrivals` (a measure), `arrivals_bands` (an hour of the day), both empty where each hour of the week was
-        seen only once; `agent_hours` (a combination of what is in doubt), where there are conversations or hours are
-        given; see data/README.md.
+        `arrivals` (a measure), empty where each hour of the week was seen only once; `agent_hours` (a combination of
+        what is in doubt), where there are conversations or hours are given; see data/README.md.
 
     Raises
     ------
@@ -504,22 +395,20 @@ def study_staffing(
         basis = TESTED if replied and given is None else ALL_HOURS if given is None else GIVEN
         found["agent_hours"] = range_hours(rates, promises, ranges=ranges, given=given, basis=basis)
     if arrivals != QUESTIONS:
-        counts = slot_arrivals(examples.ARRIVALS[arrivals.removeprefix("public:")]().units, CALL_MINUTES)
-        wanted = rate_hours(counts)
+        hours = count_hours(examples.ARRIVALS[arrivals.removeprefix("public:")]().units, CALL_MINUTES)
+        slots = hours.groupby("slot")
+        wanted = (slots["count"].sum() / slots["covered"].sum()).reindex(range(HOURS_A_WEEK), fill_value=0.0).to_numpy()
     elif rates:
-        counts, wanted = count_arrivals(conversations["asked_at"]), rates[live] * units_per_week
+        hours, wanted = count_arrivals(conversations["asked_at"]), rates[live] * units_per_week
     else:
         return found
-    staffing, uneven, bands = plan_staffing(wanted, promises[live]), pd.DataFrame(), pd.DataFrame()
+    staffing, uneven, hours = plan_staffing(wanted, promises[live]), pd.DataFrame(), add_means(hours)
     said = {"target_minutes": float(promises[live].target_minutes), "target_share": promises[live].target_share}
-    if len(add_means(counts)):  # else each interval of the week was seen only once
-        parts = [describe_arrivals(counts), miss_of_poisson(counts, promises[live], seed=seed)]
-        uneven = pd.concat(parts, ignore_index=True).assign(**said, source=arrivals)
-        bands = band_arrivals(counts, min_cell=min_cell)
+    if len(hours):  # else each hour of the week was seen only once
+        uneven = judge_arrivals(hours, promises[live], seed=seed).assign(**said, source=arrivals)
     rounded = staffing["arrivals_per_hour"].round(1)
     return found | {
         "staffing": staffing.assign(arrivals_per_hour=rounded, **said, source=arrivals),
         "staffing_check": check_staffing(staffing, promises[live], seed=seed),
         "arrivals": uneven,
-        "arrivals_bands": bands,
     }

@@ -70,11 +70,6 @@ class AccountWorld(kit.World):
         """The cut of the newest cohort: 35 for 20 where the drift is 1."""
         return round(self.activation_cut * (1 + 0.75 * self.drift))
 
-    @property
-    def drift_effect(self) -> float:
-        """The association of activation in the newest cohort: half of it where the drift is 1."""
-        return self.activation_effect * (1 - 0.5 * self.drift)
-
 
 def count_mature(features) -> np.ndarray:
     """Return in how many categories each account used a feature by day 90."""
@@ -148,13 +143,6 @@ def draw_accounts(world, n_units, rng):
     )
 
 
-def _draw_steps(tier, rng):
-    shares = special.expit([special.logit(STEP["share"]) + STEP["slope"] * rank for rank in range(3)])
-    size = (tier.size, len(STEPS))
-    days = kit.cut_delay(rng.random(size), STEP["days"].to_numpy(), STEP_DAYS)
-    return np.where(rng.random(size) < shares[tier], days, np.inf)
-
-
 def _draw_features(tier, rng):
     """Features of one group share a normal factor; more of the first uses are early in the three months than late."""
     size, groups = (tier.size, len(FEATURES)), FEATURE["group"].to_numpy()
@@ -170,7 +158,10 @@ def _draw_features(tier, rng):
 def draw_lives(world, accounts, rng) -> Life:
     """Return the whole life of all accounts; how it goes on after day 90 follows from what was done by then."""
     tier, leaves = accounts["tier"].to_numpy(), accounts["leaves_early"].to_numpy()
-    steps, features = _draw_steps(tier, rng["steps"]), _draw_features(tier, rng["features"])
+    shares = special.expit([special.logit(STEP["share"]) + STEP["slope"] * rank for rank in range(3)])
+    size, luck = (tier.size, len(STEPS)), rng["steps"]
+    days = kit.cut_delay(luck.random(size), STEP["days"].to_numpy(), STEP_DAYS)
+    steps, features = np.where(luck.random(size) < shares[tier], days, np.inf), _draw_features(tier, rng["features"])
     # growth before the landmark must not foretell who stays beyond the tier, so the tier alone sets its rate
     rate = world.expansion_rate / MONTH_DAYS * np.exp(world.tier_effect * tier)
     grown = _draw_times(rate, CHANGES_FROM, WINDOW_DAYS, rng["seats"])
@@ -340,7 +331,7 @@ def _score_activation(world, newest, count):
     """Return by how much conversations of three months lower the log rate of loss, in the shape that is planted."""
     if world.activation_shape == "none":
         return np.zeros(count.shape)
-    effect = np.where(newest, world.drift_effect, world.activation_effect)
+    effect = world.activation_effect * np.where(newest, 1 - 0.5 * world.drift, 1.0)
     if world.activation_shape == "smooth":
         return effect * SMOOTH_SLOPE * (np.log1p(count) - np.log1p(world.activation_cut))
     return effect * (count >= np.where(newest, world.drift_cut, world.activation_cut))

@@ -553,21 +553,6 @@ def test_run_does_not_estimate_a_metric_that_does_not_decide_and_sums_what_is_no
     assert "events_add_m" not in meant
 
 
-STATED = (
-    "Values of m have a state in {} that says neither that they were paid nor that they were not, unlike in the arms: "
-    "a 0.0 %, b 40.0 %; leave out what was not paid."
-)
-
-
-def test_run_withholds_states_unlike_in_the_arms_that_no_word_knows():
-    for column, state, sound in (("status", "z9", "paid"), ("response_code", 51, 0), ("stav", "z9", "z8")):
-        column = column.replace("stav", "payment_state")
-        found = _check({}, LOG, events={column: np.where(FAILS, state, sound)})["events_add"]
-        assert (found.status, found.message) == ("fail", STATED.format(column) + RELEASE)
-    alike = _check({}, LOG, events={"status": np.where(SOME, "z9", "z8")})["events_add"]
-    assert alike.status == "pass"
-
-
 @pytest.mark.parametrize("state", ["failed", "declined"])
 def test_run_withholds_amounts_of_a_table_beside_states_of_payments(state):
     for column in ("payment_status", "status"):

@@ -200,7 +200,7 @@ def calls(source="public:bank_calls"):
     rows |= {"agent_hours_rule": (26_000, NAN, NAN, 26_000), "agent_hours_held": (28_600, NAN, NAN, 26_800)}
     columns = ("value", "ci_low", "ci_high", "poisson")
     arrivals = pd.DataFrame([{"measure": m, **dict(zip(columns, row, strict=True)), **hour} for m, row in rows.items()])
-    tables = {"staffing": staffing, "arrivals": arrivals, "arrivals_bands": pd.DataFrame()}
+    tables = {"staffing": staffing, "arrivals": arrivals}
     tables["staffing_check"] = pd.DataFrame({"share_within": [0.74, 0.94]})
     found = make()
     return found.but(tables={**found.tables, **tables})
