@@ -231,8 +231,8 @@ def study_movers(frame: pd.DataFrame, design) -> tuple[list[Estimate], pd.DataFr
     Returns
     -------
     list of Estimate: the adjusted differences are primary (Holm), crude ones exploratory.
-    DataFrame: table `movers`, a row a metric, with what could explain the adjusted one away (`measure_tipping`),
-        what `compare_within` finds, and the counts of each side.
+    DataFrame: table `movers`, a row a metric, with what could explain the adjusted one away (`measure_tipping`, of
+        leaving), what `compare_within` finds, and the counts of each side.
     """
     level, estimates, rows = {"confidence_level": design.confidence_level}, [], []
     for name in METRICS:
@@ -253,8 +253,9 @@ def study_movers(frame: pd.DataFrame, design) -> tuple[list[Estimate], pd.DataFr
             **contrasts.tell_effect(crude, "crude"),
             **contrasts.tell_effect(fair),
         }
+        tipping = contrasts.measure_tipping(fair, contrasts.adjusted_ratio(good, 1 - kept, controls, **level))
         row["needed"] = sample_size_proportions(fair.control_value, fair.estimate / 2, alpha=design.alpha)
-        row["tipping"] = contrasts.measure_tipping(fair)["tipping"]
+        row |= {"e_value": tipping["e_value"], "e_limit": tipping["e_value_limit"]}
         rows.append(row | compare_within(good, part[f"before {name}"].to_numpy(float), 1 - kept, **level))
     decided = [decide(e, None, alpha=design.alpha) for e in adjust_families(estimates)]  # of associations alone
     fair = [e for e in decided if e.role == "primary"]

@@ -1,6 +1,7 @@
 """Accounts with a milestone beside those without it: adjusted differences, rates of leaving, cloned strategies."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ THIN = HARDLY + ": brought to the mix of all, {n:,} accounts count like {size:.0
 FEW = "fewer than {least} accounts with the milestone, or without it"
 FEW_EVENTS = f"fewer than {LEAST_ROWS} accounts have the outcome, or lack it, with the milestone or without it"
 NO_OVERLAP = "no overlap: a plan or size that is common among all is missing among those with or without the milestone"
+NO_RATIO = "a share of 0 has no ratio"
 SIDES = ("n_with", "kept_with", "n_without", "kept_without")
 COX_STEPS = 30  # of Newton's method
 MOST_ODDS = 700.0  # log odds beyond which shares are 0 or 1 in floating point
@@ -31,29 +33,36 @@ INTERVAL_DAYS, MOST_RESAMPLES = 10, 200
 MOST_SIZES, ACCOUNTS_A_SIZE = 10, 200  # groups of size at most, and accounts for each
 
 
-def measure_tipping(gap: Effect) -> dict:
+def measure_tipping(gap: Effect, ratio: Effect) -> dict:
     """Return how strong a trait that nobody measured would have to be to explain a difference of shares away.
 
     A trait that raises the outcome by d, and is by s more common with the milestone than without it, makes a difference
     of d x s (of accounts with the same controls). So a trait with d = s = the root of the difference leaves nothing of
-    it, and one with the root of the limit nearer to 0 leaves it unclear; a weaker one has to be less evenly spread.
+    it, and one with the root of the limit nearer to 0 leaves it unclear; a weaker one has to be less evenly spread. The
+    E-value says the same in ratios: a trait would have to multiply both the outcome, and its being there, by so much.
 
     Parameters
     ----------
-    gap : Effect or Estimate, as `adjusted_difference` gives it; the outcome is 0 or 1
+    gap, ratio : Effect or Estimate, as `adjusted_difference` and `adjusted_ratio` give them of the same accounts; the
+        outcome is 0 or 1
 
     Returns
     -------
-    dict: difference, ci_low, ci_high; tipping, tipping_limit (shares; the latter 0 where the interval holds 0); reason.
-        nan where the difference is.
+    dict: difference, ci_low, ci_high; tipping, tipping_limit (shares; the latter 0 where the interval holds 0);
+        risk_ratio, ratio_low, ratio_high; e_value, e_value_limit (1 where the interval holds 1); reason. nan where the
+        difference is.
 
     References
     ----------
-    Lin, Psaty & Kronmal 1998, Biometrics 54: 948-963 (the product).
+    Lin, Psaty & Kronmal 1998, Biometrics 54: 948-963 (the product); VanderWeele & Ding 2017, Annals of Internal
+    Medicine 167: 268-274 (E-value).
     """
     near = gap.ci_low if gap.estimate > 0 else -gap.ci_high
-    found = {"difference": gap.estimate, "ci_low": gap.ci_low, "ci_high": gap.ci_high, "reason": gap.reason}
-    return found | {"tipping": math.sqrt(abs(gap.estimate)), "tipping_limit": math.sqrt(max(near, 0.0))}
+    found = {"difference": gap.estimate, "ci_low": gap.ci_low, "ci_high": gap.ci_high}
+    found |= {"tipping": math.sqrt(abs(gap.estimate)), "tipping_limit": math.sqrt(max(near, 0.0))}
+    found |= {"risk_ratio": ratio.estimate, "ratio_low": ratio.ci_low, "ratio_high": ratio.ci_high}
+    needed = contrasts.e_value(ratio.estimate, ratio.ci_low if ratio.estimate > 1 else ratio.ci_high)
+    return found | {"e_value": needed[0], "e_value_limit": needed[1], "reason": gap.reason or ratio.reason}
 
 
 def list_milestones(design: FrameworkPlan) -> list[str]:
@@ -126,14 +135,59 @@ def adjusted_difference(exposed, outcome, controls, *, confidence_level: float =
     Negi & Wooldridge 2021, Econometric Reviews 40: 504-534, for the part of standardising; Chattopadhyay & Zubizarreta
     2023, Biometrika 110: 615-629, for the weights that a regression implies; Kish 1965 for what they count like.
     """
+    found = _standardise(exposed, outcome, controls)
+    if isinstance(found, tuple):  # counts: nothing to adjust for
+        return contrasts.risk_difference(*found, confidence_level=confidence_level)
+    if isinstance(found, Effect):
+        return found
+    change, error = found.means[1] - found.means[0], float(np.linalg.norm(found.pulls[1] - found.pulls[0]))
+    level = {"confidence_level": confidence_level}
+    return means.build_effect(change, error, found.df, values=found.means, method=METHOD, **level)
+
+
+def adjusted_ratio(exposed, outcome, controls, *, confidence_level: float = 0.95) -> Effect:
+    """Return the share with the milestone divided by that without it, both at the mix of controls of all rows.
+
+    Parameters
+    ----------
+    exposed, outcome, controls, confidence_level : as for `adjusted_difference`; the outcome is 0 or 1
+
+    Returns
+    -------
+    Effect: 1 is no association; the interval is built on the log scale, the standard error is on that of the ratio.
+        Without controls it is the score interval of `relative_lift_risk`. nan with a reason where the difference is, or
+        where one of both shares is not above 0.
+    """
+    found = _standardise(exposed, outcome, controls)
+    if isinstance(found, tuple):
+        return contrasts.share_ratio(*found, confidence_level=confidence_level)
+    if isinstance(found, Effect) or min(found.means) <= 0:
+        return Effect(method=METHOD, reason=found.reason if isinstance(found, Effect) else NO_RATIO)
+    log = math.log(found.means[1] / found.means[0])
+    error = float(np.linalg.norm(found.pulls[1] / found.means[1] - found.pulls[0] / found.means[0]))
+    level = {"confidence_level": confidence_level}
+    told = means.build_effect(log, error, found.df, values=found.means, method=METHOD, **level)
+    return means.exponentiate(told)
+
+
+@dataclass(frozen=True)
+class Means:
+    """Two standardised means (without, with), how far each row pulls them, and degrees of freedom."""
+
+    means: tuple[float, float]
+    pulls: tuple[np.ndarray, np.ndarray]
+    df: float
+
+
+def _standardise(exposed, outcome, controls) -> Means | Effect | tuple:
+    """Both means at the mix of all; counts where nothing adjusts a share; an Effect that says why not."""
     exposed, y, x = (np.asarray(values, float) for values in (exposed, outcome, controls))
     known = ~(np.isnan(exposed) | np.isnan(y) | np.isnan(x).any(axis=1))
     is_in, y, x = exposed[known] == 1, y[known], x[known]
     sides, is_share = (~is_in, is_in), np.isin(y, (0, 1)).all()
     n0, n1 = map(np.count_nonzero, sides)
-    if x.shape[1] == 0 and is_share:  # counts: nothing to adjust for
-        counts = y[is_in].sum(), n1, y[~is_in].sum(), n0
-        return contrasts.risk_difference(*counts, confidence_level=confidence_level)
+    if x.shape[1] == 0 and is_share:
+        return y[is_in].sum(), n1, y[~is_in].sum(), n0
     reason = find_obstacle(is_in, x)
     if not reason and is_share and min(min(y[side].sum(), (1 - y[side]).sum()) for side in sides) < LEAST_ROWS:
         reason = FEW_EVENTS
@@ -154,9 +208,7 @@ def adjusted_difference(exposed, outcome, controls, *, confidence_level: float =
     pulls, lost = [x @ slopes[1:] / math.sqrt(len(y) * (len(y) - 1)) for slopes, _, _ in fits], 1 + x.shape[1]
     for pulled, side, (_, pull, _) in zip(pulls, sides, fits, strict=True):
         pulled[side] += pull
-    error, df = np.linalg.norm(pulls[1] - pulls[0]), means.satterthwaite((own[0], n0 - lost), (own[1], n1 - lost))
-    told = {"values": values, "method": METHOD, "confidence_level": confidence_level}
-    return means.build_effect(values[1] - values[0], float(error), df, **told)
+    return Means(values, tuple(pulls), means.satterthwaite((own[0], n0 - lost), (own[1], n1 - lost)))
 
 
 def find_obstacle(is_in, controls) -> str | None:

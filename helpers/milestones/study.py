@@ -30,6 +30,10 @@ SIDES = {
     **{"n_reached": "n_treatment", "n_not": "n_control", "share_reached": "treatment_value"},
     **{"share_not": "control_value", "difference": "estimate", **ENDS},
 }
+TIPPING = (
+    *("milestone", "landmark", "difference", "ci_low", "ci_high", "tipping", "tipping_limit", "risk_ratio"),
+    *("ratio_low", "ratio_high", "e_value", "e_value_limit", "reason"),
+)
 KEYS = ["milestone", "outcome", "landmark", "adjustment"]
 NICHE, ROUTINE, CLEAR_ORDER = 0.05, 0.9, 0.8
 NONE_LEFT = "nobody is followed to the end of the window who was not activated by then"
@@ -75,14 +79,11 @@ def study_landmarks(landmarks, histories, design, *, seed, n_resamples, everybod
         estimates += [readings["naive"], readings[CLONES], ratios[VARYING], ratios[ADJUSTED]]
     shown, whole = {**SIDES, "p_value": "p_value"}, {"hazard_ratio": "estimate", **ENDS}
     rows = [dict(zip(KEYS, key, strict=True)) | _read(e, shown) for key, e in effects.items()]
-    main = {name: effects[name, "retained", design.landmarks[0], COVARIATES] for name in list_milestones(design)}
-    about = {"landmark": design.landmarks[0]}
-    tipping = [{"milestone": name, **about, **contrasts.measure_tipping(e)} for name, e in main.items()]
     tables = {
         "readings": pd.DataFrame([{"reading": name, **_read(e, SIDES)} for name, e in readings.items()]),
         "hazards": pd.DataFrame([{"reading": name, **_read(e, whole), **size} for name, e in ratios.items()]),
         "landmark_effects": pd.DataFrame(rows, columns=[*KEYS, *shown]),
-        "tipping": pd.DataFrame(tipping),
+        "tipping": _list_tipping(effects, landmarks[design.landmarks[0]], design),
         "milestone_survival": curves,
     }
     return [_decide(estimate, design.alpha) for estimate in adjust_families(estimates)], tests, tables
@@ -90,6 +91,17 @@ def study_landmarks(landmarks, histories, design, *, seed, n_resamples, everybod
 
 def _read(estimate, names):
     return {name: getattr(estimate, field) for name, field in names.items()}
+
+
+def _list_tipping(effects, frame, design):
+    """How far each difference in the share kept could be explained by what nobody measured, one row a milestone."""
+    controls, rows, main = contrasts.make_controls(frame), [], design.landmarks[0]
+    for milestone in list_milestones(design):
+        sides = frame[milestone], frame["retained"], controls
+        ratio = contrasts.adjusted_ratio(*sides, confidence_level=design.confidence_level)
+        found = contrasts.measure_tipping(effects[milestone, "retained", main, COVARIATES], ratio)
+        rows.append({"milestone": milestone, "landmark": main, **found})
+    return pd.DataFrame(rows, columns=TIPPING)
 
 
 def _compare_all(landmarks, design) -> dict[tuple, Estimate]:

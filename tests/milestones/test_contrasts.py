@@ -11,12 +11,13 @@ from scipy import stats
 from statsmodels.duration.hazard_regression import PHReg
 
 from helpers.inference.associations import fit_logit
-from helpers.inference.contrasts import risk_difference
+from helpers.inference.contrasts import relative_lift_risk, risk_difference
 from helpers.milestones import adjusted_difference, contrasts, make_controls
 from helpers.milestones.contrasts import (
     ADJUSTED,
     IMMORTAL,
     VARYING,
+    adjusted_ratio,
     compare_hazards,
     compare_strategies,
     fit_cox,
@@ -41,19 +42,50 @@ def draw(seed, n=400, gain=0.0):
     return exposed, outcome, (tier - tier.mean())[:, None]
 
 
+def tip(*accounts, **level):
+    """Return what it would take to explain the difference of these accounts away."""
+    return measure_tipping(adjusted_difference(*accounts, **level), adjusted_ratio(*accounts, **level))
+
+
+def test_adjusted_ratio_by_hand_is_that_of_both_standardised_means():
+    found = adjusted_ratio(*CELLS)
+    assert found.estimate == pytest.approx((0.6 * 0.75 + 0.4 * 0.8) / (0.6 * 0.25 + 0.4 * 0.6))
+    turned = adjusted_ratio(1 - CELLS[0], *CELLS[1:])
+    assert (turned.estimate, turned.ci_low) == pytest.approx((1 / found.estimate, 1 / found.ci_high))
+    assert turned.p_value == pytest.approx(found.p_value)
+    assert found.ci_low < adjusted_ratio(*CELLS, confidence_level=0.8).ci_low < found.estimate < found.ci_high
+    lost = adjusted_ratio(np.repeat([1, 0], 20), np.r_[np.zeros(20), np.ones(20)], np.arange(40.0)[:, None])
+    assert np.isnan(lost.estimate) and lost.reason == RARE
+
+
+def test_adjusted_ratio_equals_the_jackknife_and_without_controls_the_score_interval():
+    exposed, outcome, tier = draw(1, n=200, gain=0.2)
+    found = adjusted_ratio(exposed, outcome, tier)
+    left = [adjusted_ratio(*(np.delete(a, i, axis=0) for a in (exposed, outcome, tier))).estimate for i in range(200)]
+    assert found.std_error / found.estimate == pytest.approx(np.sqrt(199 * np.var(np.log(left))), rel=0.03)
+    counts = [c for side in (1, 0) for c in (outcome[exposed == side].sum(), (exposed == side).sum())]
+    plain, lift = adjusted_ratio(exposed, outcome, NONE[:200]), relative_lift_risk(*counts)
+    assert (plain.estimate, plain.ci_low, plain.ci_high) == (1 + lift.estimate, 1 + lift.ci_low, 1 + lift.ci_high)
+
+
 def test_measure_tipping_by_hand():
     exposed = np.repeat([1.0, 0.0], 50)
     outcome = np.r_[np.arange(50) < 40, np.arange(50) < 20].astype(float)  # .8 against .4
-    found, gap = measure_tipping(adjusted_difference(exposed, outcome, NONE[:100])), risk_difference(40, 50, 20, 50)
+    found, gap = tip(exposed, outcome, NONE[:100]), risk_difference(40, 50, 20, 50)
     assert (found["difference"], found["tipping"]) == pytest.approx((0.4, np.sqrt(0.4)))
     assert found["tipping_limit"] == pytest.approx(np.sqrt(gap.ci_low))
-    turned = measure_tipping(adjusted_difference(1 - exposed, outcome, NONE[:100]))
-    names = ["tipping", "tipping_limit"]
+    assert (found["risk_ratio"], found["e_value"]) == pytest.approx((2, 2 + np.sqrt(2)))  # VanderWeele & Ding 2017
+    assert found["e_value_limit"] == pytest.approx(
+        found["ratio_low"] + np.sqrt(found["ratio_low"] ** 2 - found["ratio_low"])
+    )
+    turned = tip(1 - exposed, outcome, NONE[:100])
+    names = ["tipping", "tipping_limit", "e_value", "e_value_limit"]
     assert [turned[name] for name in names] == pytest.approx([found[name] for name in names])
-    unclear = (np.arange(100) % 50 < 25 + 3 * exposed) * 1.0  # .56 against .5
-    unclear = measure_tipping(adjusted_difference(exposed, unclear, NONE[:100]))
-    assert (unclear["tipping_limit"], unclear["reason"]) == (0.0, None)
-    few = measure_tipping(adjusted_difference(exposed[45:], outcome[45:], np.arange(55.0)[:, None]))
+    surer = tip(exposed, outcome, NONE[:100], confidence_level=0.99)
+    assert surer["tipping_limit"] < found["tipping_limit"] and surer["e_value_limit"] < found["e_value_limit"]
+    unclear = tip(exposed, (np.arange(100) % 50 < 25 + 3 * exposed) * 1.0, NONE[:100])  # .56 against .5
+    assert (unclear["tipping_limit"], unclear["e_value_limit"], unclear["reason"]) == (0.0, 1.0, None)
+    few = tip(exposed[45:], outcome[45:], np.arange(55.0)[:, None])
     assert np.isnan([few[name] for name in names]).all() and few["reason"] == FEW
 
 

@@ -127,8 +127,8 @@ def test_answer_says_what_the_data_lack(name, status, is_said):
 
 
 def test_limits_say_what_nobody_measured_and_could_explain_the_gap():
-    row = {"milestone": "activated", "tipping": 0.284}
-    others = {"milestone": "set_up", "tipping": 0.9}
+    row = {"milestone": "activated", "tipping": 0.284, "e_value": 1.452, "e_value_limit": 1.31}
+    others = {"milestone": "set_up", "tipping": 0.9, "e_value": 9.0, "e_value_limit": 9.0}
     tables = {**RESULTS.tables, "tipping": pd.DataFrame([others, row])}
     told = explain_milestones(RESULTS.but(tables=tables), PLAN)
     assert told.limits[0].endswith(
