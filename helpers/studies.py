@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from helpers.design import Setting, list_effects, list_weeks, settle
 from helpers.milestones import move_line
 from helpers.plan import ExperimentPlan, FrameworkPlan
 from helpers.plan.views import Column, find_view
@@ -203,6 +204,37 @@ def show_plan(results: Results) -> Display:
     """Return the plan of an experiment to come as text to copy, folded; paper leaves it out."""
     told = [("The plan, to copy", row["text"]) for row in results.tables["plan_text"].to_dict("records")]
     return Display(html.draw("statements", rows=told), told[0][1])
+
+
+def slide(results: Results, setting: Setting) -> Any:
+    """Return sliders of pace, power and the effect that matters, which draw the chances by week anew.
+
+    In a run of `studies`, where nobody can move them, a sentence stands in their place.
+    """
+    if "STUDIES_RUN" in os.environ:
+        return show_sentence("Sliders are there in JupyterLab.")
+    import ipywidgets  # here, so that reports do without it
+
+    most, name = setting.assumed.most_weeks, setting.first.name
+    labels = {"description_width": "9em"}
+
+    def draw(pace, power, times, weeks):
+        assumed = replace(setting.assumed, units_per_week=pace, power=power, most_weeks=weeks, past_effects=0.1 * times)
+        metric = setting.design.metrics[name]
+        changed = metric.model_copy(update={"worthwhile": abs(setting.first.effect) * times})
+        design = setting.design.model_copy(update={"metrics": {**setting.design.metrics, name: changed}})
+        moved = replace(setting, design=design, assumed=assumed)
+        tables = {"settled": settle(moved), "by_week": list_weeks(moved), "by_effect": list_effects(moved)}
+        return show(explain(results.but(tables={**results.tables, **tables}), design), "by_effect")
+
+    pace = setting.units_per_week
+    return ipywidgets.interactive(
+        draw,
+        pace=ipywidgets.FloatSlider(pace, min=pace / 10, max=4 * pace, description="units a week", style=labels),
+        power=ipywidgets.FloatSlider(setting.assumed.power, min=0.5, max=0.99, step=0.01, style=labels),
+        times=ipywidgets.FloatSlider(1.0, min=0.5, max=2.0, step=0.1, description="effect, times", style=labels),
+        weeks=ipywidgets.IntSlider(most, min=2, max=4 * most, style=labels),
+    )
 
 
 def slide_cost(results: Results, design: ExperimentPlan, assumed: Assumptions, metric: str, **payback) -> Any:

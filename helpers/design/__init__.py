@@ -2,4 +2,4 @@
 
 from helpers.design.baselines import assume_baselines, group_units, measure_baselines
 from helpers.design.sizing import Assumed, Setting, change_design, write_plan
-from helpers.design.study import plan_experiment
+from helpers.design.study import list_effects, list_weeks, plan_experiment, settle

@@ -1,11 +1,12 @@
-"""The design of an experiment as it is shown: its answer, and the plan to copy."""
+"""The design of an experiment as it is shown: sliders where somebody can move them, and the plan to copy."""
 
+import ipywidgets
 import pytest
 from experiments import make_design
 
 from helpers import design as designs
 from helpers.plan import Plan
-from helpers.studies import show_plan
+from helpers.studies import show_plan, slide
 from helpers.view.words import explain
 
 Y = {"kind": "binary", "role": "primary", "better": "higher", "worthwhile": 0.02}
@@ -21,6 +22,20 @@ def made():
     results = designs.plan_experiment(setting, decided)
     text = designs.write_plan(design, results.tables["settled"], decided)
     return setting, explain(results.but(tables={**results.tables, "plan_text": text}), design)
+
+
+def test_slide_draws_anew_in_jupyterlab_and_stands_still_in_a_run(made, monkeypatch):
+    setting, results = made
+    monkeypatch.delenv("STUDIES_RUN", raising=False)
+    box = slide(results, setting)
+    assert isinstance(box, ipywidgets.interactive)
+    pace, power, times, weeks = (box.kwargs_widgets[place].value for place in range(4))
+    assert (pace, power, times, weeks) == (2000, 0.8, 1.0, 26)
+    drawn, faster = (box.f(pace=pace, power=0.8, times=1.0, weeks=8).text for pace in (2000, 8000))
+    assert "find 2 points from week 7 on" in drawn and "find 2 points from week 2 on" in faster
+    assert "find 4 points from week 2 on" in box.f(pace=2000, power=0.8, times=2.0, weeks=8).text
+    monkeypatch.setenv("STUDIES_RUN", "a")
+    assert slide(results, setting).text == "Sliders are there in JupyterLab."
 
 
 def test_show_plan_is_the_text_to_copy(made):
