@@ -11,6 +11,7 @@ from helpers import schema
 from helpers.checks.leavers import find_rewritten, list_traits, report_leavers
 from helpers.checks.logs import LOST_FAILS, LOST_WARNS
 from helpers.checks.trust import report_duplicates, withheld
+from helpers.inference.contrasts import e_value
 from helpers.inference.decisions import adjust_families, decide, make_estimate
 from helpers.inference.planning import sample_size_proportions
 from helpers.inference.surveys import GROUPS, bound_answers, jackknife
@@ -230,8 +231,8 @@ def study_movers(frame: pd.DataFrame, design) -> tuple[list[Estimate], pd.DataFr
     Returns
     -------
     list of Estimate: the adjusted differences are primary (Holm), crude ones exploratory.
-    DataFrame: table `movers`, a row a metric, with what could explain the adjusted one away (`measure_tipping`),
-        what `compare_within` finds, and the counts of each side.
+    DataFrame: table `movers`, a row a metric, with what could explain the adjusted one away (`e_value`, of
+        leaving), what `compare_within` finds, and the counts of each side.
     """
     level, estimates, rows = {"confidence_level": design.confidence_level}, [], []
     for name in METRICS:
@@ -253,7 +254,7 @@ def study_movers(frame: pd.DataFrame, design) -> tuple[list[Estimate], pd.DataFr
             **contrasts.tell_effect(fair),
         }
         row["needed"] = sample_size_proportions(fair.control_value, fair.estimate / 2, alpha=design.alpha)
-        row["tipping"] = contrasts.measure_tipping(fair)["tipping"]
+        row["e_value"] = e_value(1 - fair.estimate / (1 - fair.control_value or math.nan))[0]  # of leaving
         rows.append(row | compare_within(good, part[f"before {name}"].to_numpy(float), 1 - kept, **level))
     decided = [decide(e, None, alpha=design.alpha) for e in adjust_families(estimates)]  # of associations alone
     fair = [e for e in decided if e.role == "primary"]

@@ -149,10 +149,16 @@ def test_study_movers_takes_out_what_is_measured():
     assert (rows["difference"].abs() < 0.045).all()
     assert [e.role for e in estimates[:2]] == ["primary", "exploratory"]
     assert {e.verdict for e in estimates if e.role == "primary"} == {"no clear association"}
-    _, movers = service.study_movers(make_frame(6000, effect=0.15), DESIGN)
+    estimates, movers = service.study_movers(make_frame(6000, effect=0.15), DESIGN)
     row = movers.set_index("metric").loc["replied in time"]
     assert row["ci_low"] < 0.15 < row["ci_high"] and row["verdict"] == "clear association"
-    assert row["tipping"] == pytest.approx(row["difference"] ** 0.5)
+    (e,) = [
+        e for e in service.study_movers(make_frame(6000, effect=0.15), DESIGN)[0] if e.id == "renewed:replied in time"
+    ]
+    ratio = (1 - e.treatment_value) / (
+        1 - e.control_value
+    )  # of leaving, below 1; VanderWeele and Ding take its inverse
+    assert row["e_value"] == pytest.approx(1 / ratio + (1 / ratio * (1 / ratio - 1)) ** 0.5)
 
 
 def test_study_movers_tells_nothing_of_few():
