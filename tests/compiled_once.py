@@ -8,52 +8,53 @@ from ibis.common.graph import Graph, Node
 from ibis.expr import operations
 
 MOST = 500  # texts that are kept; the tests of one file ask for fewer
-GIVEN = re.compile(r"ibis_\w+_[0-9a-z]{26}")  # a name by chance, as Ibis calls what it stores for a while
+MADE_UP = re.compile(r"ibis_\w+_[0-9a-z]{26}")  # names of views, another one each time
 WRITE = SQLBackend.compile
 written = {}
 
 
 def tell(expression):
-    """Return all that an expression is made of but its connection and names by chance, and these; None where it holds
-    rows of its own.
+    """Return all that an expression is made of but its connection and made-up names, and what stands for these names.
+
+    None where it holds rows of its own.
     """
     places, parts, names = {}, [], {}
+
+    def tell_part(part):
+        if isinstance(part, Node):
+            return places[part]
+        if isinstance(part, Mapping):
+            return tuple((name, tell_part(value)) for name, value in part.items())
+        if isinstance(part, tuple):
+            return tuple(map(tell_part, part))
+        if isinstance(part, str) and MADE_UP.fullmatch(part):
+            return names.setdefault(part, f"\0{len(names)}\0")
+        return type(part), part
+
     for node in Graph.from_bfs(expression.as_table().op()).toposort()[0]:
         if isinstance(node, operations.InMemoryTable):
             return None
         named = zip(node.__argnames__, node.__args__, strict=True)
-        parts.append((type(node), tuple(_tell_part(part, places, names) for name, part in named if name != "source")))
+        parts.append((type(node), tuple(tell_part(part) for name, part in named if name != "source")))
         places[node] = ("part", len(places))
-    return tuple(parts), tuple(names)
-
-
-def _tell_part(part, places, names):
-    if isinstance(part, Node):
-        return places[part]
-    if isinstance(part, Mapping):
-        return tuple((name, _tell_part(value, places, names)) for name, value in part.items())
-    if isinstance(part, tuple):
-        return tuple(_tell_part(value, places, names) for value in part)
-    if isinstance(part, str) and GIVEN.fullmatch(part):
-        return "name", names.setdefault(part, len(names))
-    return type(part), part
+    return tuple(parts), names
 
 
 def compile_once(self, expression, /, *, limit=None, params=None, pretty=False):
     """Write an expression as SQL, or give what was written of an equal one for this kind of engine."""
-    given = {"limit": limit, "params": params, "pretty": pretty}
-    told, names = (None if params else tell(expression)) or (None, ())
-    key = (type(self), limit, pretty, told)
-    try:
-        if told is not None and key in written:
-            text, before = written[key]
-            named = dict(zip(before, names, strict=True))
-            return GIVEN.sub(lambda found: named.get(found[0], found[0]), text) if named else text
-    except TypeError:  # a part that no key can hold
-        told = None
-    text = WRITE(self, expression, **given)
-    if told is not None:
+    told = None if params else tell(expression)
+    if told is None:
+        return WRITE(self, expression, limit=limit, params=params, pretty=pretty)
+    parts, names = told
+    key = (type(self), limit, pretty, parts)
+    if key not in written:
+        text = WRITE(self, expression, limit=limit, params=params, pretty=pretty)
+        for name, stand_in in names.items():
+            text = text.replace(name, stand_in)
         if len(written) >= MOST:
             written.clear()
-        written[key] = text, names
+        written[key] = text
+    text = written[key]
+    for name, stand_in in names.items():
+        text = text.replace(stand_in, name)
     return text

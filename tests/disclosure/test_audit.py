@@ -204,7 +204,7 @@ def test_a_leak_planted_in_a_table_is_found(study, name):
     frame = frame.assign(**PLANTED.get(name, {}))
     known, found = _list_known(None) | {"least": 10}, 0
     numbers = [column for column in frame if isinstance(frame[column][0], float)]
-    values = (4.0, 1996.0, 0.002, 0.998, 0.004, 0.996)
+    values = (4.0, 1996.0, 0.002, 0.998)  # of 2,000 or 1,000
     for expression, column, value in itertools.product(cells.counts, numbers, values):
         planted = frame.assign(**{column: [value, *frame[column][1:]]})
         count = float(np.broadcast_to(evaluate(planted, expression, known), 3)[0])

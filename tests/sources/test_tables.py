@@ -264,9 +264,9 @@ def test_numbers_that_may_be_thousands_are_refused_wherever_they_stand(design, r
     assert said == f"events.csv, column value: {fault}"
 
 
-def test_counts_with_fractions_are_refused(refusal):
+def test_counts_with_fractions_or_below_0_are_refused(refusal):
     counts = PLAN.replace("amount", "count")
-    said = refusal("user_id,variant,spend\n1,old,3.5\n2,new,0.25\n3,new,2\n4,old,3.0\n", plan_text=counts)
+    said = refusal("user_id,variant,spend\n1,old,3.5\n2,new,-1\n3,new,2\n4,old,3.0\n5,new,0\n", plan_text=counts)
     assert said == (
         "units.csv, column spend: 2 rows with another value than whole numbers of 0 or more, for metric spend; correct "
         "them, or change the plan"
