@@ -14,16 +14,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
 from helpers import schema
-from helpers.cli.guessing import (
-    METRICS,
-    MOST_LABELS,
-    WORDS,
-    Guess,
-    find_named,
-    has_word,
-    is_loss,
-    split_words,
-)
+from helpers.cli.guessing import METRICS, MOST_LABELS, WORDS, Guess, find_named, has_word, is_loss, split_words
 from helpers.cli.looking import draw, find_last, find_start, hear, read_clocks, write_text
 from helpers.cli.reporting import EXAMPLES, WORKSPACE
 from helpers.records import Refused
