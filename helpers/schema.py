@@ -23,7 +23,7 @@ UNITS_FOREIGN = {  # nouns of other languages that end as English ones do
     *("kundin", "negozio", "nutzer", "spieler", "utente", "verbraucher"),
 }
 KEPT_NAMES = ("unit", "variant")
-NAMELESS = "nor any other of the plan, so that its first line may hold no names"
+NAMELESS = "nor any other that is asked for, so that its first line may hold no names"
 UNITS = "aggregated:units"  # of rows that are sums over units: how many each holds
 FURTHER = "value_of_"  # before the name of a column of values beside the one that `value` is
 CALENDAR = ("month", "quarter", "year")  # cohorts made from the start; another word is a column

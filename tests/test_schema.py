@@ -153,8 +153,8 @@ def test_refuse_missing_names_the_nearest_column_first():
     )
     first_row = ["Zoë Miller", "old"]  # of a file without names
     assert tell_refusal(lambda: schema.refuse_missing(columns, first_row, file="u.csv", typed=True)) == (
-        "u.csv: no column activated (for metric activated); nor any other of the plan, so that its first line may hold "
-        "no names; correct the plan or the table"
+        "u.csv: no column activated (for metric activated); nor any other that is asked for, so that its first line "
+        "may hold no names; correct the plan or the table"
     )
     told = tell_refusal(lambda: schema.refuse_missing(columns, ["x", "Activatd"], file="u.csv", typed=True))
     assert told.split("; ")[1] == "it has, nearest first: Activatd, x"

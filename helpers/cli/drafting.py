@@ -14,16 +14,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
 from helpers import schema
-from helpers.cli.guessing import (
-    METRICS,
-    MOST_LABELS,
-    WORDS,
-    Guess,
-    find_named,
-    has_word,
-    is_loss,
-    split_words,
-)
+from helpers.cli.guessing import METRICS, MOST_LABELS, WORDS, Guess, find_named, has_word, is_loss, split_words
 from helpers.cli.looking import draw, find_last, find_start, hear, read_clocks, write_text
 from helpers.cli.reporting import EXAMPLES, WORKSPACE
 from helpers.records import Refused
@@ -156,8 +147,12 @@ def _find_times(units, heard, unit_id, need, *lists):
 
 def _plan_experiment(units, heard, unit_id, variant):
     """Return what the template of an experiment's plan is filled with."""
-    variant, why = (variant, "") if variant else _find_variant(units, unit_id)
-    arms, rows = _list_arms(units, variant), units.rows
+    rows, why = units.rows, "" if variant else "guessed: its name"
+    few = [name for name in rows if name != unit_id and 2 <= rows[name].nunique() <= MOST_LABELS and not variant]
+    variant = variant or find_named(few, "variants")[0]
+    if variant is None:
+        raise Refused(f"{units.file}: no column looks like the arm as assigned; name it with --variant")
+    arms = _list_arms(units, variant)
     twins, cluster = _find_fixed(units, {unit_id, variant}, variant, len(arms))
     times = _find_times(units, heard, unit_id, "the time of assignment", "assigned", "started")
     assigned = times["start"]
@@ -196,14 +191,6 @@ def _find_fixed(units, keys, variant, n_arms):
             fixed[name] = int((np.bincount(codes) > 1).sum()), len(values) == n_arms
     twins = [name for name, (_, is_twin) in fixed.items() if is_twin]
     return twins, next((name for name, (repeated, _) in fixed.items() if repeated >= LEAST_NESTED), None)
-
-
-def _find_variant(units, unit_id):
-    labelled = [name for name in units.rows if name != unit_id and 2 <= units.rows[name].nunique() <= MOST_LABELS]
-    name, _ = find_named(labelled, "variants")
-    if name is None:
-        raise Refused(f"{units.file}: no column looks like the arm as assigned; name it with --variant")
-    return name, "guessed: its name"
 
 
 def _list_arms(units, variant):

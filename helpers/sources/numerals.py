@@ -145,7 +145,7 @@ def find_signs(counts, file, planned=None):
             cells = f"{schema.say(two, 'cell')} with a {word} before three digits"
             told.append(f"column {name}: {cells} read as decimals, as the numbers of column {others[sign]} are")
     commas = [name for name, sign in signs.items() if sign == ","]
-    where = "" if len(commas) == len(signs) else f" in column{'s' * (len(commas) > 1)} {', '.join(commas)}"
+    where = "" if len(commas) == len(signs) else f" in {schema.pluralise('column', len(commas))} {', '.join(commas)}"
     return signs, [*told, f"decimal comma{where}"] if commas else told
 
 

@@ -208,9 +208,8 @@ def count_raw(value, kind) -> dict[str, ir.BooleanValue]:
     if kind in TEXTS:
         text = numerals.trim(value)
         parted = {"parted": numerals.compose(value) != value}
-        rounded = (
-            {"rounded": text.re_search(ROUNDED), "word": text.lower().isin(numerals.NOBODY)} if kind == "id" else {}
-        )
+        rounded = {"rounded": text.re_search(ROUNDED), "word": text.lower().isin(numerals.NOBODY)}
+        rounded = rounded if kind == "id" else {}
         # labels are compared without their spaces later, where the plan spells them
         spaced = {"spaced": (text != "") & (text != value)} if kind != "label" else {}
         return {"blank": text.isin(NOTHING), **rounded, **spaced, **parted}
@@ -218,9 +217,7 @@ def count_raw(value, kind) -> dict[str, ir.BooleanValue]:
     counts = {"filled": text.notnull(), "missing": text.lower().isin(numerals.MISSING)}
     slash, zoned = text.re_search(SLASH), text.re_search(ZONED)
     ordered = {"day_first": slash & text.re_search(DAY_FIRST), "month_first": slash & text.re_search(MONTH_FIRST)}
-    number = (
-        value if is_number else numerals.try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
-    )
+    number = value if is_number else _read_digits(text)
     clocks = {"zoned": zoned | number.notnull(), "clocked": text.contains(":") & ~zoned}
     epochs = {name: number.between(1e8 / unit, 1e10 / unit - 1) for name, unit in EPOCHS.items()}  # 1973 to 2286
     return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks, **epochs}
@@ -318,11 +315,8 @@ def cast(value, kind, counts, *, sign=".", zone=None):
         if found.is_string():
             value = numerals.compose(value) if counts.get("parted") else value
             text = numerals.trim(value) if kind != "label" and counts.get("spaced", True) else value
-            return (
-                numerals.trim(value).isin(NOTHING).ifelse(ibis.null("string"), text)
-                if counts.get("blank", True)
-                else text
-            )
+            is_blank = numerals.trim(value).isin(NOTHING)
+            return is_blank.ifelse(ibis.null("string"), text) if counts.get("blank", True) else text
         if found.is_floating():
             known = value.isnan().ifelse(ibis.null("float64"), value) if counts["empty"] else value
             return (known if counts["odd"] else known.cast("int64")).cast("string")
