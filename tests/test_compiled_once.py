@@ -30,3 +30,11 @@ def test_compile_once_keeps_no_text_of_rows_in_memory():
     one, other = (ibis.memtable({"a": [number]}) for number in (1, 2))
     assert compiled_once.tell(one) is None
     assert [table.to_pyarrow()["a"].to_pylist() for table in (one, other)] == [[1], [2]]
+
+
+
+def test_compile_once_gives_what_is_stored_for_a_while_its_own_name():
+    one, other = (ibis.memtable({"a": [number]}).cache() for number in (1, 2))
+    pairs = [first.cross_join(second.rename(b="a")) for first, second in ((one, other), (other, one))]
+    assert [pair.to_pyarrow().to_pylist() for pair in pairs] == [[{"a": 1, "b": 2}], [{"a": 2, "b": 1}]]
+    assert compiled_once.tell(pairs[0])[0] == compiled_once.tell(pairs[1])[0]

@@ -37,7 +37,9 @@ from helpers.report import page, store
 from helpers.report.document import find_payload, hide_secrets, list_files, write_json
 from helpers.report.runs import read_yaml
 from helpers.report.store import DIED, STOPPED, Outcome, judge_disk, leave_page
+from helpers.view.html import list_facts
 
+list_facts(())  # the parts of pages are compiled here, once for all runs that are forked
 FOREIGN = "something else than a report stands in the folder of that name; choose another name or --out"
 LONGEST_SOCKET = 90  # characters; systems take 103 to 107, of which the number of the socket needs some
 UNVERSIONED = "not under version control"
