@@ -32,7 +32,6 @@ def test_compile_once_keeps_no_text_of_rows_in_memory():
     assert [table.to_pyarrow()["a"].to_pylist() for table in (one, other)] == [[1], [2]]
 
 
-
 def test_compile_once_gives_what_is_stored_for_a_while_its_own_name():
     one, other = (ibis.memtable({"a": [number]}).cache() for number in (1, 2))
     pairs = [first.cross_join(second.rename(b="a")) for first, second in ((one, other), (other, one))]
