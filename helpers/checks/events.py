@@ -151,10 +151,11 @@ def _list_findings(log, design):
 def _list_lost(log, of, label, named, window, *, is_own):
     """Yield each arm that lacks events of a metric, with the most that it lacks of all together or of one of them."""
     whole = log.find_lost(of, label, list(named), window, least=0 if is_own else logs.LEAST_TOLD)
-    each = {event: log.find_lost(of, name, [event], window, least=logs.LEAST_TOLD) for event, name in named.items()}
+    several = named if len(named) > 1 else {}
+    each = {event: log.find_lost(of, name, [event], window, least=logs.LEAST_TOLD) for event, name in several.items()}
     for arm in log.arms:
         lost = [whole[arm]] if whole[arm] and (is_own or log.goes_on(named, arm, whole[arm].cut)) else []
-        found = {event: arms[arm] for event, arms in each.items() if arms[arm] and len(named) > 1}
+        found = {event: arms[arm] for event, arms in each.items() if arms[arm]}
         cuts = [one.cut for one in found.values()]
         lost += [
             one
