@@ -5,7 +5,6 @@ import json
 import re
 import shlex
 import sys
-from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from helpers.report.runs import find_notebook, read_yaml
 from helpers.report.store import open_work, read_record
 
 WORKSPACE = Path(__file__).with_name("workspace")  # what `init` writes
-EXAMPLES = {"customer_milestones": "framework.yaml", "experiment": "plan.yaml", "experiment_design": "plan.yaml"}
+EXAMPLES = {"customer_milestones": "framework.yaml", "experiment": "plan.yaml"}
 IGNORED = ["reports/", "*.zip", ".env", ".ipynb_checkpoints/", "*.duckdb", "*.db"]  # results, data and secrets
 IGNORED += [
     f"*{ending}" for ending in (".[ct]sv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".xls*", ".gz")
@@ -95,8 +94,7 @@ def _make_own_run(arguments, given, runs):
         raise Refused(f"the name {arguments.name!r} is one of reports.yaml; {cure}")
     if len(arguments.names) != 1:
         raise Refused(f"--name needs one STUDY before it; {len(arguments.names)} came")
-    beside = next((run.beside for run in runs), ())
-    run = replace(report.make_run(arguments.names[0], name=arguments.name, given=given), beside=beside)
+    run = report.make_run(arguments.names[0], name=arguments.name, given=given)
     for name in (name for name in run.given if run.declared[name].is_path):
         value = run.given[name]
         for text in value if isinstance(value, list) else [value or ""]:
@@ -173,6 +171,9 @@ def init_workspace(arguments):
     declared = report.read_parameters(notebook)
     if not {"plan", "data"} <= set(declared):
         raise Refused(f"{study}: reads no table of yours, so that it needs no workspace; studies report {study}")
+    if declared["data"].default is None:
+        then = f"then studies report {study} --name NAME -p plan=plan.yaml -p data=HISTORY, or -p baselines=..."
+        raise Refused(f"{study}: no history of yours is simulated; begin with studies init FOLDER, {then}")
     if study not in EXAMPLES and declared["plan"].default == study:
         hers = "begin with an experiment (studies init FOLDER) or your customers (--study customer_milestones)"
         raise Refused(f"{study}: its plan is that of its article, and names what yours do not have; {hers}")

@@ -178,7 +178,7 @@ def render_run(run, settings, tell) -> Outcome:
             if store.is_foreign(settings.out, run.name):
                 return Outcome("refused", FOREIGN)
             checksums = store.Checksums(settings.out)
-            key = store.make_key(run, checksums, code=settings.code)
+            key = store.make_key(run, checksums, code=settings.code, beside=settings.beside)
             if not settings.force and store.is_fresh(run, key, checksums):
                 return Outcome("up to date")
             outcome = produce(run, settings, key, tell, checksums)
@@ -326,7 +326,7 @@ def _write_report(run, settings, notebook, payload, record):
     results, files, plan = payload["results"], list_files(payload, notebook), run.values.get("plan")
     file = plan and paths.plan_file(plan, base=run.notebook.parent)
     is_same = file and hashlib.sha256(file.read_bytes()).hexdigest() == results["plan"]["sha256"]
-    files["report.html"] = page.render(notebook, results, code=settings.code, beside=run.beside).encode()
+    files["report.html"] = page.render(notebook, results, code=settings.code, beside=settings.beside).encode()
     shared = {name: hashlib.sha256(files[name]).hexdigest() for name in files if not name.startswith("private/")}
     needed = [re.match(r"[\w-]+", line)[0] for line in metadata.requires("support-studies") if "extra ==" not in line]
     record |= {

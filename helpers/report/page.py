@@ -24,6 +24,7 @@ LEFT_OUT = {"remove", "remove-cell", "title", "remove_cell", "injected-parameter
 MASTHEAD, NOTE, ABSENT = '<header class="masthead">', '<p class="note', '<p class="note absent">'
 EXPERT = "For the statistician"
 ELSEWHERE = re.compile(r'<a class="other" href="\.\./([\w-]+)/report\.html[^"]*">(.*?)</a>')
+ALSO = re.compile(r'(<(li|p)><strong>Also read</strong>: )((?:<a class="other"[^>]*>[^<]*</a>(?:, )?)+)(\.</\2>\n?)')
 HEADING = re.compile(r"\s*(#{1,3}) (.*)")
 PHRASES = "abbr b br caption code dd div dl dt em h3 h4 h5 h6 hr i li ol p pre s small span strong sub sup u ul"
 ALLOWED_TAGS = {*PHRASES.split(), "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
@@ -124,8 +125,13 @@ def render(notebook, results: Mapping[str, Any], *, code: bool = False, beside: 
 
 
 def keep_links(text: str, beside: Collection[str]) -> str:
-    """Return a page whose links to reports of other runs than those beside it are words."""
-    return ELSEWHERE.sub(lambda link: link[0] if link[1] in beside else link[2], text)
+    """Return a page whose links to reports of other runs than those beside it are words; of what to also read, gone."""
+
+    def shorten(line):
+        kept = ", ".join(link[0] for link in ELSEWHERE.finditer(line[3]) if link[1] in beside)
+        return kept and f"{line[1]}{kept}{line[4]}"
+
+    return ELSEWHERE.sub(lambda link: link[0] if link[1] in beside else link[2], ALSO.sub(shorten, text))
 
 
 def _fill(template, **parts) -> str:

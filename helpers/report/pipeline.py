@@ -1,5 +1,6 @@
 """Runs to reports: what is fresh is skipped, the rest is rendered side by side, and nothing good is ever lost."""
 
+import hashlib
 import json
 import math
 import multiprocessing
@@ -45,7 +46,8 @@ FIXED = {
 }
 DROPPED = re.compile(r"JUPYTER_PATH|LANGUAGE|MPLBACKEND|PYTHON(DONTWRITEBYTECODE|OPTIMIZE|SAFEPATH|STARTUP|WARNINGS)")
 
-Settings = namedtuple("Settings", "out limit force code")  # folder of the reports, seconds a cell may take, two options
+# folder of the reports, seconds a cell may take, two options, the pages to which reports link
+Settings = namedtuple("Settings", "out limit force code beside", defaults=((),))
 
 
 def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False) -> int:
@@ -70,12 +72,14 @@ def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False) -> in
     -------
     int: 0 done, 1 a run failed, 2 refused (1 before 2), 130 interrupted
     """
-    settings = Settings(Path(out).absolute(), float(os.environ.get("STUDIES_TIME_LIMIT", 900)), force, code)
+    out, limit = Path(out).absolute(), float(os.environ.get("STUDIES_TIME_LIMIT", 900))
+    settings = Settings(out, limit, force, code, store.list_docs(out, runs))
     checksums, progress, stale = store.Checksums(settings.out), Progress(), []
     try:
         store.repair(settings.out)
         for run in runs:
-            fresh = store.is_fresh(run, store.make_key(run, checksums, code=code), checksums)
+            key = store.make_key(run, checksums, code=code, beside=settings.beside)
+            fresh = store.is_fresh(run, key, checksums)
             if force or not fresh or {other.name for other in stale} & set(run.needs):
                 stale.append(run)
             else:
@@ -83,6 +87,8 @@ def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False) -> in
         checksums.save()
         if stale:
             Workshop(settings, progress).work(stale, jobs or count_cores())
+            if STOPPED not in progress.outcomes.values():
+                _drop_links([run for run in runs if not progress.outcomes[run.name].failed], settings, checksums)
         update_index(checksums)
     except OSError as error:
         progress.finish("studies", judge_disk(error))
@@ -91,6 +97,21 @@ def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False) -> in
     if "interrupted" in kinds:
         return INTERRUPTED
     return FAILED if kinds - {"done", "up to date", "refused"} else REFUSED if "refused" in kinds else 0
+
+
+def _drop_links(runs, settings, checksums):
+    """Take the links to pages that were to be made and failed from the reports of runs; most often there are none."""
+    beside = store.list_docs(settings.out, runs)
+    for run in runs if beside != settings.beside else ():
+        from helpers.report import document, page
+
+        folder, record = settings.out / run.name, store.read_record(settings.out / run.name)
+        with store.hold_lock(settings.out, run.name):
+            told = page.keep_links((folder / "report.html").read_text(encoding="utf-8"), beside).encode()
+            store.write_file(folder / "report.html", told)
+            record["files"]["report.html"] = hashlib.sha256(told).hexdigest()
+            record["key"] = store.make_key(run, checksums, code=settings.code, beside=beside)
+            store.write_file(folder / "run.json", document.write_json(record))
 
 
 def count_cores() -> int:

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,11 @@ from helpers.report.store import read_results
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 KEYS = ("name", "study", "parameters", "needs")
-DOCS = ("guide", "methods", "validation")  # pages to which reports link where they are runs of the same reports.yaml
 
 
 @dataclass(frozen=True)
 class Run:
-    """One report to be: `given` are the parameters that differ from the notebook's own, typed and checked.
-
-    `beside` are the runs of DOCS that stand in the same reports.yaml.
-    """
+    """One report to be: `given` are the parameters that differ from the notebook's own, typed and checked."""
 
     name: str
     study: str
@@ -33,7 +29,6 @@ class Run:
     declared: dict[str, Parameter]
     given: dict[str, Any]
     needs: tuple[str, ...]
-    beside: tuple[str, ...] = ()
 
     @property
     def values(self) -> dict[str, Any]:
@@ -94,8 +89,7 @@ def read_runs(file=None) -> tuple[Run, ...]:
     entries = read_yaml(file) or []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise Refused(f"{file.name}: needs a list of runs, each with name, study, parameters and needs")
-    beside = tuple(entry["name"] for entry in entries if entry.get("name") in DOCS)
-    return _put_in_order([replace(_read_entry(entry, file), beside=beside) for entry in entries], file.name)
+    return _put_in_order([_read_entry(entry, file) for entry in entries], file.name)
 
 
 def select_runs(runs, names) -> tuple[Run, ...]:

@@ -17,6 +17,7 @@ from helpers.records import Check, Claim, Estimate, Refused, Test
 from helpers.report.parameters import PATHS
 
 PRIVATE = ".private"
+DOCS = ("guide", "methods", "validation")  # pages to which reports link where they stand beside them
 COMPLETE = "complete"
 SETTLED_SECONDS = 2.0
 MOST_BYTES = 1 << 26  # of a JSON file of ours; a larger one is none
@@ -97,7 +98,14 @@ def digest(content) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def make_key(run, checksums, *, code=False) -> str:
+def list_docs(out, runs=()) -> tuple[str, ...]:
+    """Return the pages of DOCS that have a report in a folder, or are among runs that will have one."""
+    there = {name: read_record(Path(out) / name) for name in DOCS if (Path(out) / name / "report.html").is_file()}
+    found = [(name, record.get("study")) for name, record in there.items()] + [(run.name, run.study) for run in runs]
+    return tuple(name for name in DOCS if (name, name) in found)
+
+
+def make_key(run, checksums, *, code=False, beside=()) -> str:
     """Return the key of a run: notebook, helpers, plan, parameters, lock, data/, needed results, input files.
 
     Parameters
@@ -106,6 +114,8 @@ def make_key(run, checksums, *, code=False) -> str:
     checksums : Checksums
     code : bool
         Whether the report shows code.
+    beside : tuple of str
+        The pages of DOCS to which the report links.
 
     Returns
     -------
@@ -115,7 +125,7 @@ def make_key(run, checksums, *, code=False) -> str:
     fixed = [run.notebook, paths.REPOSITORY / "helpers", paths.LOCK, paths.DATA, paths.VIEWS]
     inputs = list_inputs(run, checksums.out)
     reads_database = any(text.startswith("duckdb:") or "://" in text for _, text in _list_texts(run))
-    content = [run.name, run.study, run.beside, code, sys.version, run.values]
+    content = [run.name, run.study, beside, code, sys.version, run.values]
     content += [time.time_ns()] if reads_database else []
     return digest([content, *([checksums.of(file) for file in files] for files in (fixed, inputs))])
 

@@ -67,6 +67,11 @@ def asked(monkeypatch):
             "(studies init FOLDER) or your customers (--study customer_milestones)",
         ),
         ("init mine --study grid", "grid: reads no table of yours, so that it needs no workspace; studies report grid"),
+        (
+            "init mine --study experiment_design",
+            "experiment_design: no history of yours is simulated; begin with studies init FOLDER, then studies report "
+            "experiment_design --name NAME -p plan=plan.yaml -p data=HISTORY, or -p baselines=...",
+        ),
         ("init list.yaml --study small", "list.yaml: is a file; name a new folder"),
         (f"init {paths.REPOSITORY}/mine", "mine: lies inside the repository; name a folder outside it"),
     ],
@@ -77,6 +82,8 @@ def test_a_command_that_cannot_be_done_is_refused_in_one_sentence(
     write_notebook(notebooks / "grid.ipynb", "seed: int = 7  # [0, 99]; ; seed\n")
     given = 'plan: str = "planned"  # ; path; plan\ndata: str = "simulated"  # ; path; table\n'
     write_notebook(notebooks / "planned.ipynb", given)
+    given = 'plan: str = "planned"  # ; path; plan\ndata: str = None  # ; path; table\n'
+    write_notebook(notebooks / "experiment_design.ipynb", given)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "list.yaml").write_text("- 1\n")
     (tmp_path / "runs").write_text("# none yet\n")
@@ -178,7 +185,7 @@ def test_init_makes_a_workspace_that_can_run_and_writes_over_none(studies, noteb
         f"{mine}: plan.yaml, reports.yaml, experiment.ipynb, README.md\nnext: cd {mine} && studies report\n"
     )
     run, page = report.read_runs(mine / "reports.yaml")
-    assert (page.name, page.notebook, run.beside) == ("methods", notebooks / "methods.ipynb", ("methods",))
+    assert (page.name, page.notebook) == ("methods", notebooks / "methods.ipynb")
     assert run.notebook == mine / "experiment.ipynb"  # which opens with her plan, not with somebody's experiment
     assert run.notebook.read_text() == hers != ours
     assert run.given == {"plan": str(mine / "plan.yaml"), "data": "simulated"}
@@ -213,7 +220,6 @@ def test_in_a_workspace_no_command_needs_to_be_told_where_it_is(
     studies("report", "experiment", "--name", "again", "-p", "seed=9")
     [run] = asked["runs"]
     assert (run.notebook, asked["out"]) == (tmp_path / "my work" / "experiment.ipynb", tmp_path / "my work" / "reports")
-    assert run.beside == ("methods",)
     assert "  my_experiment  experiment  " in studies("list")[1] and "  first  " not in studies("list")[1]
     monkeypatch.chdir(notebooks)  # where our own runs stand, the folder of ours is meant
     studies("report", "--runs", paths.RUNS)

@@ -30,12 +30,6 @@ def test_read_runs_puts_needed_runs_first(read):
     assert runs[1].values == {"seed": 7, "label": "so", "data": "simulated"}
 
 
-def test_runs_know_the_pages_that_stand_beside_them(read):
-    runs = read("- {name: a, study: tiny}\n- {name: methods, study: tiny}")
-    assert [run.beside for run in runs] == [("methods",)] * 2
-    assert read("- {name: a, study: tiny}")[0].beside == ()
-
-
 def test_read_runs_paths_start_at_its_folder(read, study):
     text = (
         "- {name: a, study: tiny, parameters: {data: [x.csv, '/abs/y.csv', 'public:jobs', 'duckdb:z.db', 'pg://h/d']}}"

@@ -1,6 +1,5 @@
 """The folder of the reports: a whole report whatever interrupts, and a key that follows what may change it."""
 
-import dataclasses
 import json
 import os
 import stat
@@ -157,7 +156,7 @@ def test_make_key_ignores_compiled_code(make, repository, tmp_path):
 
 def test_make_key_follows_name_parameters_code_and_notebook(make, repository, tmp_path, study):
     keys = {key(make(), tmp_path), key(make("two"), tmp_path), key(make(seed="8"), tmp_path)}
-    keys |= {key(make(), tmp_path, code=True), key(dataclasses.replace(make(), beside=("methods",)), tmp_path)}
+    keys |= {key(make(), tmp_path, code=True), key(make(), tmp_path, beside=("methods",))}
     study.write_text(study.read_text().replace("Is it?", "Is it so?"))
     assert len(keys | {key(make(), tmp_path)}) == 6
 
