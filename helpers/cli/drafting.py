@@ -14,12 +14,13 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
 from helpers import schema
-from helpers.cli.guessing import METRICS, MOST_LABELS, WORDS, Guess, find_named, has_word, is_loss, split_words
-from helpers.cli.looking import draw, find_last, find_start, hear, read_clocks, write_text
+from helpers.cli.guessing import BIRTH, METRICS, MOST_LABELS, WORDS, Guess, find_named, has_word, is_loss, split_words
+from helpers.cli.looking import begin_units, draw, find_last, find_start, hear, read_clocks
 from helpers.cli.reporting import EXAMPLES, WORKSPACE
 from helpers.records import Refused
 from helpers.sources import ask, read_address
 
+MOST_TOLD = 10  # columns that are left out
 MOST_EVENTS = 60  # drafted, those of most units
 WINDOWS = (365, 180, 90, 60, 28, 14, 7)  # days; the longest that is over for nearly all units, or what is for all
 FOLLOWED = ((90, 180), (90, 90), (60, 90), (30, 90), (30, 60), (30, 30), (14, 28), (7, 14))  # landmark, days after it
@@ -42,7 +43,8 @@ def draft_plan(arguments):
     told = _warn_of_unit(units, unit_id, has_events=bool(arguments.events))
     if told:
         print(f"studies: {units.file}, column {unit_id}: {told}", file=sys.stderr)
-    heard = hear(*events, units, unit_id) if arguments.events else None
+    lists = ("assigned", "started") if arguments.study == "experiment" else ("started",)
+    heard = hear(*events, units, unit_id, find_start(units, *lists)[0]) if arguments.events else None
     named = {"file": units.file, "unit_id": unit_id, "unit_why": why or told, "unit": _name_unit(unit_id)}
     if arguments.study == "experiment":
         text = _write("plan.yaml.j2", **named, **_plan_experiment(units, heard, unit_id, arguments.variant))
@@ -114,7 +116,14 @@ def _map_events(heard, unit_id):
         own["named"] = quote(heard.names["event"].iloc[0])
     why = "a column of times an event" if wide else "how the event table calls these"
     inside = ", ".join(f"{key}: {name}" for key, name in own.items())
-    return f"events: {{{inside}}}   # guessed: {why}" if own else ""
+    lines = [f"events: {{{inside}}}   # guessed: {why}"] if own else []
+    return "\n".join(lines + [_tell_left_out(names, reason) for reason, names in heard.left_out.items() if names])
+
+
+def _tell_left_out(names, reason):
+    """Return a comment on columns that are not in the plan."""
+    more = f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else ""
+    return f"# left out: {', '.join(map(quote, names[:MOST_TOLD]))}{more}, as {reason}"
 
 
 def _find_zone(units, heard, start):
@@ -153,7 +162,8 @@ def _plan_experiment(units, heard, unit_id, variant):
     if variant is None:
         raise Refused(f"{units.file}: no column looks like the arm as assigned; name it with --variant")
     arms = _list_arms(units, variant)
-    twins, cluster = _find_fixed(units, {unit_id, variant}, variant, len(arms))
+    births = [name for name, guess in units.kinds.items() if guess.reason == BIRTH]
+    twins, cluster = _find_fixed(units, {unit_id, variant, *births}, variant, len(arms))
     times = _find_times(units, heard, unit_id, "the time of assignment", "assigned", "started")
     assigned = times["start"]
     before = [name for name in rows if has_word(name, "before") and units.kinds[name].kind in METRICS]
@@ -166,13 +176,20 @@ def _plan_experiment(units, heard, unit_id, variant):
     if not metrics:
         fault = "no column holds numbers, so there is no metric to plan; name a table with outcomes"
         raise Refused(f"{units.file}: {fault}")
+    left_out = {
+        "it says the arm once more": twins,
+        "a date of birth is no start": births,
+        "some of what stands there is no number, no day and no label": [
+            name for name, guess in listed if guess[:2] == ("other", "text")
+        ],
+    }
     return times | {
-        **{"variant": variant, "variant_why": why, "arms": arms, "twins": twins, "cluster": cluster},
+        **{"variant": variant, "variant_why": why, "arms": arms, "cluster": cluster},
         "is_sure": heard is not None or has_word(assigned or "", "assigned"),
         "dates": [name for name in units.list_kind("date") if name != assigned],
         "before": before,
         "sizes": sizes,
-        "texts": [name for name, guess in listed if guess[:2] == ("other", "text")],
+        "left_out": [_tell_left_out(names, told) for told, names in left_out.items() if names],
         "labels": [name for name, guess in listed if guess.kind == "labels" and len(rows[name].unique()) > 1],
         "metrics": metrics,
     }
@@ -204,7 +221,8 @@ def _list_arms(units, variant):
     arms = list({text.casefold(): text for text in reversed(labels)}.values())[::-1]
     if len(arms) < 2:
         raise Refused(f"{where}: {len(arms)} label, and an experiment needs two; name another column")
-    alone = [arm for word in WORDS["controls_alone"] for arm in arms if word in (arm.casefold(), *split_words(arm)[:1])]
+    words = {arm: (arm.casefold(), *(word for word in split_words(arm)[:1] if len(word) > 1)) for arm in arms}
+    alone = [arm for word in WORDS["controls_alone"] for arm in arms if word in words[arm]]
     control = find_named(arms, "controls")[0] or next(iter(alone), arms[0])
     return sorted(arms, key=lambda arm: arm != control)
 
@@ -239,8 +257,8 @@ def _list_event_metrics(heard, units, unit_id, assigned, as_of):
 
 def _measure_ages(heard, units, unit_id, start):
     """Return events with the days since their unit's start, none before it."""
-    begun = pd.Series(units.find_dates(start).to_numpy(), write_text(units.rows[unit_id])).groupby(level=0).min()
-    ages = heard.rows.assign(days=(heard.rows["at"] - heard.rows["unit"].map(begun)).dt.total_seconds() / 86400)
+    begun = heard.rows["unit"].map(begin_units(units, unit_id, start))
+    ages = heard.rows.assign(days=(heard.rows["at"] - begun).dt.total_seconds() / 86400)
     return ages[ages["days"] >= 0]
 
 

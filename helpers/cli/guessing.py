@@ -21,6 +21,7 @@ FULL = ((1, 5), (1, 7))  # scales that a column of another name has where each l
 EPOCH = {"s": (5e8, 5e9), "ms": (5e11, 5e12)}  # seconds and milliseconds since 1970 from 1986 to 2128
 LIKELY = ((1e9, 2.2e9), (1e12, 2.2e12))  # from 2001 to 2039
 ID = "an id, or a number of its own in every row"
+BIRTH = "a date of birth by its name"
 METRICS = ("binary", "count", "amount", "score", "nps")
 PLAIN = str.maketrans("ıłøđ", "ilod")  # letters whose strokes and lack of dots are no accents
 
@@ -135,7 +136,8 @@ def guess_kind(values, name="") -> Guess:
     values = values.dropna()
     found = pd.Series(values.unique())  # each once, as many rows hold few
     if values.dtype.kind == "M" or isinstance(values.dtype, pd.DatetimeTZDtype):
-        return Guess("date", "dates") if len(found) else Guess("other", "empty")
+        dated = Guess("other", BIRTH) if has_word(name, "birth") else Guess("date", "dates")
+        return dated if len(found) else Guess("other", "empty")
     if values.dtype.kind not in "iuf":
         texts = {str(value).strip() for value in found} - {""}
         found = pd.Series([text for text in texts if text.casefold() not in MISSING], dtype=object)
@@ -149,7 +151,8 @@ def guess_kind(values, name="") -> Guess:
     if is_whole and words[-1:] and words[-1] in WORDS["ids"]:
         return Guess("other", ID)
     if not has_word(name, "amounts") and read_dates(found, name) is not None:
-        return Guess("date", "dates" if is_text else "seconds since 1970")
+        told = "dates" if is_text else "seconds since 1970"
+        return Guess("other", BIRTH) if has_word(name, "birth") else Guess("date", told)
     if is_text:
         return Guess("labels" if len(found) <= MOST_LABELS else "other", "text")
     if is_whole and len(found) == len(values) > MOST_LABELS:

@@ -1,13 +1,14 @@
 """Tables as the drafts of plans see them: what each column could be, and of events which column is what."""
 
+import itertools
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import ibis
 import pandas as pd
 
 from helpers import sources
-from helpers.cli.guessing import Guess, find_named, guess_kind, has_word, is_loss, read_dates
+from helpers.cli.guessing import BIRTH, Guess, find_named, guess_kind, has_word, is_loss, read_dates
 from helpers.plan.design import Events
 from helpers.records import Refused
 from helpers.sources import ask, read_address, tables
@@ -15,6 +16,7 @@ from helpers.sources.aggregated import lengthen
 
 MOST_ROWS, MOST_CELLS = 100_000, 10_000_000  # from which a plan is guessed, of a wide table fewer rows
 MOST_UNITS = 500  # whose events are looked at, of a long log
+FEW_TWICE = 0.1  # of the rows, with a unit that has another: a log has more
 MOST_VALUED = 200  # events whose values are looked at, those of most units
 
 
@@ -42,7 +44,7 @@ class Heard:
 
     `columns` hold `wide`, those of times, where the table has a column of times an event.
     `rows` are the events of all units, of many events those of some units: `unit`, `event`, `at`. `clocks` says
-    whether some of their times have a time zone, and whether some have none.
+    whether some of their times have a time zone, and whether some have none. `left_out` are columns, by the reason.
     """
 
     file: str
@@ -51,11 +53,12 @@ class Heard:
     rows: pd.DataFrame
     latest: pd.Timestamp
     clocks: tuple[bool, bool]
+    left_out: dict[str, list[str]] = field(default_factory=dict)
 
 
-def draw(data, table):
+def draw(data, table, called="table"):
     """Return a table, and what each of its columns could be by its first rows."""
-    file, table = read_address(data).name, sources.read_table(data, table=table)
+    file, table = read_address(data).name, sources.read_table(data, table=table, called=called)
     first = table.limit(min(MOST_ROWS, 1 + MOST_CELLS // len(table.columns)))
     rows = ask(lambda: first.to_pandas(), file)
     if rows.empty:
@@ -83,9 +86,9 @@ def read_clocks(values) -> tuple[bool, bool]:
     return bool(zoned.any()), bool((text.str.contains(":") & ~zoned).any())
 
 
-def hear(given, table, units, unit_id):
-    """Return the events, their columns found by name and content."""
-    events = draw(given, table)
+def hear(given, table, units, unit_id, start):
+    """Return the events, their columns found by name and content; `start` is the units' column of it, or None."""
+    events = draw(given, table, "events_table")
     known, rows = set(write_text(units.rows[unit_id].dropna())), events.rows
     shared = {name: write_text(rows[name].dropna()).isin(known).mean() for name in rows if rows[name].notna().any()}
     # an event's own id may have the same name, and the same numbers
@@ -108,15 +111,43 @@ def hear(given, table, units, unit_id):
     named = [name for name in numbers if any(has_word(name, what) for what in ("value", "amounts", "scores", "nps"))]
     valued = named or (numbers if len(numbers) == 1 else [])
     main = find_named(valued, "value")[0] or next(iter(valued), None)
-    if len(dates) > 1 and gaps and not (event or valued):
-        texts = events.table.mutate(**{name: events.table[name].cast("string") for name in dates})
-        table = lengthen(texts, Events(wide=dates), unit)
-        events = replace(events, table=table, rows=ask(lambda: table.limit(MOST_ROWS).to_pandas(), events.file))
-        columns = {"unit": unit, "event": "event", "at": ", ".join(dates)}
-        return replace(_count_events(events, columns, [], sorted(known)), columns=columns | {"wide": dates})
+    is_log = bool(labels) and rows[unit].duplicated().mean() >= FEW_TWICE
+    if len(dates) > 1 and gaps and not (event or named or is_log):
+        early = _list_early(events, dates, unit, begin_units(units, unit_id, start)) if start else []
+        wide = [name for name in dates if name not in early] or dates
+        return _hear_wide(events, unit, wide, start, sorted(known))
     columns = {"unit": unit, "event": event or next(iter(labels), None), "at": at, "value": main}
     valued.sort(key=lambda name: name != main)
     return _count_events(events, {key: name for key, name in columns.items() if name}, valued, sorted(known))
+
+
+def begin_units(units, unit_id, start) -> pd.Series:
+    """Return the start of each unit by its id as text, the first where it has several."""
+    return pd.Series(units.find_dates(start).to_numpy(), write_text(units.rows[unit_id])).groupby(level=0).min()
+
+
+def _list_early(events, dates, unit, begun):
+    """The columns of dates most of which lie before the day on which their unit began."""
+    begun = pd.to_datetime(write_text(events.rows[unit]).map(begun), utc=True).dt.floor("D")
+    found = {name: events.find_dates(name).dropna() for name in dates}
+    return [name for name, moments in found.items() if (moments < begun[moments.index]).mean() > 0.5]
+
+
+def _hear_wide(events, unit, wide, start, known):
+    """Return the events of a table with a column of times an event."""
+    others = [name for name in events.rows if name not in (unit, *wide)]
+    left_out = {
+        f"most of their dates lie before {start}": [n for n in others if events.kinds[n].kind == "date"],
+        "a date of birth is no event": [n for n in others if events.kinds[n].reason == BIRTH],
+    }
+    dated = [*itertools.chain(*left_out.values())]
+    left_out["no times stand there"] = [name for name in others if name not in dated]
+    texts = events.table.mutate(**{name: events.table[name].cast("string") for name in wide})
+    table = lengthen(texts, Events(wide=wide), unit)
+    events = replace(events, table=table, rows=ask(lambda: table.limit(MOST_ROWS).to_pandas(), events.file))
+    columns = {"unit": unit, "event": "event", "at": ", ".join(wide)}
+    found = _count_events(events, columns, [], known)
+    return replace(found, columns=columns | {"wide": wide}, left_out=left_out)
 
 
 def _count_events(events, columns, valued, known):

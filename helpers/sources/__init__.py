@@ -341,13 +341,14 @@ def _refuse_clocks(heard, shaped, design):
         schema.refuse_some(clocked, "time", where, fault)
 
 
-def read_table(data, *, table=None) -> ibis.Table:
+def read_table(data, *, table=None, called="table") -> ibis.Table:
     """Return one table as it came, unchecked, for drafting a plan; the columns of text files are text.
 
     Parameters
     ----------
     data : str, list of str or a table: files, `duckdb:PATH`, an Ibis URL, or a table of pandas, Polars, Arrow or Ibis
     table : str, optional
+    called : str, the parameter that names the table, for what is refused
 
     Raises
     ------
@@ -357,7 +358,7 @@ def read_table(data, *, table=None) -> ibis.Table:
     if place.kind in ("simulated", "public"):
         raise Refused(f"data: {place.name} has a plan already; give a table of your own")
     backend = opening.connect([place])
-    return opening.open_table(backend, place, name="units", table=table).table
+    return opening.open_table(backend, place, name="units", table=table, called=called).table
 
 
 def _read_variants(shaped, design):

@@ -244,7 +244,9 @@ def open_given(design, data, table, events, events_table, simulation, threads) -
         raise Refused(f"events: {beside.name} comes as data, not as events; give the table of events")
     backend = connect([place, beside] if beside else [place], threads=threads)
     units = _compose_names(backend, open_table(backend, place, name="raw_units", table=table))
-    heard = beside and _compose_names(backend, open_table(backend, beside, name="raw_events", table=events_table))
+    heard = beside and _compose_names(
+        backend, open_table(backend, beside, name="raw_events", table=events_table, called="events_table")
+    )
     sums = [raw.sha256 for raw in (units, heard) if raw and raw.sha256]
     for path in (*place.paths, *(beside.paths if beside else ())):
         with ask(lambda path=path: open(path, "rb"), path.name, tell="cannot be read; check its permissions") as file:
@@ -309,13 +311,11 @@ def _open_made(design, place, simulation, backend):
     else:
         made = _find_public(design, place.name)()
         frame, shown, truth = made.units, place.name, None
-    sums, raws = [], {"raw_units": (frame, shown), "raw_events": (made.events, f"{place.name} events")}
+    raws = {"raw_units": (frame, shown), "raw_events": (made.events, f"{place.name} events")}
     for name, (frame, shown) in raws.items():
-        raws[name] = None
-        if frame is not None:
-            table, checksum = reading.keep(backend, name, pa.Table.from_pandas(frame, preserve_index=False))
-            sums.append(checksum)
-            raws[name] = Raw(table, shown)
+        kept = frame is not None and reading.keep(backend, name, pa.Table.from_pandas(frame, preserve_index=False))
+        raws[name] = Raw(kept[0], shown, sha256=kept[1]) if kept else None
+    sums = [raw.sha256 for raw in raws.values() if raw]
     return Given(backend, *raws.values(), DataInfo(place.kind, made.note, place.name, _join_sums(sums), 0, 0), truth)
 
 
@@ -337,7 +337,7 @@ def _find_public(design, name):
     raise Refused(f"data: no public data {schema.cut(short)}; there is, nearest first: {there}")
 
 
-def open_table(backend, place, *, name, table=None) -> Raw:
+def open_table(backend, place, *, name, table=None, called="table") -> Raw:
     """Return one table as it came; nothing is counted or cast yet.
 
     Parameters
@@ -346,16 +346,17 @@ def open_table(backend, place, *, name, table=None) -> Raw:
     place : Address
     name : str, what the table is called inside the engine, where it has no name of its own
     table : str, optional, `table` or `schema.table`; needed by databases, and Excel files, that hold several
+    called : str, the parameter that names the table, for what is refused
 
     Raises
     ------
     Refused: no such table, a damaged file, files with different columns, no rows, a malformed text file.
     """
     if place.kind in ("duckdb", "url"):
-        return _open_stored(backend, place, table)
+        return _open_stored(backend, place, table, called)
     if table and place.kind != "excel":
         what = "a file" if place.paths else "a table in memory"
-        raise Refused(f"{place.name}: {what} has no tables, and table is given; leave it out")
+        raise Refused(f"{place.name}: {what} has no tables, and {called} is given; leave it out")
     if isinstance(place.frame, ibis.Table):
         return Raw(place.frame, place.name)
     if place.kind == "frame":
@@ -363,7 +364,7 @@ def open_table(backend, place, *, name, table=None) -> Raw:
         kept, checksum = ask(lambda: reading.keep(backend, name, content), place.name)
         return Raw(kept, place.name, sha256=checksum)
     if place.kind in ("text", "excel"):
-        return _open_text(backend, place, name, table)
+        return _open_text(backend, place, name, table, called)
     if place.kind == "json":
         return _open_json(backend, place, name)
     headers, damaged = [], "not a whole Parquet file; it is cut short or damaged, copy it again"
@@ -380,7 +381,7 @@ def open_table(backend, place, *, name, table=None) -> Raw:
     return Raw(backend.table(name), place.name, (f"{place.name}: Parquet{parted}",))
 
 
-def _open_stored(backend, place, table):
+def _open_stored(backend, place, table, called):
     schema_name, _, short = (table or "").rpartition(".")
     catalogue = _name_catalogue(place.paths[0]) if place.paths else None
     database = (catalogue, schema_name or "main") if catalogue else schema_name or None
@@ -388,7 +389,7 @@ def _open_stored(backend, place, table):
     if not table and len(known) == 1:
         short = known[0]
     if short not in known:
-        missing, cure = f"no table {schema.cut(table)}" if table else "table is left out", "correct the name"
+        missing, cure = f"no table {schema.cut(table)}" if table else f"{called} is left out", "correct the name"
         there = schema.list_nearest(short, known) or "none"
         raise Refused(f"{place.name}: {missing}; it has, nearest first: {there}; {cure if table else 'name it'}")
     shown = f"{place.name}/{table or short}"
@@ -405,10 +406,10 @@ def _refuse_other_columns(paths, headers):
             )
 
 
-def _open_text(backend, place, name, sheet=None):
+def _open_text(backend, place, name, *given):
     """Store the rows of text files, or of sheets, whose cells are all text."""
     is_text = place.kind == "text"
-    dialects = [reading.detect_dialect(path) if is_text else reading.read_sheet(path, sheet) for path in place.paths]
+    dialects = [reading.detect_dialect(path) if is_text else reading.read_sheet(path, *given) for path in place.paths]
     _refuse_other_columns(place.paths, [dialect.header for dialect in dialects])
     for path, dialect in zip(place.paths, dialects, strict=True):
         for part in reading.read_batches(path, dialect) if is_text else [dialect.rows]:

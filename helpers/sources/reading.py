@@ -395,13 +395,14 @@ class Sheet:
         return f"Excel, sheet {schema.cut(self.name)}"
 
 
-def read_sheet(path, sheet=None) -> Sheet:
+def read_sheet(path, sheet=None, called="table") -> Sheet:
     """Return one sheet of an Excel file; the one that holds something, where only one does.
 
     Parameters
     ----------
     path : Path
     sheet : str, optional
+    called : str, the parameter that names the sheet, for what is refused
 
     Raises
     ------
@@ -426,7 +427,8 @@ def read_sheet(path, sheet=None) -> Sheet:
     if len(found) != 1:
         fault = f"no sheet {schema.cut(sheet)}" if sheet else f"{len(found)} sheets that hold something"
         there = schema.list_nearest(sheet or "", list(found) or names)
-        raise Refused(f"{path.name}: {fault}; it has {there}; name one (--table, or table: in reports.yaml)")
+        cure = f"--{called.replace('_', '-')}, -p {called}=SHEET of studies report, or {called}: in reports.yaml"
+        raise Refused(f"{path.name}: {fault}; it has {there}; name one ({cure})")
     ((name, rows),) = found.items()
     if len(rows) >= MOST_ROWS:
         raise Refused(f"{path.name}: the sheet is full, so that rows may be cut off; export it as CSV or Parquet")

@@ -94,6 +94,9 @@ def test_plan_is_written_where_a_file_can_be_and_its_next_command_runs_as_it_is_
         (["b", "a"], "a"),
         (["a new way", "the usual"], "a new way"),  # in order of the alphabet: no word of the two says it
         (["new", "old"], "old"),
+        (["A variant", "0"], "0"),  # a letter is no word
+        (["A variant", "B, usual"], "A variant"),
+        (["a call", "The usual"], "The usual"),  # in order of the alphabet
         (["con chat", "sin ayuda"], "sin ayuda"),  # its first word
         (["grupa kontrolna", "czat"], "grupa kontrolna"),
         (["Chatbot v2", "Holdback"], "Holdback"),
@@ -238,6 +241,8 @@ def test_guess_kind_by_name_and_range():
         ("count", "tickets", [0, 8] * 9),
         ("date", "joined", days),
         ("date", "joined", pd.to_datetime(days)),
+        ("other", "Date of birth", days),
+        ("other", "dob", pd.to_datetime(days)),
         ("date", "created_at", [1_700_000_000, 1_700_086_400]),
         ("date", "created_at", ["1700000000000"] * 2),
         ("labels", "Region-Team", [*range(1, 40)] * 2),  # codes of places and groups
@@ -414,6 +419,7 @@ def test_plan_drafts_a_table_with_a_column_of_times_an_event(studies, logged, tm
     shown = studies("plan", units, "--events", tmp_path / "w.csv")[1]
     line = 'events: {unit: Kunde, wide: ["tarif, bezahlt", Searched, assigned]}   # guessed: a column of times an event'
     assert line in shown.splitlines()
+    assert "# left out: Land, as no times stand there" in shown.splitlines()
     design = fill(studies, tmp_path, units, "--events", tmp_path / "w.csv")
     assert {name: metric.kind for name, metric in design.metrics.items()} == {
         "Searched": "binary",
@@ -427,6 +433,73 @@ def test_plan_drafts_a_table_with_a_column_of_times_an_event(studies, logged, tm
     orders.to_csv(tmp_path / "orders.csv", index=False)  # an amount and one column with gaps: a row is an event
     (tmp_path / "o").mkdir()
     assert fill(studies, tmp_path / "o", units, "--events", tmp_path / "orders.csv").events.named == "orders"
+
+
+@pytest.fixture
+def hear(studies, tmp_path):
+    """Return a function that drafts of 60 accounts and a table of theirs; gives what the draft says of its columns."""
+    days = pd.Series(pd.date_range("2024-01-01", periods=60))
+    ids = pd.Series([f"a{i}" for i in range(60)])
+    pd.DataFrame({"account_id": ids, "variant": ["old", "new"] * 30, "started": days}).to_csv(tmp_path / "u.csv")
+
+    def heard(columns, study="experiment", times=1):
+        told = {}
+        for name, column in columns.items():
+            shift, every = column if isinstance(column, tuple) else (None, 1)
+            told[name] = column if shift is None else (days + pd.Timedelta(days=shift)).where(days.index % every == 0)
+        table = pd.concat([pd.DataFrame({"account_id": ids, **told})] * times)
+        table.to_csv(tmp_path / "e.csv", index=False)
+        shown = studies("plan", tmp_path / "u.csv", "--events", tmp_path / "e.csv", "--study", study)[1]
+        return [line for line in shown.splitlines() if line.startswith(("events:", "# left out:"))]
+
+    return heard
+
+
+GUESSED = "   # guessed: a column of times an event"
+
+
+@pytest.mark.parametrize("study", ["experiment", "customer_milestones"])
+def test_plan_leaves_out_of_wide_events_what_is_none_and_says_why(hear, study):
+    wide = {"activated": (3, 2), "paid": (9, 3)}
+    assert hear({"birth_date": (-9000, 1), **wide}, study) == [
+        f"events: {{wide: [activated, paid]}}{GUESSED}",
+        "# left out: birth_date, as a date of birth is no event",
+    ]
+    assert hear({"Geboren": (2, 1), "first_seen": (-40, 1), "due": (0, 1), "land": "IT", **wide}, study) == [
+        f"events: {{wide: [due, activated, paid]}}{GUESSED}",
+        "# left out: first_seen, as most of their dates lie before started",
+        "# left out: Geboren, as a date of birth is no event",
+        "# left out: land, as no times stand there",
+    ]
+    many = {f"t{k}": k for k in range(12)}
+    assert (
+        hear({**many, **wide}, study)[1] == f"# left out: {', '.join([*many][:10])} and 2 more, as no times stand there"
+    )
+
+
+def test_plan_finds_a_wide_table_by_its_rows_and_labels(hear):
+    log = {"created_at": (1, 1), "closed_at": (3, 2), "status": ["open", "closed"] * 30}
+    assert hear(log, times=2) == [
+        "events: {event: status, at: created_at}   # guessed: how the event table calls these"
+    ]
+    assert hear(log) == [
+        f"events: {{wide: [created_at, closed_at]}}{GUESSED}",
+        "# left out: status, as no times stand there",
+    ]
+    times = {"signed_up": (0, 1), "activated": (3, 2), "paid": (9, 3)}
+    wide = f"events: {{wide: [signed_up, activated, paid]}}{GUESSED}"
+    assert hear({**times, "age": [*range(20, 50)] * 2}) == [wide, "# left out: age, as no times stand there"]
+    assert hear(times, times=2) == [wide]
+    valued = hear({**times, "amount": [5.5, 8] * 30})  # of one event a row
+    assert valued == ["events: {at: signed_up, value: amount, named: e}   # guessed: how the event table calls these"]
+
+
+def test_plan_takes_no_date_of_birth_for_a_start_and_says_so(studies, table):
+    born = pd.read_csv(table).rename(columns={"joined": "Geburtsdatum"})
+    born.to_csv(table, index=False)
+    shown = draft(studies, table)
+    assert "\n# left out: Geburtsdatum, as a date of birth is no start\n" in shown
+    assert not re.search("assigned_at|cluster", shown)  # though each day has one arm
 
 
 def test_plan_of_a_framework_holds_her_events_and_no_other(studies, tmp_path):

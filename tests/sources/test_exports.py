@@ -245,12 +245,15 @@ def test_excel_cells_are_as_text_would_hold_them(design, tmp_path):
 
 def test_one_of_several_sheets_is_named_in_table(design, tmp_path):
     file = _write_book(tmp_path / "u.xlsx", First=[HEAD, *ROWS], Second=[HEAD, *ROWS[1:]])
-    assert tell_refusal(sources.load, design(), file) == (
-        "u.xlsx: 2 sheets that hold something; it has First, Second; name one (--table, or table: in reports.yaml)"
-    )
-    assert tell_refusal(sources.load, design(), file, table="Secnd") == (
-        "u.xlsx: no sheet Secnd; it has Second, First; name one (--table, or table: in reports.yaml)"
-    )
+    cure = "name one (--table, -p table=SHEET of studies report, or table: in reports.yaml)"
+    for table, fault in (
+        (None, "2 sheets that hold something; it has First, Second"),
+        ("Secnd", "no sheet Secnd; it has Second, First"),
+    ):
+        assert tell_refusal(sources.load, design(), file, table=table) == f"u.xlsx: {fault}; {cure}"
+    fault = tell_refusal(sources.load, design(), file, table="Second", events=file)
+    cure = "name one (--events-table, -p events_table=SHEET of studies report, or events_table: in reports.yaml)"
+    assert fault == f"u.xlsx: 2 sheets that hold something; it has First, Second; {cure}"
     assert sources.load(design(), file, table="Second").info.rows == 3
 
 
