@@ -47,7 +47,7 @@ FIXED = {
 DROPPED = re.compile(r"JUPYTER_PATH|LANGUAGE|MPLBACKEND|PYTHON(DONTWRITEBYTECODE|OPTIMIZE|SAFEPATH|STARTUP|WARNINGS)")
 
 # folder of the reports, seconds a cell may take, two options, the pages to which reports link
-Settings = namedtuple("Settings", "out limit force code beside", defaults=((),))
+Settings = namedtuple("Settings", "out limit force code beside")
 
 
 def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False) -> int:

@@ -98,11 +98,11 @@ def digest(content) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def list_docs(out, runs=()) -> tuple[str, ...]:
+def list_docs(out, runs) -> tuple[str, ...]:
     """Return the pages of DOCS that have a report in a folder, or are among runs that will have one."""
-    there = {name: read_record(Path(out) / name) for name in DOCS if (Path(out) / name / "report.html").is_file()}
-    found = [(name, record.get("study")) for name, record in there.items()] + [(run.name, run.study) for run in runs]
-    return tuple(name for name in DOCS if (name, name) in found)
+    studies = {name: read_record(Path(out) / name).get("study") for name in DOCS}
+    studies |= {run.name: run.study for run in runs}
+    return tuple(name for name in DOCS if studies[name] == name)
 
 
 def make_key(run, checksums, *, code=False, beside=()) -> str:

@@ -215,7 +215,7 @@ def test_render_does_not_hide_an_error_of_our_own(make, quick, render, monkeypat
 
 
 def test_render_run_in_two_commands_at_once(make, quick, out, monkeypatch):
-    settings = pipeline.Settings(out, 5.0, force=False, code=False)
+    settings = pipeline.Settings(out, 5.0, force=False, code=False, beside=())
 
     def stub(run, *_):
         quick.append(run.name)
