@@ -117,7 +117,7 @@ def _map_events(heard, unit_id):
     why = "a column of times an event" if wide else "how the event table calls these"
     inside = ", ".join(f"{key}: {name}" for key, name in own.items())
     lines = [f"events: {{{inside}}}   # guessed: {why}"] if own else []
-    return "\n".join(lines + [_tell_left_out(names, reason) for reason, names in heard.left_out.items() if names])
+    return "\n".join(lines + [_tell_left_out(names, reason) for reason, names in heard.left_out.items()])
 
 
 def _tell_left_out(names, reason):

@@ -1,6 +1,5 @@
 """Tables as the drafts of plans see them: what each column could be, and of events which column is what."""
 
-import itertools
 import re
 from dataclasses import dataclass, field, replace
 
@@ -113,9 +112,10 @@ def hear(given, table, units, unit_id, start):
     main = find_named(valued, "value")[0] or next(iter(valued), None)
     is_log = bool(labels) and rows[unit].duplicated().mean() >= FEW_TWICE
     if len(dates) > 1 and gaps and not (event or named or is_log):
-        early = _list_early(events, dates, unit, begin_units(units, unit_id, start)) if start else []
-        wide = [name for name in dates if name not in early] or dates
-        return _hear_wide(events, unit, wide, start, sorted(known))
+        begun = begin_units(units, unit_id, start) if start else pd.Series()
+        begun = pd.to_datetime(write_text(rows[unit]).map(begun), utc=True).dt.floor("D")
+        late = [name for name in dates if (events.find_dates(name) < begun).sum() <= rows[name].notna().sum() / 2]
+        return _hear_wide(events, unit, late or dates, start, sorted(known))
     columns = {"unit": unit, "event": event or next(iter(labels), None), "at": at, "value": main}
     valued.sort(key=lambda name: name != main)
     return _count_events(events, {key: name for key, name in columns.items() if name}, valued, sorted(known))
@@ -126,22 +126,13 @@ def begin_units(units, unit_id, start) -> pd.Series:
     return pd.Series(units.find_dates(start).to_numpy(), write_text(units.rows[unit_id])).groupby(level=0).min()
 
 
-def _list_early(events, dates, unit, begun):
-    """The columns of dates most of which lie before the day on which their unit began."""
-    begun = pd.to_datetime(write_text(events.rows[unit]).map(begun), utc=True).dt.floor("D")
-    found = {name: events.find_dates(name).dropna() for name in dates}
-    return [name for name, moments in found.items() if (moments < begun[moments.index]).mean() > 0.5]
-
-
 def _hear_wide(events, unit, wide, start, known):
     """Return the events of a table with a column of times an event."""
-    others = [name for name in events.rows if name not in (unit, *wide)]
-    left_out = {
-        f"most of their dates lie before {start}": [n for n in others if events.kinds[n].kind == "date"],
-        "a date of birth is no event": [n for n in others if events.kinds[n].reason == BIRTH],
-    }
-    dated = [*itertools.chain(*left_out.values())]
-    left_out["no times stand there"] = [name for name in others if name not in dated]
+    early, left_out = f"most of their dates lie before {start}", {}
+    for name in (name for name in events.rows if name not in (unit, *wide)):
+        kind, reason, _ = events.kinds[name]
+        why = early if kind == "date" else "a date of birth is no event" if reason == BIRTH else "no times stand there"
+        left_out.setdefault(why, []).append(name)
     texts = events.table.mutate(**{name: events.table[name].cast("string") for name in wide})
     table = lengthen(texts, Events(wide=wide), unit)
     events = replace(events, table=table, rows=ask(lambda: table.limit(MOST_ROWS).to_pandas(), events.file))
