@@ -409,7 +409,7 @@ def test_load_events_refuses_ids_with_a_prefix_or_an_ending_in_one_arm(load_even
     said = str(refusal.value)
     assert said.startswith(f"events.csv: 80 events {told}; 80 of them would be known without what ")
     assert said.endswith(": write the ids alike in both tables")
-    if written != "user_{}":
+    if written == "web:{}":  # a prefix as the first
         return
     source = load_events(write_log(["old", "new"]), units=units)
     assert source.meeting[source.meeting["what"] == "meant"]["n"].tolist() == [160]
@@ -476,9 +476,8 @@ def test_load_tells_ids_that_differ_in_spelling_only(load_events, one, two, word
     assert str(refusal.value) == (
         f"{told}, and events.csv knows one spelling alone; write the ids alike in both tables"
     )
-    if words != "case":  # what follows is the same of both
-        return
-    for n_same, day in ((20, "2024-01-01"), (5, "2024-01-01"), (20, "2024-01-{:02d}")):
+    cases = ((20, "2024-01-01"), (5, "2024-01-01"), (20, "2024-01-{:02d}"))
+    for n_same, day in cases if words == "case" else cases[:1]:  # what follows is the same of both
         arms = [("old", "new")[(n // 2 if n < 2 * n_same else n) % 2] for n in range(40)]
         same = "".join(
             f"{i},{arm},{day.format(1 + n % 28)}\n" for n, (i, arm) in enumerate(zip(ids, arms, strict=True))
