@@ -124,8 +124,8 @@ def find_signs(counts, file, planned=None):
     A dot or comma before three digits has two readings. What settles them:
 
     - Numbers of the column with one reading. As decimals they must be one in `ONE_IN`, or one with its thousands apart.
-    - Without any, the one sign that the numbers of other columns have, for fewer than `ONE_IN` cells of which all have
-      a dot or all a comma. Decimals beside whole numbers it does not settle, as those may be thousands.
+    - Without any, the one sign that the numbers of other columns have, where all cells have a dot or all a comma: as
+      thousands, or as decimals of fewer than `ONE_IN` cells beside no whole number, as more may be thousands.
 
     All else is refused.
 
@@ -171,8 +171,8 @@ def _refuse_open(c, sure, known, where):
     if sure:
         is_settled = any(c[f"sure{sign}"] for sign in sure) or own * ONE_IN >= own + n
     else:
-        is_whole = c["number"] > c["point"] and [*two] == known
-        is_settled = len(known) == len(two) == 1 and n < ONE_IN and not is_whole
+        is_thousands = [*two] != known  # decimals hardly ever have three digits throughout, thousands always
+        is_settled = len(known) == len(two) == 1 and (is_thousands or (n < ONE_IN and c["number"] == c["point"]))
     words = " or ".join(WORDS[sign] for sign in two)
     fault = TWO_READINGS.format(words) + CURES[len(known)].format(*known)
     schema.refuse_some(0 if is_settled else n, "number", where, fault)

@@ -244,7 +244,8 @@ def test_numbers_are_settled_by_their_own_column_or_told(load, spend, note, told
         (("0,5;1.234;2.5", "7;974;2"), None, "1 number " + EITHER.format("dot")),  # two columns, two signs
         (("1.234,5;2.345;1.5", "7;3.456;2"), None, "2 numbers " + EITHER.format("dot")),
         (("29.28;1.234 €;1", *["7;1.234 €;1"] * 199), None, "200 numbers " + SHARED.format("dot", ".")),
-        (("12,50;1.234;1", *["7;1.234;1"] * 199), None, "200 numbers " + SHARED.format("dot", ",")),
+        (("12,50;1.234;1", *["7;1.234;1"] * 199), [[12.5, *[7] * 199], [1234] * 200, [1] * 200],  # all thousands
+         ["decimal comma", "column note: 200 cells read without the dots between thousands"]),
         (("12,50;1.234;1", "7;1,234;1"), None, "2 numbers " + SHARED.format("dot or comma", ",")),
         (("1,5;1.234;1", "2;5;1"), [[1.5, 2], [1234, 5], [1, 1]],  # thousands, beside whole numbers too
          ["decimal comma", "column note: 1 cell read without the dots between thousands"]),
@@ -273,13 +274,16 @@ def write_number(number, sign, apart, digits):
 
 
 def draw_columns(rng):
-    """Return of three columns how each is written and its numbers in thousandths; all of one sign, or many rows."""
+    """Return of three columns how each is written and its numbers in thousandths; all of one sign, or many rows.
+
+    Where makers differ none writes decimals of three digits throughout: beside another's sign they look like thousands.
+    """
     is_one, shared = rng.random() < 0.5, rng.choice(".,")
     n = rng.randint(2, 40) if is_one else rng.randint(20, 40)
     columns = []
     for _ in range(3):
         sign = shared if is_one else rng.choice(".,")
-        digits = rng.choice((0, 0, 1, 2, 3, 3, -3) if is_one else (0, 0, 1, 2, 3, 3))
+        digits = rng.choice((0, 0, 1, 2, 3, 3, -3) if is_one else (0, 0, 1, 2))
         apart, least = rng.choice(("", {".": ",", ",": "."}[sign])), rng.choice((3, 5.9, 6))
         numbers = [int(10 ** rng.uniform(3, 6) if least == 3 else 10 ** rng.uniform(least, 7)) for _ in range(n)]
         step = 10 ** (3 - abs(digits))
