@@ -65,7 +65,6 @@ def measure_desk(tickets: pd.DataFrame, rules, *, confidence_level=0.95) -> pd.D
     tickets : DataFrame, from `judge_tickets`
     rules : dict, as there
     """
-    tickets = tickets.drop(columns=["ticket", "topic", "opened"], errors="ignore")  # parts are taken, texts slowly
     had, solved = tickets["bought"] <= 0, tickets[tickets["solved"].notna()]
     asked = [
         ("replied in time", tickets[~had], _share_by("replied", rules["promise_hours"] / 24)),
@@ -157,7 +156,7 @@ def study_fixes(tickets, fixes, *, days, confidence_level) -> dict[str, pd.DataF
             counts = np.bincount(near["cell"], minlength=4)
             if topic not in topics or min(counts) == 0:
                 continue
-            found = jackknife(near[["unit", "cell"]], _compare_changes, confidence_level=confidence_level)
+            found = jackknife(near, _compare_changes, confidence_level=confidence_level)
             ends = {name: math.exp(found[key]) for name, key in RATIO.items()}
             named = dict(zip(("others_before", "others_after", "n_before", "n_after"), counts.tolist(), strict=True))
             rows.append({"topic": topic, "window": window, **ends, **named})
@@ -308,10 +307,7 @@ def study_premium(customers, renewals, *, line, launched_on, design) -> tuple[li
     rows = rows[(rows["size"] >= line / SPAN) & (rows["size"] < line * SPAN)]
     bought = rows["started_at"] + pd.to_timedelta(rows["bought"], unit="D") <= rows["at"]
     quarter = np.floor((rows["at"] - pd.Timestamp(launched_on, tz="UTC")) / DAY / QUARTER).astype(int)
-    parts = {"eligible": rows["size"] >= line, "quarter": quarter, "after": quarter >= 0, "buyer": bought}
-    rows = rows[["unit", "left", "nth"]].assign(
-        tier=rows["tier"].astype("category"), **parts
-    )  # of which parts are taken
+    rows = rows.assign(eligible=rows["size"] >= line, quarter=quarter, after=quarter >= 0, buyer=bought)
     late = rows[rows["after"] & rows["eligible"]]
     if rows.groupby(["after", "eligible"]).ngroups < 4 or min(late["buyer"].sum(), late["left"].sum()) < GROUPS:
         return [], {}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+import ibis
 from ibis.backends.sql import SQLBackend
 from ibis.common.graph import Graph, Node
 from ibis.expr import operations
@@ -16,9 +17,9 @@ written = {}
 def tell(expression):
     """Return all that an expression is made of but its connection and made-up names, and what stands for these names.
 
-    None where it holds rows of its own.
+    None where it holds rows of its own, or a made-up name within other words.
     """
-    places, parts, names = {}, [], {}
+    places, parts, names, unclear = {}, [], {}, []
 
     def tell_part(part):
         if isinstance(part, Node):
@@ -29,7 +30,8 @@ def tell(expression):
             return tuple(map(tell_part, part))
         if isinstance(part, str) and MADE_UP.fullmatch(part):
             return names.setdefault(part, f"\0{len(names)}\0")
-        return type(part), part
+        unclear.extend(MADE_UP.findall(part) if isinstance(part, str) else ())
+        return type(part), repr(part) if isinstance(part, float) else part  # 0.0 and -0.0 are equal
 
     for node in Graph.from_bfs(expression.as_table().op()).toposort()[0]:
         if isinstance(node, operations.InMemoryTable):
@@ -37,7 +39,7 @@ def tell(expression):
         named = zip(node.__argnames__, node.__args__, strict=True)
         parts.append((type(node), tuple(tell_part(part) for name, part in named if name != "source")))
         places[node] = ("part", len(places))
-    return tuple(parts), names
+    return None if unclear else (tuple(parts), names)
 
 
 def compile_once(self, expression, /, *, limit=None, params=None, pretty=False):
@@ -46,7 +48,8 @@ def compile_once(self, expression, /, *, limit=None, params=None, pretty=False):
     if told is None:
         return WRITE(self, expression, limit=limit, params=params, pretty=pretty)
     parts, names = told
-    key = (type(self), limit, pretty, parts)
+    options = ibis.options.sql.fuse_selects, ibis.options.sql.default_limit
+    key = (type(self), limit, pretty, options, parts)
     if key not in written:
         text = WRITE(self, expression, limit=limit, params=params, pretty=pretty)
         for name, stand_in in names.items():

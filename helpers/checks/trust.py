@@ -202,7 +202,8 @@ def _check_split(units, design):
         told = {arm: found[arm] if n - found[arm] in few else n for arm, n in counts.items()}
         sizes = ", ".join(f"{arm} {n:,} (planned {percent(shares[arm])})" for arm, n in told.items())
         sizes = f"by {design.cluster or design.unit}: {sizes}"
-        yield _report("srm", [compare_split([*counts.values()], planned)], "split", alarm="fail", sizes=sizes)
+        p = compare_split([*told.values()], planned)  # of what is told, as its digits tell of what it is of
+        yield _report("srm", [p], "split", alarm="fail", sizes=sizes)
     for by in [*(design.segments if shares else ()), *(["week"] if design.assigned_at else ())]:
         groups = [(group, list(counts.values())) for group, counts in metrics.count_units(units, by=by).items()]
         ps = {group: compare_split(n, planned) for group, n in groups if sum(n) >= design.min_cell}

@@ -21,6 +21,7 @@ import yaml
 from helpers import disclosure, metrics, plan, report, sources
 from helpers.cli import printing
 from helpers.cli.reporting import find_out
+from helpers.plan.views import find_view
 from helpers.records import Refused
 from helpers.report import page, store
 from helpers.report.document import write_json
@@ -179,6 +180,7 @@ def scan_run(name, texts, units, fold, design, min_cell):
         found = {f: keep_telling(mine & ids, mine, lengths) for f, mine in words.items()}
         problems += [f"{file} holds unit ids ({len(told)})" for file, told in found.items() if told]
         by_unit = [table for table, rows in results["tables"].items() if rows and design.unit_id in rows[0]]
+        by_unit = [table for table in by_unit if design.unit_id not in find_view(results["study"], table).columns]
         problems += [f"{name}/results.json, {table} has the column {design.unit_id}" for table in by_unit]
         folded = fold() if fold and results["estimates"] else None
         known_of = (metrics.segments.count_overlap(folded), metrics.segments.count_payers(folded)) if folded else ()

@@ -242,7 +242,7 @@ def _measure(log, whole):
 
 
 def _tell_whole(known):
-    """1 for a value that is nearly a whole number, else 0, as for none."""
+    """1 for a value that is nearly a whole number, as all beyond 2^53 are, else 0, as for none."""
     off, size = CLOSE * ibis.least(known.abs(), 1e5), ibis.least(known.abs(), LARGEST_WHOLE)
     return ((size + off).floor() >= size - off).cast("int32")
 

@@ -32,9 +32,14 @@ BESIDE = {".": ",", ",": "."}  # what sets thousands apart beside a decimal sign
 GROUPED = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{sign}][0-9]+)?$" for sign, apart in BESIDE.items()}
 SURE = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{apart}][0-9]{{3}}|[{sign}][0-9]+)$" for sign, apart in BESIDE.items()}
 TWO_READINGS = "with two readings, as a {} before three digits is a decimal sign or separates thousands"
-EITHER_SIGN = f"{TWO_READINGS}, and other columns have either sign; write a decimal point and no separators"
-TWO_READINGS += '; say in the plan which, decimal: "," or decimal: ".", or write a decimal point and no separators'
-LEAST_OWN = 0.05  # of a column's numbers with a sign, those with other than three digits, from which on they settle it
+REWRITE = 'write a decimal point and no separators in all columns, and decimal: "." in the plan'
+CURES = (  # where of the table's other numbers none tells its sign, where all that do have one, and where they have two
+    '; say in the plan which, decimal: "," or decimal: ".", or write a decimal point and no separators',
+    f'; write decimal: "{{}}" in the plan if all numbers have it, else {REWRITE}',
+    f", and the numbers of this table have either sign; {REWRITE}",
+)
+WORDS = {".": "dot", ",": "comma"}
+ONE_IN = 20  # of so many decimals one has other than three digits, as zeros at the end are left out
 
 
 def trim(value):
@@ -116,37 +121,61 @@ def count_numbers(bare, name):
 def find_signs(counts, file, planned=None):
     """Return the decimal sign of each column of numbers in text, the one that fits all of them, and what to say of it.
 
-    A column of which nearly all numbers have three digits behind the sign may have thousands there: its own other
-    numbers settle that, or the only sign of all other columns, unless whole numbers stand beside.
+    A dot or comma before three digits has two readings. What settles them:
+
+    - Numbers of the column with one reading. As decimals they must be one in `ONE_IN`, or one with its thousands apart.
+    - Without any, the one sign that the numbers of other columns have, where all cells have a dot or all a comma: as
+      thousands, or as decimals of fewer than `ONE_IN` cells beside no whole number, as more may be thousands.
+
+    All else is refused.
 
     Parameters
     ----------
     counts : dict of str to dict, counts of the columns of numbers in text
     file : str, what messages call the table
     planned : str, optional, the sign of all columns
+
+    Raises
+    ------
+    Refused: a column with numbers of two readings, or with either sign.
     """
-    signs, told, words = dict.fromkeys(counts, planned), [], {",": "comma", ".": "point"}
-    fits = {n: {s: c[word] - c[f"two{s}"] + c[f"sure{s}"] for s, word in words.items()} for n, c in counts.items()}
+    sure = {name: _count_sure(c) for name, c in counts.items()}
+    known = {sign: name for name, found in sure.items() for sign in found}  # and the last column that has it
+    of_all = planned or (next(iter(known)) if len(known) == 1 else ".")
+    signs = {name: planned or next(iter(found), of_all) for name, found in sure.items()}
+    told = []
     for name, c in counts.items() if planned is None else ():
-        own, where = [sign for sign, n in fits[name].items() if n], f"{file}, column {name}"
-        if len(own) > 1:
-            fault = f"with a decimal comma and {fits[name]['.']:,} with a decimal point; write one sign, and no "
-            schema.refuse_some(fits[name][","], "number", where, f"{fault}thousands separators")
-        others = {sign: of for of, fit in fits.items() if of != name for sign, n in fit.items() if n}
-        found = own or (others if len(others) == 1 else words)
-        signs[name] = "." if len(found) > 1 else next(iter(found))
-        for sign in found:
-            two, word = c[f"two{sign}"], "comma" if sign == "," else "dot"
-            if not two or c[f"sure{sign}"] or fits[name][sign] >= LEAST_OWN * (two + fits[name][sign]):
-                continue
-            is_open = [*others] != [sign] or c["number"] > c["point"]
-            told_apart = (EITHER_SIGN if len(others) > 1 else TWO_READINGS).format(word)
-            schema.refuse_some(two if is_open else 0, "number", where, told_apart)
+        _refuse_open(c, sure[name], list(known), f"{file}, column {name}")
+        two, word = c[f"two{signs[name]}"], WORDS[signs[name]]
+        if two and not sure[name]:
             cells = f"{schema.say(two, 'cell')} with a {word} before three digits"
-            told.append(f"column {name}: {cells} read as decimals, as the numbers of column {others[sign]} are")
+            told.append(f"column {name}: {cells} read as decimals, as the numbers of column {known[signs[name]]} are")
     commas = [name for name, sign in signs.items() if sign == ","]
     where = "" if len(commas) == len(signs) else f" in {schema.pluralise('column', len(commas))} {', '.join(commas)}"
     return signs, [*told, f"decimal comma{where}"] if commas else told
+
+
+def _count_sure(c):
+    """Return by sign, where there are any, the numbers that have one reading, and a sign."""
+    found = {sign: c[key] - c[f"two{sign}"] + c[f"sure{sign}"] for sign, key in ((",", "comma"), (".", "point"))}
+    return {sign: n for sign, n in found.items() if n}
+
+
+def _refuse_open(c, sure, known, where):
+    """Refuse a column with either sign, or whose numbers have two readings that neither it nor the table settles."""
+    if len(sure) > 1:
+        fault = f"with a decimal comma and {sure['.']:,} with a decimal point; write one sign, and no thousands "
+        schema.refuse_some(sure[","], "number", where, f"{fault}separators")
+    two = {sign: c[f"two{sign}"] for sign in sure or WORDS if c[f"two{sign}"]}
+    n, own = sum(two.values()), sum(sure.values())
+    if sure:
+        is_settled = any(c[f"sure{sign}"] for sign in sure) or own * ONE_IN >= own + n
+    else:
+        is_thousands = [*two] != known  # decimals hardly ever have three digits throughout, thousands always
+        is_settled = len(known) == len(two) == 1 and (is_thousands or (n < ONE_IN and c["number"] == c["point"]))
+    words = " or ".join(WORDS[sign] for sign in two)
+    fault = TWO_READINGS.format(words) + CURES[len(known)].format(*known)
+    schema.refuse_some(0 if is_settled else n, "number", where, fault)
 
 
 def refuse_numbers(where, counts, sign, *, is_state):

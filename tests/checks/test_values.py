@@ -546,6 +546,8 @@ def test_run_does_not_estimate_a_metric_that_does_not_decide_and_sums_what_is_no
     assert (found["events_add"].status, found["events_add"].message) == ("warn", told)
     failed = found["events_add_m"]
     assert (failed.status, failed.message) == ("fail", f"{told} Its effect is not estimated.")
+    released = _check({"n": SCORE}, late, decides, events={"is_test": FAILS}, acknowledge={"events_add": "meant"})
+    assert released["events_add"].status == "warn" and "events_add_m" not in released
     part = {"q": {"kind": "ratio", "role": "primary", "numerator": "m", "denominator": "n"}}
     decides = {"n": LOG | {"kind": "count", "role": "secondary"}} | part
     assert _check({}, late, decides, events={"is_test": FAILS})["events_add"].status == "fail"

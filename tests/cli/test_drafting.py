@@ -197,7 +197,10 @@ def test_plan_of_many_columns_takes_as_many_steps_as_there_are_columns(studies, 
         return calls[0]
 
     count_calls(1)  # what is imported and read once
-    assert count_calls(120) < 5 * count_calls(30)  # each column beside each other would take sixteen times as many
+    fixed = count_calls(1)
+    assert count_calls(120) - fixed < 5 * (
+        count_calls(30) - fixed
+    )  # each beside each other takes sixteen times as many
 
 
 @pytest.mark.parametrize("label", ["no", "007", "a: b", "#x", "null", 'say "hi"', "è vero", "{x}", "- y", "true"])

@@ -73,6 +73,13 @@ def test_share_refuses_a_table_by_unit_and_small_cells(studies, reports, sign):
     assert share(studies, reports) == (2, "", refused(what))
 
 
+def test_share_packs_a_column_of_ours_that_is_called_as_the_column_of_her_ids(studies, reports, sign):
+    for file in (reports.parent / "plan.yaml", next(reports.parent.glob("*.csv"))):
+        file.write_text(file.read_text().replace("customer_id", "unit"))
+    publish(reports, sign, tables={"metrics": [{"metric": "activated", "unit": None}]})
+    assert share(studies, reports) == (0, f"{reports.parent / 'share.zip'}: 4 files of mine\n", "")
+
+
 def test_share_has_a_floor_whatever_the_plan_says(studies, reports, sign):
     with (reports.parent / "plan.yaml").open("a") as file:
         file.write("min_cell: 1\n")

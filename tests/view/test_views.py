@@ -15,8 +15,8 @@ MIXED = Column(label="Value", format="share", by="measure", forms={"median": "wa
 GAP = Column(label="Gap", format="points", ends=("low", "high"), by="measure", forms={"median": "minutes"})
 CELLS = [
     # value, column, the other cells of its row, what is read
-    ("lag_1", Column(label="M", words={"lag_1": "Correlation"}), {}, "Correlation"),
-    ("other_code", Column(label="M", words={"lag_1": "Correlation"}), {}, "Other code"),
+    ("days_short", Column(label="M", words={"days_short": "Days short"}), {}, "Days short"),
+    ("other_code", Column(label="M", words={"days_short": "Days short"}), {}, "Other code"),
     (0.25, MIXED, {"measure": "within"}, "25.0 %"),
     (44 / 60, MIXED, {"measure": "median"}, "44 seconds"),
     (0.1, GAP, {"measure": "within", "low": 0.05, "high": 0.15}, "+10.0 points [+5.0, +15.0]"),
