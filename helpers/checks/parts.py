@@ -69,8 +69,9 @@ def find_lost(totals) -> list[tuple[float, str, str]]:
             others = whole - every - rest
             if min(own[0], *rest[:2], *others[:2], mine[0]) <= 0 or mine[2] < LEAST_TOLD:
                 continue
-            ratio = own[0] / rest[0] * mine[1] / mine[0] / (others[1] / others[0])  # as where nothing is lost
-            expected = ratio * rest[1]
-            if own[1] <= TENTH * expected and measure_chance(own[2], rest[2], ratio) > sure:
+            elsewhere = mine[1] / mine[0] / (others[1] / others[0])  # beyond a tenth the others lost theirs there
+            ratio = own[0] / rest[0] * elsewhere  # as where nothing is lost
+            expected, is_even = ratio * rest[1], TENTH * elsewhere < 1
+            if is_even and own[1] <= TENTH * expected and measure_chance(own[2], rest[2], ratio) > sure:
                 found.append((float(expected / (expected + mine[1])), arm, level))
     return found

@@ -135,8 +135,9 @@ def judge_arrivals(hours, promise, *, seed) -> pd.DataFrame:
         return hours.assign(count=count, within=count * within)
 
     rng = np.random.default_rng(seed)
-    even = pd.concat([read(rng.poisson(hours["mean"])) for _ in range(DRAWS)])
-    real, even = (_judge_days(table, promise) for table in (read(hours["count"]), even))
+    real = _judge_days(read(hours["count"]), promise)
+    draws = [_judge_days(read(rng.poisson(hours["mean"])), promise) for _ in range(DRAWS)]
+    even = {name: np.mean([draw[name]["value"] for draw in draws]) for name in real}
     slots = hours.groupby("slot")
     mean, covered = slots["mean"].first(), slots["covered"].mean()
     busy = slots["count"].quantile(HELD_DAYS, interpolation="higher")
@@ -144,7 +145,7 @@ def judge_arrivals(hours, promise, *, seed) -> pd.DataFrame:
     rule, held, held_even = ((agents_needed(count / covered, promise) * covered).sum() for count in counts)
     spread = estimate_ratio(hours["gap"] ** 2 / hours["mean"] / hours["left"], 1.0, hours["day"], least=0.0)
     rows = [{"measure": "dispersion_hours", **spread, "poisson": 1.0}]
-    rows += [{"measure": name, **found, "poisson": even[name]["value"]} for name, found in real.items()]
+    rows += [{"measure": name, **found, "poisson": even[name]} for name, found in real.items()]
     rows.append({"measure": "agent_hours_rule", "value": rule, "poisson": rule})
     return pd.DataFrame([*rows, {"measure": "agent_hours_held", "value": held, "poisson": held_even}])
 

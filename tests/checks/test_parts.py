@@ -71,6 +71,12 @@ def test_find_lost_by_hand(own, rest, mine, others, is_told):
     assert found == ([(190 / 790, "b", "DE")] if is_told else [])
 
 
+def test_find_lost_tells_the_cell_that_lost_and_not_the_one_across():
+    there, gone = (100, 190, 190), (100, 10, 10)
+    found = find_lost({"DE": {"a": there, "b": gone}, "FR": {"a": (100, 200, 200), "b": (100, 200, 200)}})
+    assert [(arm, level) for _, arm, level in found] == [("b", "DE")]
+
+
 @pytest.mark.parametrize("effect", [(1, 1, 1), (0.3, 1, 1.6), (0.4, 0.4, 0.4), (0.3, 1, 1)])
 def test_effects_that_differ_by_country_are_no_loss(effect):
     # no table says how far from a tenth such skewed counts stay

@@ -334,8 +334,12 @@ def test_judge_arrivals_by_hand():
     assert [row["ci_low"] for row in expected[::2]] == [0, 0] and expected[1]["ci_high"] == 1
     told = found[["value", "ci_low", "ci_high"]][:3].to_numpy()
     assert told == pytest.approx(np.array([list(row.values()) for row in expected]))
-    drawn = np.random.default_rng(1).poisson(4, 18)  # three streams
-    assert found["poisson"][:2].tolist() == pytest.approx([1, drawn @ [share[n] for n in drawn] / drawn.sum()])
+    drawn = np.random.default_rng(1).poisson(4, (3, 6))  # three streams, each of which has its own days
+    even = (
+        np.mean([own @ [share[n] for n in own] / own.sum() for own in drawn]),
+        np.mean([share[n] < 0.8 for n in drawn.flat]),
+    )
+    assert found["poisson"][:3].tolist() == pytest.approx([1, *even])
     # a quarter of an hour of each: for 4, for 9 and, of a Poisson stream, for 7, which nine of ten stay below
     rule, held, even = agents_needed([16, 36, 28], promise) / 4
     assert found[["value", "poisson"]][3:].to_numpy().tolist() == [[rule, rule], [held, even]]
