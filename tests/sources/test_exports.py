@@ -8,7 +8,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from sources_samples import PLAN, tell_refusal
+from sources_samples import PLAN, draw_log, tell_refusal
 
 from helpers import inference, metrics, plan, sources
 from helpers.sources.addresses import READ, read_address
@@ -22,12 +22,7 @@ EVENT_PLAN = PLAN.replace("unit_id", "assigned_at: assigned_at\nas_of: 2024-05-3
 def tables():
     """Return 300 assignments and 900 events, with ids that begin with zeros, and decimals."""
     rng = np.random.default_rng(21)
-    units = pd.DataFrame({"user_id": [f"{i:05d}" for i in range(300)], "variant": ["old", "new"] * 150})
-    start = pd.Timestamp("2024-03-01") + pd.to_timedelta(rng.integers(0, 20 * 86_400, 300), "s")
-    units["assigned_at"] = start.strftime("%Y-%m-%d %H:%M:%S")
-    row = rng.integers(0, 300, 900)
-    events = pd.DataFrame({"user_id": units["user_id"].to_numpy()[row], "event": rng.choice(["spend", "order"], 900)})
-    events["at"] = (start[row] + pd.to_timedelta(rng.integers(0, 40 * 86_400, 900), "s")).strftime("%Y-%m-%d %H:%M:%S")
+    units, events = draw_log(rng, "{:05d}", ["spend", "order"], begin="2024-03-01", times="%Y-%m-%d %H:%M:%S")
     events["value"] = rng.lognormal(3, 1, 900)
     return units, events
 

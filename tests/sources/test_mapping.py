@@ -4,18 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from accounts_samples import PLAN as FRAMEWORK
-from sources_samples import tell_refusal
+from sources_samples import LOG_PLAN, tell_refusal
 
 from helpers import metrics, plan, simulate, sources
 
-PLAN = {
-    "kind": "experiment",
-    "title": "A test",
-    "question": "Does it pay?",
-    "unit_id": "user_id",
-    "assigned_at": "assigned_at",
-    "as_of": "2024-06-30",
-    "variant": {"column": "variant", "control": "old", "treatments": ["new"]},
+PLAN = LOG_PLAN | {
     "metrics": {
         "spend": {"kind": "amount", "event": ["order", "refund"], "within_days": 28, "role": "primary"},
         "orders": {"kind": "count", "event": "order", "within_days": 28},

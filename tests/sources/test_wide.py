@@ -8,20 +8,13 @@ import pandas as pd
 import pytest
 import yaml
 from afternoon import FRAMEWORK, make_accounts
-from sources_samples import tell_refusal
+from sources_samples import LOG_PLAN, draw_log, tell_refusal
 
 import helpers
 from helpers import cli, metrics, plan, simulate, sources
 
 NAMES = ["signed up", "bezahlt"]
-PLAN = {
-    "kind": "experiment",
-    "title": "A test",
-    "question": "Does it pay?",
-    "unit_id": "user_id",
-    "assigned_at": "assigned_at",
-    "as_of": "2024-06-30",
-    "variant": {"column": "variant", "control": "old", "treatments": ["new"]},
+PLAN = LOG_PLAN | {
     "time_zone": "Europe/Rome",
     "planned_units": 300,
     "enrolment_days": 20,
@@ -52,14 +45,9 @@ def widen(log, unit):
 @pytest.fixture(scope="module")
 def world():
     """Return 300 units, and a log of their events whose times are texts without a zone."""
-    rng = np.random.default_rng(12)
-    units = pd.DataFrame({"user_id": [f"u{i:03d}" for i in range(300)], "variant": ["old", "new"] * 150})
-    start = pd.Timestamp("2024-03-15") + pd.to_timedelta(rng.integers(0, 20 * 86_400, 300), "s")
-    units["assigned_at"] = start.strftime("%Y-%m-%d %H:%M:%S")
-    row = rng.integers(0, 300, 900)
-    log = pd.DataFrame({"Konto": units["user_id"].to_numpy()[row], "event": rng.choice([*NAMES, "ticket"], 900)})
-    log["at"] = (start[row] + pd.to_timedelta(rng.integers(0, 40 * 86_400, 900), "s")).strftime("%d.%m.%Y %H:%M:%S")
-    return units, log
+    rng, names = np.random.default_rng(12), [*NAMES, "ticket"]
+    units, log = draw_log(rng, "u{:03d}", names, begin="2024-03-15", times="%d.%m.%Y %H:%M:%S")
+    return units, log.rename(columns={"user_id": "Konto"})
 
 
 def answer(content, units, events):
