@@ -213,12 +213,12 @@ def test_public_calls_ask_how_many_agents_they_take(design):
     assert kind.endswith("in 2003, counted every five minutes. All else is simulated.")
     assert headline == (
         "To answer 80 % within 2 minutes, these calls take 110 to 614 agents on duty, by the hour, and 724 agent hours "
-        "a week; a team planned for the mean misses its target on 53 % of days (between 45 and 61 %), and would on 29 % "
-        "if calls varied by chance alone."
+        "a week; a team planned for the mean misses its target on 53 % of days (between 45 and 61 %), and would on "
+        "29 % if calls varied by chance alone."
     )
     assert bullets == [
-        "The calls of an hour vary 14.1 times as much as chance would have it. A day misses the target where fewer than "
-        "75 % of its calls are answered in time.",
+        "The calls of an hour vary 14.1 times as much as chance would have it. A day misses the target where fewer "
+        "than 75 % of its calls are answered in time.",
         "To plan each hour for all but its busiest tenth of days takes 10 % more agent hours than planning for its "
         "mean.",
         "How long a call takes and how long callers wait is assumed. In a queue where an hour begins with what the one "
