@@ -493,6 +493,9 @@ def test_plan_finds_a_wide_table_by_its_rows_and_labels(hear):
     wide = f"events: {{wide: [signed_up, activated, paid]}}{GUESSED}"
     assert hear({**times, "age": [*range(20, 50)] * 2}) == [wide, "# left out: age, as no times stand there"]
     assert hear(times, times=2) == [wide]
+    one = f"events: {{wide: [paid]}}{GUESSED}"  # each event has a time, so a column with gaps holds one event
+    assert (hear({"paid": (9, 3)}), hear({"paid": (9, 3), "plan": "pro"})[0]) == ([one], one)
+    assert hear({"paid": (9, 1)}) == ["events: {at: paid, named: e}   # guessed: how the event table calls these"]
     valued = hear({**times, "amount": [5.5, 8] * 30})  # of one event a row
     assert valued == ["events: {at: signed_up, value: amount, named: e}   # guessed: how the event table calls these"]
 
