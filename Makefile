@@ -56,6 +56,7 @@ $(READY): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
 	$(INSTALL) --compile-bytecode --require-hashes -r requirements.lock
 	$(INSTALL) --no-build-isolation --no-deps -e .
+	$(BIN)/python -m compileall -q helpers
 	@touch $(READY)
 
 # Spark is 400 MB and needs Java, so that only who wants it gets it.
