@@ -30,6 +30,7 @@ PHRASES = "abbr b br caption code dd div dl dt em h3 h4 h5 h6 hr i li ol p pre s
 ALLOWED_TAGS = {*PHRASES.split(), "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
 ALLOWED_ATTRIBUTES = {"*": ["class"], "td": ["colspan", "rowspan"], "th": ["colspan", "rowspan", "scope"]}
 TEMPLATES = Path(__file__).with_name("templates")
+PAGES = Environment(loader=FileSystemLoader([CSS.parent, TEMPLATES]), autoescape=True, trim_blocks=True)
 WORDS = yaml.safe_load((TEMPLATES / "index.yaml").read_text(encoding="utf-8"))
 
 
@@ -137,10 +138,7 @@ def keep_links(text: str, beside: Collection[str]) -> str:
 def _fill(template, **parts) -> str:
     """Fill a template; outside addresses stand without http, so that nothing makes a link of them."""
     css = "".join(CSS.with_name(name).read_text(encoding="utf-8") for name in ("page.css", "style.css"))
-    loaded = Environment(
-        loader=FileSystemLoader([CSS.parent, TEMPLATES]), autoescape=True, trim_blocks=True
-    ).get_template(template)
-    text = loaded.render(policy=Markup(POLICY), css=Markup(css.replace("\n", "")), **parts)
+    text = PAGES.get_template(template).render(policy=Markup(POLICY), css=Markup(css.replace("\n", "")), **parts)
     return re.sub(r"https?://", "", text.replace(' xmlns="http://www.w3.org/2000/svg"', ""))
 
 

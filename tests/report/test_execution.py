@@ -121,7 +121,7 @@ def test_a_kernel_is_spoken_with_over_sockets_of_its_own_run_where_their_name_is
 def test_render_executes_in_the_right_folder(ended):
     out, _, said = ended
     assert all(f"{name}: done: " in said for name in ("fine", "awkward"))
-    assert len(read_json(out / "fine" / "run.json")["cells"]) == 4
+    assert len(read_json(out / "fine" / "run.json")["cells"]) == 5
     assert read_json(out / "awkward" / "results.json")["answer"] == ["It is \"a\" 'b' \\ {c} é\n 7."]
 
 
