@@ -9,7 +9,6 @@ from typing import Any
 
 import bleach
 import mistune
-import yaml
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
@@ -31,7 +30,7 @@ ALLOWED_TAGS = {*PHRASES.split(), "table", "tbody", "td", "tfoot", "th", "thead"
 ALLOWED_ATTRIBUTES = {"*": ["class"], "td": ["colspan", "rowspan"], "th": ["colspan", "rowspan", "scope"]}
 TEMPLATES = Path(__file__).with_name("templates")
 PAGES = Environment(loader=FileSystemLoader([CSS.parent, TEMPLATES]), autoescape=True, trim_blocks=True)
-WORDS = yaml.safe_load((TEMPLATES / "index.yaml").read_text(encoding="utf-8"))
+WORDS = paths.read_words(TEMPLATES / "index.yaml")
 
 
 class Prose(mistune.HTMLRenderer):
@@ -163,7 +162,7 @@ def _find_free(name, taken):
 
 def _choose_words(text: str) -> dict[str, str]:
     """The words of the glossary that the page uses, each with its meaning."""
-    known = yaml.safe_load((paths.VIEWS / "glossary.yaml").read_text(encoding="utf-8"))
+    known = paths.read_words(paths.VIEWS / "glossary.yaml")
     low = html.unescape(re.sub(r"<[^>]*>", " ", text)).lower()
     used = lambda word: re.search(rf"\b{re.escape(word.split(' (')[0].lower())}\b", low)  # noqa: E731
     return {word: told for word, told in known.items() if used(word)}

@@ -50,6 +50,8 @@ DRIVER = """\
 import sys
 from pathlib import Path
 from helpers import report
+from helpers.report import pipeline
+pipeline.WARM[1:] = []  # what studies import is of no weight where one is ended
 folder = Path(sys.argv[1])
 run = report.make_run("slow", name="one", given={}, base=folder)
 sys.exit(report.render([run], out=folder / "out"))"""
@@ -80,9 +82,10 @@ def ended(folder, tmp_path_factory):
         patched.setenv("CANARY_PASSWORD", CANARY)
         patched.setenv("MPLBACKEND", "pdf")
         patched.setenv("TMPDIR", str(tmp_path_factory.mktemp("left")))  # where a killed process leaves its folder
-        patched.setenv("STUDIES_TIME_LIMIT", "15")
         patched.setattr(sys, "stderr", stream)
-        status = report.render(runs, out=out, jobs=2)
+        status = report.render([run for run in runs if run.name != "slow"], out=out, jobs=2)
+        patched.setenv("STUDIES_TIME_LIMIT", "3")
+        status = max(status, report.render([run for run in runs if run.name == "slow"], out=out))
     stream.seek(0)
     return out, status, stream.read()
 
@@ -91,7 +94,7 @@ ENDS = {
     "killed": f"dead kernel in “Compute”: {DIED.message}",
     "orphaned": f"dead kernel in “Compute”: {DIED.message}",
     "left": "error in “Compute”: the notebook ended before its last cell had published results",
-    "slow": "time limit in “Compute”: a cell ran longer than 15 seconds; raise the limit or give less",
+    "slow": "time limit in “Compute”: a cell ran longer than 3 seconds; raise the limit or give less",
     "wrong": "error in “Compute”: ValueError in a cell; open the notebook in JupyterLab to see it happen",
     "refused": "refused in “Compute”: t.csv, column x: 3 cells are text; mend them",
 }
@@ -153,7 +156,8 @@ def test_render_interrupted_leaves_no_kernel(tmp_path, number):
     for name in ("report.html", "run.json"):
         (tmp_path / "out" / "one" / name).write_text("good")
     write_notebook(tmp_path / "slow.ipynb", code=SLOW)
-    with subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)], stderr=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", DRIVER, str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
         process.send_signal(number)
         said = process.stderr.read()
