@@ -132,8 +132,10 @@ def measure(text: str, size: float = 9.5) -> float:
 
 def wrap(text: str, most: float) -> str:
     """Return a text in lines that are at most so many CSS pixels wide, unless one word is wider."""
-    lines = [""]
-    for word in text.split():
+    lines, words = [""], text.split()
+    if measure(" ".join(words)) <= most:
+        return " ".join(words)
+    for word in words:
         longer = f"{lines[-1]} {word}".strip()
         if lines[-1] and measure(longer) > most:
             lines.append(word)
