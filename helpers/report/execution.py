@@ -133,7 +133,7 @@ class Forked(LocalProvisioner):
 class Client(AsyncKernelClient):
     """Jupyter's client, which begins once it hears the kernel; its own waits a fifth of a second for silence."""
 
-    async def wait_for_ready(self, timeout=None):
+    async def wait_for_ready(self, timeout=60):
         """Wait until the kernel answers and what it displays is heard."""
         end = time.monotonic() + timeout
         while await self.is_alive() and time.monotonic() < end:

@@ -1,5 +1,6 @@
 """Real kernels: equal runs give equal bytes, and every way a run can end is told apart and loses nothing."""
 
+import asyncio
 import errno
 import os
 import re
@@ -15,6 +16,7 @@ from papermill.exceptions import PapermillExecutionError
 from tiny_study import read_all, read_json, write_notebook
 
 from helpers import report
+from helpers.report import execution
 from helpers.report.execution import choose_transport, judge_error, read_commit
 from helpers.report.pipeline import make_environment
 from helpers.report.store import DIED, Outcome, leave_page
@@ -119,6 +121,17 @@ def test_render_tells_how_a_run_ended(ended, name):
 def test_a_kernel_is_spoken_with_over_sockets_of_its_own_run_where_their_name_is_short_enough():
     assert choose_transport("/run/studies-a") == {"transport": "ipc", "ip": "/run/studies-a/kernel"}
     assert choose_transport("/run/" + "a" * 90) == {"transport_encryption": "auto"}
+
+
+@pytest.mark.parametrize(("is_alive", "timeout"), [(False, 60), (True, -1)])
+def test_a_client_stops_waiting_for_a_kernel_that_has_died_or_takes_too_long(is_alive, timeout):
+    class Told(execution.Client):
+        async def is_alive(self):
+            return is_alive
+
+    with pytest.raises(RuntimeError) as raised:
+        asyncio.run(Told().wait_for_ready(timeout))
+    assert str(raised.value) == "Kernel died before it answered" and judge_error(raised.value, limit=1) == DIED
 
 
 def test_render_executes_in_the_right_folder(ended):
