@@ -5,7 +5,6 @@ import math
 import krippendorff
 import numpy as np
 import pandas as pd
-import pingouin
 from scipy import stats
 
 from helpers.inference.surveys import jackknife
@@ -55,6 +54,8 @@ def measure_icc(pairs: np.ndarray, *, confidence_level: float = 0.95) -> tuple[f
     Shrout & Fleiss 1979, Psychological Bulletin 86: 420-428; the interval is that of their F; mean squares are those of
     pingouin's `intraclass_corr`.
     """
+    import pingouin  # here, as it takes half a second to import, and few runs have reviews
+
     rows = pd.DataFrame(pairs).rename_axis("ticket").reset_index().melt("ticket", var_name="rater", value_name="score")
     found = pingouin.intraclass_corr(rows, targets="ticket", raters="rater", ratings="score").iloc[0]
     if not math.isfinite(found["F"]):

@@ -1,6 +1,5 @@
 """The little that one study adds to what views and templates say: names, fitted lines, and rows of several tables."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -207,12 +206,7 @@ def show_plan(results: Results) -> Display:
 
 
 def slide(results: Results, setting: Setting) -> Any:
-    """Return sliders of pace, power and the effect that matters, which draw the chances by week anew.
-
-    In a run of `studies`, where nobody can move them, a sentence stands in their place.
-    """
-    if "STUDIES_RUN" in os.environ:
-        return show_sentence("Sliders are there in JupyterLab.")
+    """Return sliders of pace, power and the effect that matters, which draw the chances by week anew."""
     import ipywidgets  # here, so that reports do without it
 
     most, name = setting.assumed.most_weeks, setting.first.name
@@ -292,9 +286,7 @@ def _tell_answer(results):
 
 
 def _slide(tell, name, value, label, *, most, least=0.0, step=0.5):
-    """One slider; in a run of `studies`, where nobody can move it, nothing."""
-    if "STUDIES_RUN" in os.environ:
-        return show_sentence("", absent=True)
+    """One slider."""
     import ipywidgets  # here, so that reports do without it
 
     words = {"description": label, "style": {"description_width": "9em"}, "continuous_update": False}

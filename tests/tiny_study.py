@@ -20,6 +20,7 @@ COMPUTE = """\
 data_info = DataInfo("simulated", "planted", "simulation", None, 4, 4, {{"a": 2, "b": 2}})
 results = Results("{study}", "Tiny", "Is it?", "answered", data_info, {{}}, answer=(f"It is {{label}} {{seed}}.",))
 {code}"""
+UNSEEN = "raise ValueError('no report shows what it does')"
 LAST = "report.publish(results, parameters)"
 
 
@@ -33,6 +34,7 @@ def write_notebook(file, *, code="", parameters=PARAMETERS):
         ("markdown", "## Compute"),
         ("code", COMPUTE.format(study=file.stem, code=code)),
         ("markdown", "## Run record"),
+        ("code", UNSEEN),
         ("code", LAST),
     ]
     cells = [
@@ -40,6 +42,7 @@ def write_notebook(file, *, code="", parameters=PARAMETERS):
         for place, (kind, source) in enumerate(sources)
     ]
     cells[1].metadata["tags"] = ["parameters"]
+    cells[-2].metadata["tags"] = ["remove-cell", "skip-execution"]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), file)
     return file

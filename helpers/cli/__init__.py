@@ -11,11 +11,9 @@ import traceback
 from pathlib import Path
 from pkgutil import resolve_name
 
-import yaml
-
+from helpers import paths
 from helpers.records import Refused
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where the library has it
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 EXITS = "exit status: 0 done (a withheld answer is still a report), 1 a run failed, 2 refused, 130 interrupted"
 
@@ -57,7 +55,7 @@ def main(argv=None):
 
 def build_parser():
     """Return the argparse parser of commands.yaml; a command's `answers` is a module of this room and a function."""
-    grammar = yaml.load(Path(__file__).with_name("commands.yaml").read_text(encoding="utf-8"), LOADER)
+    grammar = paths.read_words(Path(__file__).with_name("commands.yaml"))
     more, about = {"epilog": EXITS, "allow_abbrev": False}, "Does support pay? Studies as one-file reports."
     parser = argparse.ArgumentParser(prog="studies", description=about, **more)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
+from helpers import paths
 from helpers.sources import tables
 from helpers.sources.numerals import APART, AROUND, MISSING, NO, YES
 
@@ -45,7 +45,7 @@ def split_words(name) -> list[str]:
 
 def _read_words():
     """Return the lists of names.yaml, each in the order in which its words count; an umlaut is one letter or two."""
-    lists = yaml.safe_load(Path(__file__).with_name("names.yaml").read_text(encoding="utf-8"))
+    lists = paths.read_words(Path(__file__).with_name("names.yaml"))
     two = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
     for what, words in lists.items():
         spelt = [split_words(f"{word} {word.translate(two)}") or [word] for word in words]

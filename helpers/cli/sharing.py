@@ -16,9 +16,8 @@ from pathlib import Path, PurePosixPath
 from urllib.request import urlopen
 
 import ibis
-import yaml
 
-from helpers import disclosure, metrics, plan, report, sources
+from helpers import disclosure, metrics, paths, plan, report, sources
 from helpers.cli import printing
 from helpers.cli.reporting import find_out
 from helpers.plan.views import find_view
@@ -42,7 +41,7 @@ DEPARTURES = ("as_of", "confidence_level", "min_cell")  # parameters that change
 LEAST = 5  # no cell of fewer is shared, whatever the plan says
 LONG = 8  # signs of an id, from which on another way of writing it is no other word
 CHANCE = 0.02  # of as many matches of numbers with ids, from which they are no chance
-SCAN = yaml.safe_load(Path(__file__).with_name("scan.yaml").read_text(encoding="utf-8"))
+SCAN = paths.read_words(Path(__file__).with_name("scan.yaml"))
 
 
 def share_runs(arguments):

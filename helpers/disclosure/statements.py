@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -222,14 +223,14 @@ def state_estimates(
     payers = payers or {}
     by_arms = frame[~frame["population"].isin(["as_treated", "compliers"])]
     is_part = by_arms[[*PARTS]].notna().any(axis=1)
-    totals, told = {}, {}
+    totals, told, find_parts = {}, {}, cache(partial(_find_parts, overlap))
     for row in by_arms[~is_part & (by_arms["adjustment"] == "none")].itertuples():
         for arm, n, value in _list_sides(row):
             totals.setdefault((row.metric, row.population, arm), (n, value))
     for row in by_arms[is_part].itertuples():
         for side, (arm, n, value) in enumerate(_list_sides(row)):
             whole, share = totals.get((row.metric, row.population, arm), (math.nan, math.nan))
-            parts, alone = _find_parts(row, arm, overlap), _find_parts(row, arm, None)
+            parts, alone = (of(row.segment, row.at, arm) for of in (find_parts, partial(_find_parts, None)))
             kinds = [(n, whole, None, parts)]
             if row.metric in shares and row.adjustment == "none" and _is_whole(n * value):
                 more = [(n * value, whole * share, "with"), (n - n * value, whole - whole * share, "without")]
@@ -313,11 +314,11 @@ def _list_sides(row):
     return (row.control, row.n_control, row.control_value), (row.treatment, row.n_treatment, row.treatment_value)
 
 
-def _find_parts(row, arm, overlap):
-    """The spaces of a row, and the cells of each that it is: combinations of the levels of all segments, or of two."""
-    if row.segment is None or pd.isna(row.segment):
-        return [(("at", row.at.split(" ")[0], arm), frozenset([row.at]))]
-    column, _, level = row.segment.partition("=")
+def _find_parts(overlap, segment, at, arm):
+    """The spaces of a part, and the cells of each that it is: combinations of the levels of all segments, or of two."""
+    if segment is None or pd.isna(segment):
+        return [(("at", at.split(" ")[0], arm), frozenset([at]))]
+    column, _, level = segment.partition("=")
     names = [name for name in overlap if name not in ("variant", "n")] if overlap is not None else []
     if column not in names:
         return [(("segment", column, arm), frozenset([level]))]

@@ -196,7 +196,7 @@ def read_own(study: str) -> dict[str, View]:
 def _read_file(study):
     file = paths.VIEWS / f"{study}.yaml"
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8") if file.is_file() else "") or {}
+        return (paths.read_words(file) if file.is_file() else None) or {}
     except yaml.YAMLError as error:
         raise Refused(f"views/{study}.yaml: not readable as YAML, {error.problem_mark}") from None
 

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import sys
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -193,10 +193,10 @@ def describe_results(results, parameters) -> dict:
         "data": {key: getattr(results.data, key) for key in DATA_KEYS},
         "parameters": {name: _show(name, value) for name, value in parameters.items()},
         "plan": {key: results.plan.get(key, default) for key, default in PLAN_KEYS.items()},
-        "checks": [asdict(check) for check in results.checks],
+        "checks": list(map(vars, results.checks)),
         "estimates": [] if withheld else [_explain_null(estimate) for estimate in results.estimates],
-        "tests": [] if withheld else [asdict(test) for test in results.tests],
-        "claims": [asdict(claim) for claim in results.claims],
+        "tests": [] if withheld else list(map(vars, results.tests)),
+        "claims": list(map(vars, results.claims)),
         "tables": {name: frame.to_dict("records") for name, frame in tables.items()},
     }
     columns = {name: list(map(str, frame.columns)) for name, frame in tables.items()}
@@ -272,7 +272,7 @@ def _list_data(notebook, mime):
 
 
 def _explain_null(estimate):
-    plain = make_plain(asdict(estimate))
+    plain = make_plain(vars(estimate))
     undefined = [key for key in NEEDED if plain[key] is None and not (plain["ci_set"] is not None and "ci" in key)]
     if undefined and not plain["reason"]:
         plain["reason"] = f"{' and '.join(undefined)} not defined here"

@@ -21,15 +21,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from multiprocessing import parent_process
+from queue import Empty
 
-for checker in ("rfc3987_syntax", "rfc3986_validator"):  # grammars of addresses: most of an import, and not needed
-    sys.modules.setdefault(checker, None)
+for unused in ("rfc3987_syntax", "rfc3986_validator", "debugpy"):  # half of an import, and nothing asks for them here
+    sys.modules.setdefault(unused, None)
 import nbformat
 import papermill
 import zmq
 from ipykernel.kernelapp import IPKernelApp
-from jupyter_client import AsyncKernelManager
+from jupyter_client import AsyncKernelClient, AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
+from matplotlib.backends.registry import backend_registry
 from traitlets.config import Config
 
 from helpers import paths
@@ -39,7 +41,11 @@ from helpers.report.runs import read_yaml
 from helpers.report.store import DIED, STOPPED, Outcome, judge_disk, leave_page
 from helpers.view.html import list_facts
 
-list_facts(())  # the parts of pages are compiled here, once for all runs that are forked
+list_facts(())  # this and the next three are made here, once for all runs that are forked
+nbformat.validate(nbformat.v4.new_notebook())
+backend_registry.list_all()
+NEEDED = [re.match(r"[\w-]+", line)[0] for line in metadata.requires("support-studies") if "extra ==" not in line]
+VERSIONS = {"python": platform.python_version(), **{name: metadata.version(name) for name in NEEDED}}
 FOREIGN = "something else than a report stands in the folder of that name; choose another name or --out"
 LONGEST_SOCKET = 90  # characters; systems take 103 to 107, of which the number of the socket needs some
 UNVERSIONED = "not under version control"
@@ -118,6 +124,26 @@ class Forked(LocalProvisioner):
         self.process.begin(cmd[cmd.index("-f") :], self.cwd, options["env"])
         return self.connection_info
 
+    async def kill(self, restart=False):
+        """End the kernel with all that it has started, and wait as long as that takes, not for the next look."""
+        await super().kill(restart)
+        self.process.wait()
+
+
+class Client(AsyncKernelClient):
+    """Jupyter's client, which begins once it hears the kernel; its own waits a fifth of a second for silence."""
+
+    async def wait_for_ready(self, timeout=60):
+        """Wait until the kernel answers and what it displays is heard."""
+        end = time.monotonic() + timeout
+        while await self.is_alive() and time.monotonic() < end:
+            self.kernel_info()
+            with suppress(Empty):
+                answer = await self.shell_channel.get_msg(timeout=1)
+                await self.iopub_channel.get_msg(timeout=0.2)
+                return self._handle_kernel_info_reply(answer)
+        raise RuntimeError("Kernel died before it answered")
+
 
 class Manager(AsyncKernelManager):
     """Jupyter's manager of the one `kernel` that this process has forked."""
@@ -127,6 +153,7 @@ class Manager(AsyncKernelManager):
     def __init__(self, **options):
         super().__init__(**options)
         self.provisioner = Forked(kernel_spec=self.kernel_spec, parent=self)
+        self.client_factory = Client
 
 
 @contextmanager
@@ -205,7 +232,8 @@ def produce(run, settings, key, tell, checksums) -> Outcome:
         tell(heading)
 
     try:
-        notebook = nbformat.reads(hide_secrets(execute(run, settings.limit, pass_section), run.values), as_version=4)
+        text = hide_secrets(execute(run, settings.limit, pass_section), run.values)
+        notebook = nbformat.reads(text, as_version=4)
         payload = find_payload(notebook)
         if payload is None:
             return Outcome("error", UNFINISHED, sections[-1])
@@ -217,7 +245,9 @@ def produce(run, settings, key, tell, checksums) -> Outcome:
             return Outcome("refused", CHANGED.format(", ".join(changed)))
         started = datetime.fromtimestamp(begun, UTC).isoformat(timespec="seconds")
         record = {"key": key, "started": started, "seconds": round(time.time() - begun, 3)}
-        _write_report(run, settings, notebook, payload, record)
+        files = {f"private/{run.study}.ipynb": text.encode()} | list_files(payload, notebook)
+        record |= {name: payload[name] for name in ("as_of", "card")}
+        _write_report(run, settings, notebook, payload["results"], files, record)
         return Outcome("done", f"{time.time() - begun:.1f} s")
     except (Exception, KeyboardInterrupt) as error:
         store.settle(settings.out, run.name)
@@ -321,25 +351,22 @@ def _ask_git(folder, *words):
     return ""
 
 
-def _write_report(run, settings, notebook, payload, record):
+def _write_report(run, settings, notebook, results, files, record):
     """Write the whole report beside the last good one, then put it in its place."""
-    results, files, plan = payload["results"], list_files(payload, notebook), run.values.get("plan")
+    plan = run.values.get("plan")
     file = plan and paths.plan_file(plan, base=run.notebook.parent)
     is_same = file and hashlib.sha256(file.read_bytes()).hexdigest() == results["plan"]["sha256"]
     files["report.html"] = page.render(notebook, results, code=settings.code, beside=settings.beside).encode()
     shared = {name: hashlib.sha256(files[name]).hexdigest() for name in files if not name.startswith("private/")}
-    needed = [re.match(r"[\w-]+", line)[0] for line in metadata.requires("support-studies") if "extra ==" not in line]
     record |= {
         **{key: results[key] for key in ("run", "study")},
-        **{key: payload[key] for key in ("as_of", "card")},
         "cells": [cell.metadata.papermill.duration for cell in notebook.cells if cell.cell_type == "code"],
         "files": shared,
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},
-        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in needed}},
+        "versions": VERSIONS,
         "head": _ask_git(paths.REPOSITORY, "rev-parse", "HEAD") or UNVERSIONED,
         "plan": read_yaml(file) if is_same else None,  # by which `compare` tells what was changed
         "plan_commit": read_commit(file) if plan else None,
     }
     files["run.json"] = write_json(record).encode()
-    files[f"private/{run.study}.ipynb"] = nbformat.writes(notebook).encode()
     store.replace_report(settings.out, run.name, files)

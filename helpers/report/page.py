@@ -9,7 +9,6 @@ from typing import Any
 
 import bleach
 import mistune
-import yaml
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
@@ -30,7 +29,8 @@ PHRASES = "abbr b br caption code dd div dl dt em h3 h4 h5 h6 hr i li ol p pre s
 ALLOWED_TAGS = {*PHRASES.split(), "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
 ALLOWED_ATTRIBUTES = {"*": ["class"], "td": ["colspan", "rowspan"], "th": ["colspan", "rowspan", "scope"]}
 TEMPLATES = Path(__file__).with_name("templates")
-WORDS = yaml.safe_load((TEMPLATES / "index.yaml").read_text(encoding="utf-8"))
+PAGES = Environment(loader=FileSystemLoader([CSS.parent, TEMPLATES]), autoescape=True, trim_blocks=True)
+WORDS = paths.read_words(TEMPLATES / "index.yaml")
 
 
 class Prose(mistune.HTMLRenderer):
@@ -137,10 +137,7 @@ def keep_links(text: str, beside: Collection[str]) -> str:
 def _fill(template, **parts) -> str:
     """Fill a template; outside addresses stand without http, so that nothing makes a link of them."""
     css = "".join(CSS.with_name(name).read_text(encoding="utf-8") for name in ("page.css", "style.css"))
-    loaded = Environment(
-        loader=FileSystemLoader([CSS.parent, TEMPLATES]), autoescape=True, trim_blocks=True
-    ).get_template(template)
-    text = loaded.render(policy=Markup(POLICY), css=Markup(css.replace("\n", "")), **parts)
+    text = PAGES.get_template(template).render(policy=Markup(POLICY), css=Markup(css.replace("\n", "")), **parts)
     return re.sub(r"https?://", "", text.replace(' xmlns="http://www.w3.org/2000/svg"', ""))
 
 
@@ -165,7 +162,7 @@ def _find_free(name, taken):
 
 def _choose_words(text: str) -> dict[str, str]:
     """The words of the glossary that the page uses, each with its meaning."""
-    known = yaml.safe_load((paths.VIEWS / "glossary.yaml").read_text(encoding="utf-8"))
+    known = paths.read_words(paths.VIEWS / "glossary.yaml")
     low = html.unescape(re.sub(r"<[^>]*>", " ", text)).lower()
     used = lambda word: re.search(rf"\b{re.escape(word.split(' (')[0].lower())}\b", low)  # noqa: E731
     return {word: told for word, told in known.items() if used(word)}

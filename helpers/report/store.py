@@ -58,19 +58,23 @@ STOPPED = Outcome("interrupted", "run the command again to finish")
 
 
 class Checksums:
-    """SHA-256 of files, remembered by path, size, times and inode beside the reports in `out`."""
+    """SHA-256 of files, remembered by path, size, times and inode beside the reports in `out`, and of folders."""
 
     def __init__(self, out):
         self.out = Path(out)
         self.file = self.out / PRIVATE / ".work" / "checksums.json"
+        self.folders = {}
         self.known = {path: entry for path, entry in read_json(self.file).items() if isinstance(entry, (list, str))}
 
     def of(self, path) -> str:
         """Return the checksum of a file, or of a folder's files and their names; `missing` when none can be read."""
         path = Path(path)
         if path.is_dir():
-            files = sorted(f for f in path.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
-            return digest([[str(f.relative_to(path)), self.of(f)] for f in files])
+            if path not in self.folders:
+                inside = sorted((place, name) for place, _, names in os.walk(path) for name in names)
+                inside = [os.path.join(*pair) for pair in inside if not pair[0].endswith("__pycache__")]
+                self.folders[path] = digest([[os.path.relpath(file, path), self.of(file)] for file in inside])
+            return self.folders[path]
         if not path.is_file():  # a pipe would wait for ever
             return "missing"
         try:

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from helpers import paths
 from helpers.inference.credibility import find_promise
 from helpers.inference.methods import Method
@@ -110,7 +108,7 @@ def methods(results: Results) -> Display:
     They stand in views/method_sources.yaml, found by the words in `Estimate.method`, or by a table of the run. Those of
     which something is promised are named behind them, each a link to where the page of methods works it.
     """
-    known = yaml.safe_load((paths.VIEWS / "method_sources.yaml").read_text(encoding="utf-8"))
+    known = paths.read_words(paths.VIEWS / "method_sources.yaml")
     said = " ".join(estimate.method.lower() for estimate in results.estimates)
     tables = {name for name, table in results.tables.items() if len(table)}
     chosen = [m for m in known if any(word in said for word in m["of"]) or tables & set(m.get("tables", ()))]

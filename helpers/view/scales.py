@@ -102,11 +102,11 @@ def read_scale(results: Results, metric: str) -> Scale:
     Scale
     """
     frame = results.tables.get("metrics")
-    rows = [] if frame is None or frame.empty else frame[frame["metric"] == metric].to_dict("records")
-    if not rows:
+    names = [] if frame is None or frame.empty else frame["metric"].tolist()
+    if metric not in names:
         return Scale(metric, say_name(metric), is_yours=results.data.kind == "yours")
-    known = {f.name for f in fields(Scale)}
-    told = {k: v for k, v in rows[0].items() if k in known and not pd.isna(v)}
+    known, row = {f.name for f in fields(Scale)}, frame.iloc[names.index(metric)]
+    told = {k: v for k, v in row.items() if k in known and not pd.isna(v)}
     return Scale(**told | {"is_yours": results.data.kind == "yours"})
 
 

@@ -12,9 +12,9 @@ def test_cells_to_explore_from_run_as_they_stand_and_write_nothing(tmp_path, mon
     notebook_cells.assert_explores(STUDY, tmp_path, monkeypatch)
 
 
-def test_slider_tells_the_answer_anew_and_starts_from_the_one_that_stands(monkeypatch):
+def test_slider_tells_the_answer_anew_and_starts_from_the_one_that_stands():
     moved = {12: "those with 12 conversations", 30: "those with 30 conversations"}
-    box = notebook_cells.assert_slides(STUDY, "line", 20, moved, monkeypatch)
+    box = notebook_cells.assert_slides(STUDY, "line", 20, moved)
     assert box.f(line=10_000).text == "Fewer than 10 accounts lie on one side of this line."
 
 

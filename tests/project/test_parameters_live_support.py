@@ -74,6 +74,6 @@ def test_cells_to_explore_from_run_as_they_stand_and_write_nothing(tmp_path, mon
     notebook_cells.assert_explores("live_support", tmp_path, monkeypatch)
 
 
-def test_slider_tells_the_answer_anew_and_starts_from_the_one_that_stands(monkeypatch):
+def test_slider_tells_the_answer_anew_and_starts_from_the_one_that_stands():
     # what an agent hour costs moves the net value
-    notebook_cells.assert_slides("live_support", "cost", 35, {17.5: "at $17.5", 105: "at $105"}, monkeypatch)
+    notebook_cells.assert_slides("live_support", "cost", 35, {17.5: "at $17.5", 105: "at $105"})

@@ -393,6 +393,13 @@ def damage_file(file, damage):
     return text
 
 
+@pytest.fixture
+def sparing(monkeypatch):
+    """Let a file be too large that is quick to write."""
+    monkeypatch.setattr(store, "MOST_BYTES", 1 << 20)
+
+
+@pytest.mark.usefixtures("sparing")
 @pytest.mark.parametrize("name", ["results.json", "run.json"])
 def test_damaged_files_hold_nothing(make, quick, render, out, name):
     assert render(make("first"))[0] == 0
@@ -408,6 +415,7 @@ def test_damaged_files_hold_nothing(make, quick, render, out, name):
         file.write_bytes(text)
 
 
+@pytest.mark.usefixtures("sparing")
 @pytest.mark.parametrize("name", ["results.json", "run.json"])
 @pytest.mark.parametrize("damage", ["empty", "huge", "pipe", "record"])
 def test_a_damaged_sibling_stops_neither_the_gallery_nor_what_needs_it(make, quick, render, out, damage, name):

@@ -221,6 +221,20 @@ def test_checksums_do_not_trust_a_file_that_has_just_changed(tmp_path):
     assert checksums.of(tmp_path / "none") == "missing"
 
 
+def test_checksums_walk_a_folder_once_and_leave_out_what_is_compiled(tmp_path):
+    folder = tmp_path / "in" / "deeper"
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_text("one")
+    first, second = store.Checksums(tmp_path), store.Checksums(tmp_path)
+    found = first.of(tmp_path / "in")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "a.pyc").write_text("compiled")
+    assert second.of(tmp_path / "in") == found
+    (folder / "b.csv").write_text("two")
+    assert first.of(tmp_path / "in") == second.of(tmp_path / "in") == found
+    assert store.Checksums(tmp_path).of(tmp_path / "in") != found
+
+
 def test_checksums_survive_a_broken_memory(tmp_path):
     memory = tmp_path / store.PRIVATE / ".work" / "checksums.json"
     memory.parent.mkdir(parents=True)
