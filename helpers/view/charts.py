@@ -14,10 +14,10 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
@@ -27,7 +27,6 @@ from helpers.view.numbers import PERCENT, Style, write_count, write_number
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 INK, MUTED, BAND = "#1c2128", "#59636e", "#eef0f3"
-PALE = (0.9422850403651118, 0.9436200287443365, 0.9456718612123266)  # of ink's hue, by HUSL, where a map has least
 CONTROL, TREATMENT = "#1b4b82", "#c9650a"
 OTHERS = ("#7a9cc6", "#5b5f66", "#b08bbf")  # further treatments: apart in grey as well
 NEUTRAL = (INK, "#8b95a1", "#5b5f66", "#b4bcc6", "#3d4550", "#9aa3ad")  # where no arm is meant
@@ -94,7 +93,7 @@ def themed() -> Iterator[None]:
     ours = {**mpl.rc_params_from_file(THEME, use_default_template=False), "font.family": [use_font(), "DejaVu Sans"]}
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
-        mpl.rcParams.update(ours)
+        mpl.rcParams.update({**sns.axes_style("ticks", rc=ours), **ours})
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
 
@@ -314,7 +313,7 @@ def _paint_map(figure: Figure, table: pd.DataFrame, names: list[str], places: li
     """Paint the cells with their names; a week stands upright on a phone."""
     turned = figure.get_figwidth() * 100 <= WIDTHS["narrow"] and not chart.by
     drawn, rows, columns = (table.T, places, names) if turned else (table, names, places)
-    shades, (high, wide) = LinearSegmentedColormap.from_list("", [PALE, INK]), drawn.shape
+    shades, (high, wide) = sns.light_palette(INK, as_cmap=True), drawn.shape
     label, below, top = ("", -40, 24) if turned else (chart.label, 0, 6)
     axes = place_axes(figure, label, names=rows, below=below, top=top)
     values = drawn.to_numpy(float)
