@@ -1,5 +1,7 @@
 """Every command of a free afternoon with her own tables, in the order in which she types them; bench times them."""
 
+import contextlib
+import io
 import json
 import re
 import zipfile
@@ -7,17 +9,19 @@ import zipfile
 import afternoon
 import pytest
 
+from helpers import cli
+
 
 @pytest.fixture(scope="module")
-def typed(run_studies, tmp_path_factory):
-    """Return her folder, and what each command said, by step."""
+def typed(tmp_path_factory):
+    """Return her folder, and what each command said, by step; all in this process, which imports once."""
     folder, said = tmp_path_factory.mktemp("afternoon"), {}
     for step, where, _, words in afternoon.STEPS:
         if step == "report again, of earlier days":
             continue  # side by side with the first
-        done = run_studies(*(words[:1] if step == "report" else words), cwd=folder / where)
-        assert done.returncode == 0, f"{step}: {done.stderr or done.stdout}"
-        said[step] = done.stdout
+        with contextlib.chdir(folder / where), contextlib.redirect_stdout(io.StringIO()) as told:
+            assert cli.main(words[:1] if step == "report" else words) == 0, step
+        said[step] = told.getvalue()
         afternoon.fill(folder, step)
     return folder, said
 
