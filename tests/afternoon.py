@@ -78,7 +78,7 @@ STEPS = (  # of each: what it is, its folder, the seconds that it may take on an
 )
 
 
-def fill(folder, step):
+def fill(folder, step, n_accounts=1500):
     """Put into her workspace what she has: after `init` her tables, after `plan` what she decided."""
     if step == "init":
         companies, events = make_companies()
@@ -89,7 +89,7 @@ def fill(folder, step):
         (folder / "tour" / "plan.yaml").write_text(PLAN.format(as_of="2025-03-31"))
         (folder / "tour" / "early.yaml").write_text(PLAN.format(as_of="2025-02-20"))
     elif step == "init of accounts":
-        accounts, events = make_accounts()
+        accounts, events = make_accounts(n_accounts)
         accounts.to_csv(folder / "stay" / "my_accounts.csv", index=False)
         events.to_csv(folder / "stay" / "their_events.csv", index=False)
         (folder / "stay" / "plan.yaml").write_text(FRAMEWORK)
@@ -110,7 +110,7 @@ def make_companies(n=6000, seed=5):
     return pd.DataFrame(companies), _list_events(rng, names, start, events, days=50)
 
 
-def make_accounts(n=1500, seed=6):
+def make_accounts(n, seed=6):
     """Return companies with the day on which they left, and what they did before it."""
     rng = np.random.default_rng(seed)
     names, keen = np.array([f"firma-{i:05d}" for i in range(n)]), rng.normal(size=n)

@@ -5,14 +5,13 @@ import html
 import json
 import os
 import re
+import select
 import subprocess
 
 import matplotlib
 
-from helpers.cli.printing import count_pages
-
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update", "--virtual-time-budget=20000"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
 WIDE, PHONE = 1280, 390
 # The fonts that matplotlib brings, wide ones; with a machine's own ones every machine would measure another page.
 FONTS = f"""<fontconfig><dir>{matplotlib.get_data_path()}/fonts/ttf</dir><cachedir prefix="xdg">fontconfig</cachedir>
@@ -92,10 +91,22 @@ def run_chromium(program, folder, text, *flags):
     """Return what Chromium says of a page that it opens as a file."""
     file = folder / "page.html"
     file.write_text(text, encoding="utf-8")
+    command = [
+        program,
+        *FLAGS,
+        "--virtual-time-budget=20000",
+        f"--user-data-dir={folder / 'profile'}",
+        *flags,
+        file.as_uri(),
+    ]
+    done = subprocess.run(command, env=find_fonts(folder), capture_output=True, text=True, timeout=180, check=True)
+    return done.stdout
+
+
+def find_fonts(folder):
+    """Return an environment in which Chromium has our fonts alone; their list is written into the folder."""
     (folder / "fonts.conf").write_text(FONTS, encoding="utf-8")
-    command = [program, *FLAGS, f"--user-data-dir={folder / 'profile'}", *flags, file.as_uri()]
-    fonts = os.environ | {"FONTCONFIG_FILE": str(folder / "fonts.conf"), "XDG_CACHE_HOME": str(folder / "cache")}
-    return subprocess.run(command, env=fonts, capture_output=True, text=True, timeout=180, check=True).stdout
+    return os.environ | {"FONTCONFIG_FILE": str(folder / "fonts.conf"), "XDG_CACHE_HOME": str(folder / "cache")}
 
 
 def ask(program, folder, pages, script=LOOK, *, widths=(WIDE, PHONE), library=""):
@@ -137,26 +148,59 @@ def ask(program, folder, pages, script=LOOK, *, widths=(WIDE, PHONE), library=""
     return dict(zip(asked, json.loads(html.unescape(found[1])), strict=True))
 
 
-def print_page(program, folder, text):
-    """Return how many sheets of paper a page takes; they stand in page.pdf."""
-    run_chromium(program, folder, text, f"--print-to-pdf={folder / 'page.pdf'}", "--no-pdf-header-footer")
-    return count_pages((folder / "page.pdf").read_bytes())
+def print_pages(program, folder, pages):
+    """Print pages, a mapping of a name to HTML, into NAME.pdf, all by one start of Chromium, which a pipe asks."""
+    (told, send), (hear, said) = os.pipe(), os.pipe()
+    flags = [*FLAGS, "--remote-debugging-pipe", f"--user-data-dir={folder / 'profile'}"]
+    command = ["bash", "-c", f'exec "$0" "$@" 3<&{told} 4>&{said}', program, *flags]
+    quiet = {"env": find_fonts(folder), "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    heard, session = bytearray(), {}
+
+    def ask(method, until=None, **given):
+        """Return the answer to a request, once an event has been heard of too."""
+        os.write(send, json.dumps({"id": 1, "method": method, "params": given} | session).encode() + b"\0")
+        answer = None
+        while answer is None or until:
+            while b"\0" not in heard:
+                part = os.read(hear, 1 << 20) if select.select([hear], [], [], 180)[0] else b""
+                assert part, f"Chromium does not answer to {method}"
+                heard.extend(part)
+            message, _, rest = heard.partition(b"\0")
+            heard[:] = rest
+            message = json.loads(message)
+            answer = message["result"] if message.get("id") == 1 else answer
+            until = None if message.get("method") == until else until
+        return answer
+
+    with subprocess.Popen(command, pass_fds=(told, said), **quiet):
+        os.close(told), os.close(said)
+        try:
+            target = ask("Target.createTarget", url="about:blank")["targetId"]
+            session["sessionId"] = ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            ask("Page.enable")
+            for name, text in pages.items():
+                (folder / f"{name}.html").write_text(text, encoding="utf-8")
+                ask("Page.navigate", "Page.loadEventFired", url=(folder / f"{name}.html").as_uri())
+                printed = ask("Page.printToPDF", preferCSSPageSize=True, printBackground=True)["data"]
+                (folder / f"{name}.pdf").write_bytes(base64.b64decode(printed))
+        finally:
+            os.close(send), os.close(hear)  # with which it ends
 
 
-def measure_sheets(program, folder):
-    """Return for each sheet of page.pdf down to which share of it there is ink.
+def measure_sheets(program, file):
+    """Return for each sheet of a PDF down to which share of it there is ink.
 
     Parameters
     ----------
     program : str, pdftoppm
-    folder : Path, of page.pdf
+    file : Path
     """
     import numpy as np
     from PIL import Image
 
-    subprocess.run([program, "-r", "20", "-gray", folder / "page.pdf", folder / "sheet"], check=True)
+    subprocess.run([program, "-r", "20", "-gray", file, file.with_suffix("")], check=True)
     shares = []
-    for file in sorted(folder.glob("sheet*.pgm")):
-        rows = np.flatnonzero((np.asarray(Image.open(file)) < 200).any(axis=1))
-        shares.append(float((rows[-1] + 1) / Image.open(file).height) if len(rows) else 0.0)
+    for sheet in map(Image.open, sorted(file.parent.glob(f"{file.stem}-*.pgm"))):
+        rows = np.flatnonzero((np.asarray(sheet) < 200).any(axis=1))
+        shares.append(float((rows[-1] + 1) / sheet.height) if len(rows) else 0.0)
     return shares

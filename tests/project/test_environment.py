@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import venv
+from functools import cache
 from importlib import metadata
 from itertools import chain
 from pathlib import Path
@@ -62,6 +63,12 @@ def test_spark_is_no_part_of_what_everybody_installs():
     assert "pyspark" not in LOCK
 
 
+@cache
+def list_providers():
+    """Return each module that can be imported, with the names of the packages that bring it."""
+    return {module: {*map(canonicalize_name, names)} for module, names in metadata.packages_distributions().items()}
+
+
 def read_imports(text):
     """Return the modules that a text of Python imports, at its top or inside a function, by their first name."""
     nodes = [*ast.walk(ast.parse(text))]
@@ -83,11 +90,8 @@ def test_all_that_is_imported_is_declared(folder, extras):
     own = {"helpers", *sys.stdlib_module_names, *(file.stem for file in (ROOT / "tests").rglob("*"))}
     asked = chain(PROJECT["dependencies"], *(PROJECT["optional-dependencies"][name] for name in extras))
     declared = {canonicalize_name(Requirement(text).name) for text in asked}
-    provided = {
-        module
-        for module, names in metadata.packages_distributions().items()
-        if declared & set(map(canonicalize_name, names))
-    } | declared  # Spark is declared, and not always there
+    provided = {module for module, names in list_providers().items() if declared & names}
+    provided |= declared  # Spark is declared, and not always there
     assert sorted(set().union(*map(read_imports, texts)) - own - provided) == []
 
 
@@ -130,7 +134,7 @@ def test_environment_commands_install_in_an_empty_environment(tmp_path):
     few.write_text("\n".join(entry for entry in read_lock() if re.match("(filelock|pyyaml|setuptools)==", entry)))
     commands = [
         [UV, "pip", "install", "--python", python, "--require-hashes", *first, "-q", "--dry-run"],
-        [*pip, "install", "-q", "--no-deps", "-r", few.name],
+        [UV, "pip", "install", "--python", python, "-q", "--no-deps", "-r", few.name],
         [*pip, *second, "-q", "--no-compile"],
     ]
     for command in commands:

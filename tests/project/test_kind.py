@@ -16,8 +16,10 @@ TEXT = (paths.REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTION = TEXT.partition("## Add a metric kind\n")[2].partition("\n## ")[0]
 FILES = re.findall(r"`(helpers/kinds/\w+\.py|notebooks/plans/\w+\.yaml)`", SECTION)
 BLOCKS = re.findall(r"```\w+\n(.*?)```", SECTION, re.S)
-COMMANDS = re.findall(r"`\.venv/bin/(studies report [^`]+)`", SECTION)
-START = "import sys; from helpers.cli import main; sys.exit(main())"
+COMMANDS = [shlex.split(text) for text in re.findall(r"`\.venv/bin/studies (report [^`]+)`", SECTION)]
+RUN = """import json, sys
+from helpers.cli import main
+sys.exit(max(main(words) for words in json.loads(sys.argv[1])))"""
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +35,9 @@ def copy(tmp_path_factory):
     return root
 
 
-def run(root, *words):
-    command = [sys.executable, "-c", START, *words]
+def run(root, *commands):
+    """Run `studies` commands in one process that has the copy's helpers."""
+    command = [sys.executable, "-c", RUN, json.dumps(commands)]
     return subprocess.run(command, cwd=root, env={"PYTHONPATH": str(root), "HOME": str(root)}, capture_output=True)
 
 
@@ -42,24 +45,30 @@ def test_section_writes_one_file_of_code_and_two_plans():
     assert FILES == ["helpers/kinds/top_box.py", "notebooks/plans/scores.yaml", "notebooks/plans/score_events.yaml"]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_kind_written_as_told_gives_an_estimate_with_a_verdict(copy, command):
-    done, name = run(copy, *shlex.split(command)[1:]), command.split()[4]
+@pytest.fixture(scope="module")
+def reported(copy):
+    """Return the copy, once every command of the section has ended well."""
+    done = run(copy, *COMMANDS)
     assert done.returncode == 0, done.stderr.decode()
-    results = json.loads((copy / f"reports/{name}/results.json").read_text())
+    return copy
+
+
+@pytest.mark.parametrize("name", [words[3] for words in COMMANDS])
+def test_kind_written_as_told_gives_an_estimate_with_a_verdict(reported, name):
+    results = json.loads((reported / f"reports/{name}/results.json").read_text())
     assert results["status"] == "answered"
     rows = [row for row in results["estimates"] if row["metric"] == "pleased" and row["estimand"] == "difference"]
     (row,) = [row for row in rows if row["at"] is None]  # weeks are rows of their own
     assert (row["method"], row["verdict"]) == ("miettinen-nurminen", "clear benefit")
     assert row["ci_low"] < 0.06 < row["ci_high"]  # what was planted
-    told = (copy / f"reports/{name}/summary.md").read_text()
+    told = (reported / f"reports/{name}/summary.md").read_text()
     assert "points" in told and "Pleased, line 4" in told
 
 
 def test_kind_written_as_told_refuses_by_its_own_rule(copy):
     plan = copy / "notebooks/plans/scores.yaml"
     (copy / "bare.yaml").write_text(plan.read_text().replace("line: 4, ", ""))
-    done = run(copy, "check", "simulated", "--plan", "bare.yaml")
+    done = run(copy, ["check", "simulated", "--plan", "bare.yaml"])
     assert done.returncode == 2
     assert (
         "bare.yaml, line 11, metrics.pleased: a top box needs line, the lowest score that counts"

@@ -65,11 +65,11 @@ def test_readme_commands_run(clone):
     home, commands = str(clone / "home"), list_commands(start=str(clone / "clone"))
     commands = [[word.replace("~", home, 1) if word.startswith("~") else word for word in words] for words in commands]
     few = {
-        ("report", "customer_milestones"): "refits=4 n_resamples=99 folds=3",
-        ("report", "proactive_help"): "n_units=1500",
+        ("simulate", "customer_milestones"): "--units 600",
+        ("report", "customer_milestones"): "-p refits=4 -p n_resamples=99 -p folds=3",
+        ("report", "proactive_help"): "-p n_units=1500",
     }
-    fewer = [[word for value in few.get((*words[1:3],), "").split() for word in ("-p", value)] for words in commands]
-    commands = [words + more for words, more in zip(commands, fewer, strict=True)]
+    commands = [words + few.get((*words[1:3],), "").split() for words in commands]
     environment = os.environ | {"PYTHONPATH": str(clone / "clone"), "HOME": home}
     command = [sys.executable, "-c", DRIVER, json.dumps(commands)]
     done = subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True)
