@@ -56,6 +56,7 @@ IN_TURN = (
     "time looks like an effect, and the arms are not compared. Where times were randomised, write cluster: and their "
     "column into the plan, or a reason under acknowledge."
 )
+DRIFTS = " Whatever else changed with the weeks looks like an effect; compare the arms within each week."
 REVERSED = (
     "The control takes it up more often: {rates}; where the control is what was offered, write shown_as: {{contrast: "
     "control - treatment}} into the plan, else arms or marks of take-up are turned around."
@@ -74,7 +75,7 @@ SENTENCES = {  # too little to test, as chance would have it, unclear, and not
         "There are not two {place} with enough units to test the sample ratio.",
         "The sample ratio is as planned in {all} {place}; smallest adjusted {p}.",
         "Whether the sample ratio is as planned in all {place} is unclear, most in {worst}; adjusted {p}.",
-        "The sample ratio differs from the plan across {place}, most in {worst}; adjusted {p}.",
+        "The sample ratio differs{plan} across {place}, most in {worst}; adjusted {p}.{so}",
     ),
     "balance": (
         "There are too few units, or no variation, to test the balance of the covariates.",
@@ -185,7 +186,7 @@ def _check_split(units, design):
     """The split of all units, and of those of each segment and week: only a group that is large enough is named.
 
     Nothing is decided from a handful of units; of clusters `_check_clusters` knows how many it takes. Whether times of
-    assignment hold one arm each is asked of an unknown split too.
+    assignment hold one arm each, or weeks other shares, is asked of an unknown split too.
     """
     found, given, shares = metrics.count_units(units)[None], design.randomised_units, design.variant.shares
     if few := [arm for arm, n in found.items() if n < LEAST_UNITS and not design.cluster]:
@@ -213,12 +214,13 @@ def _check_split(units, design):
         if by == "week":
             name, place, worst = "srm_over_time", "weeks of assignment", f"week {worst + 1}"
         ps = ps.values() if len(ps) > 1 else ()
-        check = _report(name, ps, "split by group", place=place, all=every, worst=worst)
+        told = {"plan": " from the plan" if shares else "", "so": DRIFTS if by == "week" else ""}
+        check = _report(name, ps, "split by group", place=place, all=every, worst=worst, **told)
         hours = units.seen.get(("", ""), {}) if by == "week" and not design.cluster else {}
         time = find_turn([hours[arm]["hours"] for arm in design.variant.arms]) if hours else None
         if time and (time != "a week" or check.value < ALERT):
             yield Check(name, "fail", check.value, ALERT, IN_TURN.format(time=time))
-        elif shares:
+        elif shares or check.value < ALERT:
             yield check
 
 
