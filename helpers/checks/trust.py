@@ -26,6 +26,7 @@ from helpers.checks.rates import (
     write_rates,
 )
 from helpers.checks.values import check_covariates, check_spread, check_values
+from helpers.kinds import COUNTED
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import GRAVE, NAN, Check, Moments, Refused
@@ -49,6 +50,7 @@ EMPTY_IS_ZERO = (
     "Outcomes of {label} are empty at different rates: {rates}; {p}. No 0 is written, and empty ones count as 0, as "
     "planned, so that this is a part of the effect; where they are unknown, write missing: unknown."
 )
+MAY_BE_ZERO = "Where an empty cell means 0 and no 0 is written, write missing: zero."
 FEW_CLUSTERS = 20  # effective ones: below it even a t interval rests on a variance that is hardly known
 ALONE = "How far clusters differ by chance shows in two or more an arm, so no effect can be tested; randomise more."
 IN_TURN = (
@@ -287,16 +289,20 @@ def _check_missing(units, design, name):
     found = _report(id_, ps, "missing", alarm="fail", **facts)
     if found.status in ("warn", "fail") and _are_the_zeros(units, design, name, arms[0]):
         return replace(found, status="warn", message=EMPTY_IS_ZERO.format(p=write_p(found.value), **facts))
+    metric = design.metrics[name]
+    if found.status == "fail" and metric.missing == "unknown" and (metric.numerator or metric.how.total in COUNTED):
+        return replace(found, message=f"{found.message} {MAY_BE_ZERO}")
     return found
 
 
 def _are_the_zeros(units, design, name, arms):
     """Whether empty cells are the only zeros in every arm, as the plan reads them, so that their rate is an outcome."""
     metric = design.metrics[name]
-    seen = units.seen.get((name, metric.column or name))
-    if metric.missing != "zero" or not seen or not all(m.mean[0] > 0 for m in arms):
+    reads = (metric.numerator, metric.denominator) if metric.numerator else (metric.column or name,)
+    seen = [units.seen.get((name, read)) for read in reads]
+    if metric.missing != "zero" or not all(seen) or not all(m.mean[0] > 0 for m in arms):
         return False
-    return not any(seen[arm].get("no", 1) for arm in design.variant.arms)
+    return not any(told[arm].get("no", 1) for told in seen for arm in design.variant.arms)
 
 
 def _check_values(meeting, design, name):
