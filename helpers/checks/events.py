@@ -33,6 +33,7 @@ LIMITS = (
 )
 RARE = 8.5  # minus the logarithm of the chance that none comes where some are expected: one event in five thousand
 MOST_DAYS = 800  # of a study whose events are judged by each of its days
+SILENT = "The log holds no event {}, which {} counts, so that nobody has any; check how it is called."
 EPOCH = 719_163  # the ordinal of the first day of 1970
 
 
@@ -85,6 +86,10 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
         )
     told += [LIMITS] if told else []
     told += (find_parts(units) if design.segments else [])[:2]
+    read = {name: m.event or [name] for name, m in design.by_role("primary").items() if m.how.total}
+    read = {name: of for name, of in read.items() if of in schema.list_metric_events(design, name)}
+    silent = {name: of for name, of in read.items() if not log.ages["event"].isin(of).any()}
+    told += [SILENT.format(" or ".join(of), design.label_of(name)) for name, of in silent.items()]
     told += [CUT.format(n=n, what="events") for n in ROWS if n == log.ages["n"].sum()]
     status = "fail" if fails else "warn" if told else "pass"
     fits = (

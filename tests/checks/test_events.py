@@ -637,3 +637,12 @@ def test_loads_at_night_that_all_arms_have_are_alike_but_for_chance():
         nightly = events.assign(at=(events["at"].dt.ceil("D") + pd.Timedelta(hours=2)).dt.as_unit("s"))
         nightly = nightly[nightly["at"] < "2024-01-07"]
         assert _check(units, nightly, as_of="2024-01-06")[0].status == "pass"
+
+
+def test_an_event_that_decides_and_that_the_log_never_holds_is_told():
+    units, events = _draw()
+    bought = {"paid": PAID["paid"] | {"event": ["bought", "ordered"]}, "asked": {"kind": "count", "within_days": 21}}
+    check, withheld = _check(units, events, bought)
+    told = "The log holds no event bought or ordered, which paid counts, so that nobody has any; check how it is called."
+    assert (check.status, check.message, withheld) == ("warn", told, None)
+    assert _check(units, events, {"paid": PAID["paid"] | {"event": ["bought", "paid"]}})[0].status == "pass"
