@@ -57,8 +57,8 @@ FOUND = {  # what is wrong with some of the values that are added up, told by ar
     "void": "{label} counts what is no payment, as it failed, is open, cancelled or a test: {rates}; leave it out of "
     "the events.",
     "deleted": "{label} counts events that are marked as deleted: {rates}; where they never were, leave them out.",
-    "returned": "{label} adds up payments that were given back, and no event takes them off: {rates}; leave them out, "
-    "or add events of the refunds.",
+    "returned": "{label} adds up payments that were given back, and nothing takes them off: {rates}; leave them out, "
+    "or give the refunds a minus sign.",
 }
 UNITS = (
     "The values of {label} in {arm} are about {factor:,.0f} times those in {other}, as {unit} would be; give both "

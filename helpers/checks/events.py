@@ -8,6 +8,7 @@ fewer events, is no fault; where ids or names are lost beside, both are said.
 import copy
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,7 @@ LIMITS = (
 )
 RARE = 8.5  # minus the logarithm of the chance that none comes where some are expected: one event in five thousand
 MOST_DAYS = 800  # of a study whose events are judged by each of its days
+SILENT = "The log holds no event {}, which {} counts, so that nobody has any; check how it is called."
 EPOCH = 719_163  # the ordinal of the first day of 1970
 
 
@@ -85,6 +87,10 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
         )
     told += [LIMITS] if told else []
     told += (find_parts(units) if design.segments else [])[:2]
+    read = {name: m.event or [name] for name, m in design.metrics.items() if m.role == "primary"}
+    read = {name: of for name, of in read.items() if of in schema.list_metric_events(design, name)}
+    silent = {name: of for name, of in read.items() if not log.ages["event"].isin(of).any()}
+    told += [SILENT.format(" or ".join(of), design.label_of(name)) for name, of in silent.items()]
     told += [CUT.format(n=n, what="events") for n in ROWS if n == log.ages["n"].sum()]
     status = "fail" if fails else "warn" if told else "pass"
     fits = (
@@ -139,6 +145,7 @@ def _list_findings(log, design):
             judged = [
                 find_elsewhere,
                 logs.find_outside,
+                partial(logs.find_edge, window=window),
                 *([find_times, find_shift, find_piles] if of != TAKE_UP else []),
             ]
             judged += [logs.find_repeats] if is_summed else []
@@ -178,7 +185,7 @@ class _Log:
 
     def __init__(self, units, meeting, design):
         self.end, self.arms, self.unit = units.as_of.toordinal() - EPOCH, design.variant.arms, design.unit
-        self.names = schema.list_event_names(design)
+        self.names, self.is_clustered = schema.list_event_names(design), design.cluster is not None
         plain = meeting.astype(dict.fromkeys(("what", "event", "variant"), object))  # which rows are taken of fastest
         self.every, self.taken = {what: rows for what, rows in plain.groupby("what")}, {}
         self.sums = {}
@@ -319,7 +326,12 @@ class _Log:
         is_cut = max(late, soon) > longest
         if not (is_cut or hole):
             return None
-        calmed, is_moved = self._calm(own, begun, days)
+        calmed, is_moved = own, False
+        if self.end - self.first <= MOST_DAYS:  # without days such as of a promotion, after which few may be left
+            arm = logs.Arm.read(begun, own, days, first=self.first, end=self.end)
+            ages = logs.calm(arm)
+            calmed = pd.DataFrame({"day": np.arange(len(ages)), "known": ages, "all": arm.ages})
+            is_moved = ages.sum() < (1 - logs.LOST_FAILS) * own.loc[own["day"] >= 0, "known"].sum()
         is_held = days["day"].between(*reach) & ~(days["day"].between(*hole) if hole else False)
         came = days.loc[~is_held, "known"].sum()
         about = {"reach": reach, "end": self.end, "window": window, "hole": hole, "came": came}
@@ -338,15 +350,6 @@ class _Log:
         first = logs.expect_lost(calmed, begun, **about | {"reach": (reach[0], self.end)})[1]
         cut = ("before", reach[0]) if 2 * first > expected else ("after", reach[1])
         return share, cut if is_cut else None, is_moved
-
-    def _calm(self, own, begun, days):
-        """Events without days such as of a promotion, after which few may be left to come, and whether it was many."""
-        if self.end - self.first > MOST_DAYS:
-            return own, False
-        arm = logs.Arm.read(begun, own, days, first=self.first, end=self.end)
-        ages = logs.calm(arm)
-        calmed = pd.DataFrame({"day": np.arange(len(ages)), "known": ages, "all": arm.ages})
-        return calmed, ages.sum() < (1 - logs.LOST_FAILS) * own.loc[own["day"] >= 0, "known"].sum()
 
     def _tell(self, of, place, share, cut, is_moved, quiet, arm):
         """What an arm lacks in words; a hole that all arms have alike may be a holiday."""

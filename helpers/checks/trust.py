@@ -26,6 +26,7 @@ from helpers.checks.rates import (
     write_rates,
 )
 from helpers.checks.values import check_covariates, check_spread, check_values
+from helpers.kinds import COUNTED
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import GRAVE, NAN, Check, Moments, Refused
@@ -49,6 +50,7 @@ EMPTY_IS_ZERO = (
     "Outcomes of {label} are empty at different rates: {rates}; {p}. No 0 is written, and empty ones count as 0, as "
     "planned, so that this is a part of the effect; where they are unknown, write missing: unknown."
 )
+MAY_BE_ZERO = "Where an empty cell means 0 and no 0 is written, write missing: zero."
 FEW_CLUSTERS = 20  # effective ones: below it even a t interval rests on a variance that is hardly known
 ALONE = "How far clusters differ by chance shows in two or more an arm, so no effect can be tested; randomise more."
 IN_TURN = (
@@ -56,6 +58,7 @@ IN_TURN = (
     "time looks like an effect, and the arms are not compared. Where times were randomised, write cluster: and their "
     "column into the plan, or a reason under acknowledge."
 )
+DRIFTS = " Whatever else changed with the weeks looks like an effect; compare the arms within each week."
 REVERSED = (
     "The control takes it up more often: {rates}; where the control is what was offered, write shown_as: {{contrast: "
     "control - treatment}} into the plan, else arms or marks of take-up are turned around."
@@ -74,7 +77,7 @@ SENTENCES = {  # too little to test, as chance would have it, unclear, and not
         "There are not two {place} with enough units to test the sample ratio.",
         "The sample ratio is as planned in {all} {place}; smallest adjusted {p}.",
         "Whether the sample ratio is as planned in all {place} is unclear, most in {worst}; adjusted {p}.",
-        "The sample ratio differs from the plan across {place}, most in {worst}; adjusted {p}.",
+        "The sample ratio differs{plan} across {place}, most in {worst}; adjusted {p}.{so}",
     ),
     "balance": (
         "There are too few units, or no variation, to test the balance of the covariates.",
@@ -185,7 +188,7 @@ def _check_split(units, design):
     """The split of all units, and of those of each segment and week: only a group that is large enough is named.
 
     Nothing is decided from a handful of units; of clusters `_check_clusters` knows how many it takes. Whether times of
-    assignment hold one arm each is asked of an unknown split too.
+    assignment hold one arm each, or weeks other shares, is asked of an unknown split too.
     """
     found, given, shares = metrics.count_units(units)[None], design.randomised_units, design.variant.shares
     if few := [arm for arm, n in found.items() if n < LEAST_UNITS and not design.cluster]:
@@ -213,12 +216,13 @@ def _check_split(units, design):
         if by == "week":
             name, place, worst = "srm_over_time", "weeks of assignment", f"week {worst + 1}"
         ps = ps.values() if len(ps) > 1 else ()
-        check = _report(name, ps, "split by group", place=place, all=every, worst=worst)
+        told = {"plan": " from the plan" if shares else "", "so": DRIFTS if by == "week" else ""}
+        check = _report(name, ps, "split by group", place=place, all=every, worst=worst, **told)
         hours = units.seen.get(("", ""), {}) if by == "week" and not design.cluster else {}
         time = find_turn([hours[arm]["hours"] for arm in design.variant.arms]) if hours else None
         if time and (time != "a week" or check.value < ALERT):
             yield Check(name, "fail", check.value, ALERT, IN_TURN.format(time=time))
-        elif shares:
+        elif shares or check.value < ALERT:
             yield check
 
 
@@ -285,16 +289,20 @@ def _check_missing(units, design, name):
     found = _report(id_, ps, "missing", alarm="fail", **facts)
     if found.status in ("warn", "fail") and _are_the_zeros(units, design, name, arms[0]):
         return replace(found, status="warn", message=EMPTY_IS_ZERO.format(p=write_p(found.value), **facts))
+    metric = design.metrics[name]
+    if found.status == "fail" and metric.missing == "unknown" and (metric.numerator or metric.how.total in COUNTED):
+        return replace(found, message=f"{found.message} {MAY_BE_ZERO}")
     return found
 
 
 def _are_the_zeros(units, design, name, arms):
     """Whether empty cells are the only zeros in every arm, as the plan reads them, so that their rate is an outcome."""
     metric = design.metrics[name]
-    seen = units.seen.get((name, metric.column or name))
-    if metric.missing != "zero" or not seen or not all(m.mean[0] > 0 for m in arms):
+    reads = (metric.numerator, metric.denominator) if metric.numerator else (metric.column or name,)
+    seen = [units.seen.get((name, read)) for read in reads]
+    if metric.missing != "zero" or not all(seen) or not all(m.mean[0] > 0 for m in arms):
         return False
-    return not any(seen[arm].get("no", 1) for arm in design.variant.arms)
+    return not any(told[arm].get("no", 1) for told in seen for arm in design.variant.arms)
 
 
 def _check_values(meeting, design, name):

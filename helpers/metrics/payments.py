@@ -103,7 +103,9 @@ def look_payments(table: ir.Table, value: ir.Value, columns, *, own: bool) -> di
             void |= text.re_search(f"{NONE}|{OPEN}|{REFUSED}" if is_paid and is_word else f"{FAILED}|{REFUSED}")
             returned |= text.re_search(f"{BACK}|returned") & (value > 0)
         elif is_word and own and (MODE.search(called) or NOTE.search(called)):
-            void |= text.re_search(f"{TRIED}|{AT_FIRST}" if MODE.search(called) else AT_FIRST)
+            is_mode = MODE.search(called) is not None
+            void |= text.re_search(f"{TRIED}|{AT_FIRST}" if is_mode else AT_FIRST)
+            returned |= is_mode & text.re_search(BACK) & ~text.contains("able") & (value > 0)  # refundable, reversible
         else:
             told = known
     counts = value.notnull() & (value != 0)

@@ -336,11 +336,14 @@ class _Gathered:
 def _make_ratio(gathered, name, metric, columns, rates):
     """The columns of one ratio. A count with a time at risk is told as the count by the time.
 
-    `missing: zero` fills the count, never the time.
+    `missing: zero` fills the count, never the time. Of a denominator of 0 an empty numerator is 0.
     """
     above = _read(rates, name) if metric.time_at_risk else _make_part(gathered, name, columns, "numerator")
     below = _make_part(gathered, name, columns, "time_at_risk" if metric.time_at_risk else "denominator")
     (top, top_over, top_gap), (bottom, bottom_over, bottom_gap) = above, below
+    if top_gap is not None and top_gap is not NEVER:
+        is_none = (bottom == 0).fill_null(False)
+        top, top_gap = is_none.ifelse(top.fill_null(0.0), top), top_gap & ~is_none
     complete = top_over & bottom_over
     found = {key: value for key, value in rates.items() if key == f"asked_{name}"}
     found[f"complete_{name}"] = complete

@@ -139,11 +139,13 @@ def ask_values(
             if metric.how.total == "last":
                 _look_logs(units, (name, read), few, found, asked, design)
             if metric.missing == "zero":
-                found.setdefault((name, read), {})["no"] = (units[read].cast("float64") == 0).cast("int32")
+                found.setdefault((name, read), {})["no"] = _mark_zero(units[read])
         elif metric.numerator and planned is None:
             parts = {metric.numerator, metric.denominator} - set(design.metrics)
             for part in sorted(parts):
                 _look_logs(units, (name, part), few, found, asked, design)
+                if metric.missing == "zero":
+                    found.setdefault((name, part), {})["no"] = _mark_zero(units[part])
         elif metric.how.total == "last" and planned is not None:
             answers = planned.filter(planned["event"].isin(heard[name].events))
             asked.append(_ask_answers(answers, answers[heard[name].value], name, heard[name].events[0], design))
@@ -245,6 +247,10 @@ def _tell_whole(known):
     """1 for a value that is nearly a whole number, as all beyond 2^53 are, else 0, as for none."""
     off, size = CLOSE * ibis.least(known.abs(), 1e5), ibis.least(known.abs(), LARGEST_WHOLE)
     return ((size + off).floor() >= size - off).cast("int32")
+
+
+def _mark_zero(value):
+    return (value.cast("float64") == 0).cast("int32")
 
 
 def _look_logs(units, of, few, found, asked, design):

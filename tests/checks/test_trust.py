@@ -183,9 +183,13 @@ def test_run_split_by_segment_names_no_small_level():
 def test_run_split_over_time_names_the_week():
     frame = _make_frame(500, 500)
     times = [*["2024-01-01"] * 350, *["2024-01-08"] * 150, *["2024-01-01"] * 200, *["2024-01-08"] * 300]
-    check = _run(frame.assign(assigned_at=times), assigned_at="assigned_at")["srm_over_time"]
-    expected = "The sample ratio differs from the plan across weeks of assignment, most in week 2; adjusted p < .001."
-    assert (check.status, check.message) == ("warn", expected)
+    expected = (
+        "The sample ratio differs{} across weeks of assignment, most in week 2; adjusted p < .001. Whatever else "
+        "changed with the weeks looks like an effect; compare the arms within each week."
+    )
+    for plan, told in (({}, " from the plan"), ({"variant": {"split": "unknown"}}, "")):
+        check = _run(frame.assign(assigned_at=times), assigned_at="assigned_at", **plan)["srm_over_time"]
+        assert (check.status, check.message) == ("warn", expected.format(told))
 
 
 def test_withheld_where_arms_were_assigned_one_after_the_other():
@@ -324,6 +328,7 @@ def _lose(frame, a, b):
 
 
 UNLIKE = "Outcomes of CSAT are missing at different rates: {}; p < .001. Its effect is not estimated."
+MAY_BE_ZERO = " Where an empty cell means 0 and no 0 is written, write missing: zero."
 AS_ZERO = (
     "Outcomes of CSAT are empty at different rates: {}; p < .001. No 0 is written, and empty ones count as 0, as "
     "planned, so that this is a part of the effect; where they are unknown, write missing: unknown."
@@ -343,7 +348,7 @@ LOST = [
     (495, 400, {}, "fail", UNLIKE.format("a all but fewer than 10 units, b 80.0 %")),
     (100, 0, {"kind": "amount", "missing": "zero"}, "fail", UNLIKE.format("a 20.0 %, b 0.0 %")),  # filled with 0
     (100, 300, {"kind": "amount", "missing": "zero"}, "warn", AS_ZERO.format("a 20.0 %, b 60.0 %")),  # all zeros
-    (100, 300, {"kind": "amount"}, "fail", UNLIKE.format("a 20.0 %, b 60.0 %")),
+    (100, 300, {"kind": "amount"}, "fail", UNLIKE.format("a 20.0 %, b 60.0 %") + MAY_BE_ZERO),
 ]
 
 
@@ -361,6 +366,23 @@ def test_run_missing_withholds_empty_outcomes_beside_a_written_0():
         assert _run(frame, plan)["missing_csat"].status == "warn"
         written = frame.assign(csat=frame["csat"].mask(frame.index == 499, 0.0))
         assert _run(written, plan)["missing_csat"].status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("spend", "orders", "missing", "status"),
+    [
+        (math.nan, 0.0, "unknown", "pass"),  # the spend of no orders is 0
+        (math.nan, math.nan, "unknown", "fail"),
+        (math.nan, math.nan, "zero", "warn"),
+        (0.0, math.nan, "zero", "fail"),  # what is 0 is written
+        (math.nan, 2.0, "zero", "warn"),
+    ],
+)
+def test_run_missing_of_a_ratio_whose_parts_are_empty_where_there_is_none(spend, orders, missing, status):
+    empty = _lose(_make_frame(), 100, 300)["csat"].isna()
+    frame = _make_frame().assign(spend=np.where(empty, spend, 9.0), orders=np.where(empty, orders, 2.0))
+    ratio = {"kind": "ratio", "numerator": "spend", "denominator": "orders", "missing": missing}
+    assert _run(frame, {"csat": ratio})["missing_csat"].status == status
 
 
 @pytest.mark.parametrize(

@@ -582,10 +582,13 @@ def test_run_only_asks_about_a_column_of_units_that_is_true_of_most_and_passes_o
 
 def test_run_withholds_a_sum_of_payments_that_came_back():
     back = (
-        "m adds up payments that were given back, and no event takes them off: a 0.0 %, b 40.0 %; leave them out, or "
-        "add events of the refunds."
+        "m adds up payments that were given back, and nothing takes them off: a 0.0 %, b 40.0 %; leave them out, or "
+        "give the refunds a minus sign."
     )
     assert _tell({}, LOG, events={"status": np.where(FAILS, "refunded", "paid")}) == _fails(back)
+    assert _tell({}, LOG, events={"kind": np.where(FAILS, "Refund", "Sale")}) == _fails(back)
+    signed = {"kind": np.where(FAILS, "refund", "sale"), "value": np.where(FAILS, -PRICE, PRICE)}
+    assert _count(signed, "returned") == _count({"type": np.where(FAILS, "refundable", "fixed")}, "returned") == 0
     at = np.where(FAILS, "2024-02-01", None)
     for more in ({"refunded": FAILS}, {"refunded_at": at}, {"refund_amount": FAILS * PRICE}):
         assert _count(more, "returned") == FAILS.sum()

@@ -55,6 +55,11 @@ def _read(units, column):
         # both parts of a ratio are known, or none
         ({"r": RATIO}, {"num_r": [6, None, 3, None], "den_r": [2, None, 0, None], "missing_r": [0, 1, 0, 1]}),
         ({"r": RATIO | {"missing": "zero"}}, {"num_r": [6, 0, 3, 2], "den_r": [2, 3, 0, 0]}),
+        # of nothing below the line the sum above it is 0, as the spend of no orders
+        (
+            {"r": RATIO | {"denominator": "took"}},
+            {"num_r": [6, 0, None, 2], "den_r": [1, 0, None, 0], "missing_r": [0, 0, 1, 0]},
+        ),
         # a part that is a metric of the plan is filled as that is
         ({"r": RATIO | {"numerator": "tops"}, "tops": TOPS}, {"num_r": [6, 0, 3, None], "missing_r": [0, 1, 0, 1]}),
         ({"t": TIME}, {"time_t": [1.5, 30, None, 4], "observed_t": [1, 0, 1, 0], "missing_t": [0, 0, 1, 0]}),

@@ -366,6 +366,10 @@ def test_refuse_raw_ids_only_when_they_were_rounded(load, refusal):
     assert load(write_ids(*whole)).info.units == len(whole)
     rounded = ("1.23457E+15", "1e+23", "1.2345E15", "3.0", "-7.00")
     assert "5 ids rounded, or kept as decimal numbers" in refusal(write_ids(*rounded, "2", "4"))
+    cut = [f"{10**14 + 7 * i}00" for i in range(10)]  # as a spreadsheet leaves seventeen digits
+    assert "10 ids rounded, or kept as decimal numbers" in refusal(write_ids(*cut, "2", "4"))
+    assert load(write_ids(*cut, "10000000000000001")).info.units == 11
+    assert load(write_ids(*cut[1:])).info.units == 9
 
 
 @given(numbers=st.lists(st.floats(-1e50, 1e50), min_size=2, max_size=60))
