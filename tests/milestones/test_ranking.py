@@ -152,6 +152,7 @@ def test_score_shuffled_equals_scoring_each_copy_for_itself():
         copy = values.copy()
         copy[:, group] = shuffled[:, group]
         np.testing.assert_allclose(found[:, place], score_rows(trees, copy), atol=1e-12)
+    assert np.array_equal(found[:, len(groups)], score_rows(trees, values))
 
 
 def test_score_rows_is_what_scikit_learn_foretells():
