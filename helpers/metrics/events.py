@@ -303,6 +303,7 @@ def _keep(backend, table):
         if type(error).__name__ not in READ_ONLY:
             raise
         return table
+    vars(backend).setdefault("stored", []).append(kept)  # dropped in the midst of a query it would wait for its end
     with backend.begin() as cursor:
         cursor.execute(f'ANALYZE "{kept.get_name()}"')
     return kept

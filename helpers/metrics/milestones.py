@@ -244,8 +244,9 @@ def _write(expression, design, dialect):
     compiler = DIALECTS[dialect]()
     with _fuse_selects():
         tree = compiler.to_sqlglot(expression.rename({design.unit_id: "unit"}))
-    if dialect in ("bigquery", "snowflake"):
+    if dialect == "snowflake":  # what was read from text holds each name where it is found
         tree = sg.parse_one(tree.sql(dialect=compiler.dialect), dialect=compiler.dialect)
+    if dialect in ("bigquery", "snowflake"):
         for part in [*tree.find_all(sg.exp.Interval), *tree.find_all(sg.exp.Func)]:
             number = part.args.get("this" if isinstance(part, sg.exp.Interval) else "expression")
             if isinstance(number, sg.exp.Literal) and number.is_string and number.this.lstrip("-").isdigit():
