@@ -172,11 +172,11 @@ def score_shuffled(trees, values, shuffled, groups) -> np.ndarray:
 def _list_asked(tree, owner, n_groups):
     """Which groups each node's path from the root asks for; a tree lists nodes before their children."""
     asked = np.zeros((tree.node_count, n_groups), bool)
-    nodes = zip(tree.children_left.tolist(), tree.children_right.tolist(), owner[tree.feature].tolist(), strict=True)
-    for node, (left, right, group) in enumerate(nodes):
-        if left >= 0:
+    nodes = zip(tree.children_left.tolist(), tree.children_right.tolist(), tree.feature.tolist(), strict=True)
+    for node, (left, right, column) in enumerate(nodes):
+        if left >= 0:  # no leaf
             asked[[left, right]] = asked[node]
-            asked[[left, right], group] = True
+            asked[[left, right], owner[column]] = True
     return asked
 
 
