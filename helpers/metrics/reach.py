@@ -82,13 +82,15 @@ def find_reach(accounts: ir.Table, events: ir.Table, design: FrameworkPlan, as_o
     parts = {"every": ~heard["event"].isin(lost) if lost else None}
     parts |= {"active": heard["event"].isin(design.activation.event)} if design.activation else {}
     firsts = {name: _count_days(heard["at"].min(where=part)) for name, part in parts.items()}
+    firsts["last"] = _count_days(heard["at"].max())
     told = starts.left_join(heard.group_by("unit").aggregate(**firsts), "unit")
-    told = store(told.select(*parts, start=_count_days(starts["start"])))
+    told = store(told.select(*firsts, start=_count_days(starts["start"])))
     fronts = [find_front(_count_firsts(told.select("start", first=name))) for name in parts]
     front = max((day for day in fronts if day is not None), default=None)
-    began, ended = (
-        day if day is None else EPOCH + dt.timedelta(days=day) for day in (front, _find_close(starts, heard, as_of))
-    )
+    last = ask(told, {"last": told["last"].max()})["last"]
+    is_late = last is not None and (as_of - EPOCH).days - last > LEAST_ENDS
+    close = _find_close(starts, heard, as_of) if is_late else None
+    began, ended = (day if day is None else EPOCH + dt.timedelta(days=day) for day in (front, close))
     needed = dt.timedelta(days=design.landmarks[0] + design.horizon_days)
     start, early, late = starts["start"], ibis.literal(0), ibis.literal(0)
     if began:
@@ -162,7 +164,7 @@ def _find_close(starts, heard, as_of) -> int | None:
     )
     days = told.select("day").distinct().order_by("day").to_pyarrow()["day"].to_numpy()
     end = (as_of - EPOCH).days
-    quiet = end - days[-1] if len(days) else 0
+    quiet = end - days[-1]
     if quiet <= max(LEAST_ENDS, np.diff(days).max(initial=0) - 1):
         return None
     last = int(days[-1])

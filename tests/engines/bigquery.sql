@@ -60,10 +60,10 @@
 -- customer_milestones aae7c3705602
 -- customer_milestones f60d0ec11590
 -- customer_milestones 6cd82e9646d4
--- customer_milestones f594df327c54
+-- customer_milestones 6995eb163f97
 -- customer_milestones 760be38dcf21
 -- customer_milestones 979b42731efc
--- customer_milestones 0672471d2497
+-- customer_milestones 5555df49f8be
 -- customer_milestones f7bee680fe79
 -- customer_milestones 02259ca5ef49
 -- customer_milestones 73e4c4715403
@@ -169,6 +169,7 @@ SELECT * FROM ( SELECT TIMESTAMP_TRUNC(`t3`.`at`, DAY) AS `day`, COUNT(*) AS `n`
 SELECT SUM(CAST(`t1`.`seats` > 0 AS INT64)) AS `n`, SUM(`t1`.`seats`) AS `sum`, MAX(`t1`.`seats`) AS `largest` FROM ( SELECT `t0`.`account_id` AS `unit`, CAST(`t0`.`started_at` AS DATETIME) AS `started_at`, CAST(`t0`.`seats` AS FLOAT64) AS `seats`, `t0`.`plan_tier`, `t0`.`country` FROM `table_0` AS `t0` ) AS `t1`;
 SELECT * FROM ( SELECT `t1`.`start`, `t1`.`first`, COUNT(*) AS `n` FROM ( SELECT `t0`.`start`, `t0`.`every` AS `first` FROM `temp`.`main`.`table_0` AS `t0` ) AS `t1` GROUP BY 1, 2 ) AS `t2` ORDER BY `t2`.`start` ASC NULLS LAST, `t2`.`first` ASC NULLS LAST;
 SELECT * FROM ( SELECT `t1`.`start`, `t1`.`first`, COUNT(*) AS `n` FROM ( SELECT `t0`.`start`, `t0`.`active` AS `first` FROM `temp`.`main`.`table_0` AS `t0` ) AS `t1` GROUP BY 1, 2 ) AS `t2` ORDER BY `t2`.`start` ASC NULLS LAST, `t2`.`first` ASC NULLS LAST;
+SELECT MAX(`t0`.`last`) AS `n0` FROM `temp`.`main`.`table_0` AS `t0`;
 SELECT `t0`.`unit`, `t0`.`started_at`, `t0`.`lost_at`, `t0`.`seats` FROM `temp`.`main`.`table_0` AS `t0` LIMIT 5000001;
 SELECT `t1`.`unit`, `t1`.`at`, `t1`.`value`, `t1`.`start` FROM ( SELECT * FROM `temp`.`main`.`table_0` AS `t0` WHERE `t0`.`event` = 'seats_changed' AND `t0`.`value` IS NOT NULL ) AS `t1` LIMIT 5000001;
 SELECT MIN(`t1`.`started_at`) AS `n0`, SUM(CAST(`t1`.`started_at` <= DATETIME('2022-12-05T00:00:00') AS INT64)) AS `n1`, COUNT(`t1`.`started_at`) AS `n2` FROM ( SELECT `t0`.`account_id` AS `unit`, CAST(`t0`.`started_at` AS DATETIME) AS `started_at`, CAST(`t0`.`seats` AS FLOAT64) AS `seats`, `t0`.`plan_tier`, `t0`.`country` FROM `table_0` AS `t0` ) AS `t1`;

@@ -60,10 +60,10 @@
 -- customer_milestones 1faa60bef736
 -- customer_milestones b777727b8165
 -- customer_milestones 7d4905c3cdfa
--- customer_milestones d9877554160c
+-- customer_milestones 7f6208d8e366
 -- customer_milestones 6bf85aeca559
 -- customer_milestones 455ddb2774f6
--- customer_milestones 1f2b91397bdc
+-- customer_milestones f675ea13b103
 -- customer_milestones fa8ddc15e890
 -- customer_milestones 6aefdcb9d9a1
 -- customer_milestones 995dba3e1970
@@ -169,6 +169,7 @@ SELECT * FROM ( SELECT DATE_TRUNC('DAY', "t3"."at") AS "day", COUNT(*) AS "n" FR
 SELECT SUM(CAST("t1"."seats" > 0 AS INT)) AS "n", SUM("t1"."seats") AS "sum", MAX("t1"."seats") AS "largest" FROM ( SELECT "t0"."account_id" AS "unit", CAST("t0"."started_at" AS TIMESTAMP) AS "started_at", CAST("t0"."seats" AS DOUBLE) AS "seats", "t0"."plan_tier", "t0"."country" FROM "table_0" AS "t0" ) AS "t1";
 SELECT * FROM ( SELECT "t1"."start", "t1"."first", COUNT(*) AS "n" FROM ( SELECT "t0"."start", "t0"."every" AS "first" FROM "temp"."main"."table_0" AS "t0" ) AS "t1" GROUP BY 1, 2 ) AS "t2" ORDER BY "t2"."start" ASC, "t2"."first" ASC;
 SELECT * FROM ( SELECT "t1"."start", "t1"."first", COUNT(*) AS "n" FROM ( SELECT "t0"."start", "t0"."active" AS "first" FROM "temp"."main"."table_0" AS "t0" ) AS "t1" GROUP BY 1, 2 ) AS "t2" ORDER BY "t2"."start" ASC, "t2"."first" ASC;
+SELECT MAX("t0"."last") AS "n0" FROM "temp"."main"."table_0" AS "t0";
 SELECT "t0"."unit", "t0"."started_at", "t0"."lost_at", "t0"."seats" FROM "temp"."main"."table_0" AS "t0" LIMIT 5000001;
 SELECT "t1"."unit", "t1"."at", "t1"."value", "t1"."start" FROM ( SELECT * FROM "temp"."main"."table_0" AS "t0" WHERE "t0"."event" = 'seats_changed' AND "t0"."value" IS NOT NULL ) AS "t1" LIMIT 5000001;
 SELECT MIN("t1"."started_at") AS "n0", SUM(CAST("t1"."started_at" <= TIMESTAMP_FROM_PARTS(2022, 12, 5, 0, 0, 0, 0) AS INT)) AS "n1", COUNT("t1"."started_at") AS "n2" FROM ( SELECT "t0"."account_id" AS "unit", CAST("t0"."started_at" AS TIMESTAMP) AS "started_at", CAST("t0"."seats" AS DOUBLE) AS "seats", "t0"."plan_tier", "t0"."country" FROM "table_0" AS "t0" ) AS "t1";
