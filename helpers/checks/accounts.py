@@ -65,7 +65,7 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
     heard = [] if source.events is None else _hear(source, accounts)
     if source.events is not None:
         found += [*_check_events(heard, design), _check_early_events(heard), _check_reach(source, accounts, design)]
-    found += [*_check_missing(frame, design), *_check_begun(frame, heard, design)]
+    found += [*_check_missing(frame, design), *_check_begun(source, frame, heard, design)]
     found += [*check_leavers(source, accounts, frame), *(_check_needs(frame, design) if design.is_snapshot else ())]
     untimed = [design.label_of(feature.name) for feature in design.features if not feature.is_timed]
     if untimed:
@@ -120,7 +120,7 @@ def _hear(source, accounts):
     at, known = joined["at"], joined["at"] < ibis.literal(accounts.cutoff)
     start = joined["started_at"].truncate("D") if accounts.dated else joined["started_at"]
     told = {"n": joined.count(), "early": (at < start).sum(), "in_time": known.sum()}
-    told |= {"units": joined["unit"].nunique(), "first": at.min(where=known), "last": at.max(where=known)}
+    told |= {"first": at.min(where=known), "last": at.max(where=known)}
     return joined.group_by("event").aggregate(**told).order_by("event").to_pyarrow().to_pylist()
 
 
@@ -182,16 +182,17 @@ def _find_hole(source, accounts):
     return f"Hardly an event stands from {first} to {last}: what was done then is unread, and counts as not done."
 
 
-def _check_begun(frame, heard, design):
+def _check_begun(source, frame, heard, design):
     """Whether an event is heard so late that many accounts could not have done it: it may not have been there yet."""
-    found, lost = [], design.outcomes.retained.lost
-    planned = set(schema.list_account_event_names(design)).difference(lost)
+    found, planned = [], set(schema.list_account_event_names(design)).difference(design.outcomes.retained.lost)
     for row in (row for row in heard if row["event"] in planned and row["first"]):
         first = pd.Timestamp(row["first"], tz="UTC")
         is_early = frame["started_at"] + pd.Timedelta(days=design.landmarks[0]) <= first
-        expected = is_early.sum() * row["units"] / max(1, len(frame) - is_early.sum())
-        if MOST_EARLIER < is_early.mean() < 1 and expected > SURE:
-            found.append((float(is_early.mean()), row["event"], first.date()))
+        if MOST_EARLIER < is_early.mean() < 1:
+            who = source.events.filter(source.events["event"] == row["event"]).semi_join(source.accounts, "unit")
+            units = ask(who, {"units": who["unit"].nunique()})["units"]
+            if is_early.sum() * units / max(1, len(frame) - is_early.sum()) > SURE:
+                found.append((float(is_early.mean()), row["event"], first.date()))
     if found:
         share, name, day = max(found)
         told = f"{100 * share:.1f} % of the {schema.pluralise(design.unit)} passed day {design.landmarks[0]:g}"

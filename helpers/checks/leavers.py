@@ -15,7 +15,7 @@ import pandas as pd
 
 from helpers import schema
 from helpers.checks.logs import LEAST_TOLD, TENTH, expect_lost, percent, write_day
-from helpers.metrics.events import add_days
+from helpers.metrics.events import add_days, store
 from helpers.records import Check
 from helpers.sources.opening import fetch
 
@@ -214,8 +214,12 @@ def _find_renamed(source, accounts, days):
     """Events that become fewer on the day on which others come that the plan does not name, with nearly their name."""
     done, every = _list_done(accounts), source.events
     names = schema.list_account_event_names(accounts.design)
-    alike = ibis.or_(*(every["event"].startswith(name) for name in done))
-    others = every.filter(~every["event"].isin(names), alike, every["at"] < ibis.literal(accounts.cutoff))
+    told = store(every.select("event").distinct())  # few names, where every event would be compared with each
+    told = told.filter(~told["event"].isin(names), ibis.or_(*(told["event"].startswith(name) for name in done)))
+    alike = told.to_pyarrow()["event"].to_pylist()
+    if not alike:
+        return
+    others = every.filter(every["event"].isin(alike), every["at"] < ibis.literal(accounts.cutoff))
     day = (others["at"].epoch_seconds().cast("float64") / DAY).floor().cast("int64")
     others = others.group_by("event", day=day).aggregate(n=others.count()).order_by("event", "day")
     for other, rows in others.to_pyarrow().to_pandas().groupby("event"):
@@ -237,14 +241,12 @@ def _find_silent(source, accounts):
     """Sentences on accounts that left long after their start without any event, and on those with events long after."""
     table, design = accounts.table, accounts.design
     done = source.events.filter(source.events["event"].isin(_list_done(accounts)))
-    met = table.select("unit", "started_at", "lost_at").left_join(done.select("unit", "at"), "unit")
-    age = met["lost_at"].epoch_seconds() - met["started_at"].epoch_seconds()
-    beyond = (met["at"].epoch_seconds() - met["lost_at"].epoch_seconds() > GRACE * DAY) & (
-        met["at"] < ibis.literal(accounts.cutoff)
-    )
-    each = met.group_by("unit").aggregate(n=met["at"].count(), late=beyond.sum(), age=age.max())
-    each = each.mutate(n=ibis.least(each["n"], 4), left=each["age"].notnull(), late=each["late"] > 0)  # noqa: PD004
-    each = each.mutate(long=each["age"] >= design.landmarks[0] * DAY)
+    last = done["at"].max(where=done["at"] < ibis.literal(accounts.cutoff))
+    done = done.group_by("unit").aggregate(n=done["at"].count(), at=last)
+    met = table.select("unit", "started_at", "lost_at").left_join(done, "unit")
+    start, lost, last = (met[name].epoch_seconds() for name in ("started_at", "lost_at", "at"))
+    met = met.mutate(n=ibis.least(met["n"].fill_null(0), 4), left=met["lost_at"].notnull())  # noqa: PD004 (of Ibis)
+    each = met.mutate(long=lost - start >= design.landmarks[0] * DAY, late=last - lost > GRACE * DAY)
     rows = each.group_by("left", "long", "n", "late").aggregate(units=each.count()).to_pyarrow().to_pandas()
     left, noun = rows["left"].astype(bool), schema.pluralise(design.unit)
     gone, stay = rows[left & rows["long"].eq(True)].groupby("n")["units"].sum(), rows[~left].groupby("n")["units"].sum()

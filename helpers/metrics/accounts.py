@@ -1,7 +1,7 @@
 """Accounts of a framework: who they are and what they did, at landmarks, as histories, by month or in a snapshot."""
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 
 import ibis
@@ -234,30 +234,29 @@ def read_landmarks(accounts: Accounts, histories: pd.DataFrame | None = None) ->
     if accounts.design.is_snapshot:
         return {}
     histories = (_read_histories(accounts) if histories is None else histories).set_index("unit")
-    return {landmark: _read_landmark(accounts, landmark, histories) for landmark in accounts.design.landmarks}
+    design, table, totals, own = accounts.design, accounts.table, [], {}
+    for place, landmark in enumerate(design.landmarks):
+        asked = milestones.list_totals(design, landmark, design.milestone_names)
+        asked += milestones.list_outcomes(design, landmark)
+        own[landmark] = {total.column: f"{total.column}_{place}" for total in asked}
+        totals += [replace(total, column=own[landmark][total.column]) for total in asked]
+    folded = log.store(log.fold_events(table, accounts.heard, totals))  # events are many, and read once
+    told = {landmark: {name: folded[column] for name, column in own[landmark].items()} for landmark in own}
+    return {day: _read_landmark(accounts, day, folded.select(*table.columns, **told[day]), histories) for day in own}
 
 
-def _meet(accounts, landmark, totals):
-    """The accounts that are followed to a landmark's horizon, with these totals, and whether they are customers."""
-    until = log.add_days(accounts.table["started_at"], landmark + accounts.design.horizon_days)
-    followed = accounts.table.filter(until <= ibis.literal(accounts.cutoff))
-    return milestones.keep_customers(log.fold_events(followed, accounts.heard, totals), accounts.design, landmark)
+def _meet(accounts, landmark, folded):
+    """The accounts that are followed to a landmark's horizon, and whether they are customers."""
+    until = log.add_days(folded["started_at"], landmark + accounts.design.horizon_days)
+    followed = folded.filter(until <= ibis.literal(accounts.cutoff))
+    return milestones.keep_customers(followed, accounts.design, landmark)
 
 
-def _read_landmark(accounts, landmark, histories):
-    design, names, until = accounts.design, accounts.design.milestone_names, landmark + accounts.design.horizon_days
-    outcomes, totals = design.outcomes, milestones.list_totals(design, landmark, names)
-    if outcomes.retained.event:
-        totals.append(log.Total("retained", "count", tuple(outcomes.retained.event), landmark, until))
-    if outcomes.expanded:
-        followed_to = landmark + outcomes.expanded.within_days
-        totals.append(log.Total("expanded", "count", tuple(outcomes.expanded.event), landmark, followed_to))
-    if has_dormant := "dormant" in design.outcome_names:
-        since = until - outcomes.dormant_after_days
-        totals.append(log.Total("dormant", "count", tuple(design.activity_events), since, until))
-    met = _meet(accounts, landmark, totals)
+def _read_landmark(accounts, landmark, folded, histories):
+    design, outcomes, until = accounts.design, accounts.design.outcomes, landmark + accounts.design.horizon_days
+    met = _meet(accounts, landmark, folded)
     met = met.filter(met["is_customer"]).drop("started_at", "lost_at", "cohort", "tier", "size")
-    frame = _fetch(milestones.define_counts(met, design, names))
+    frame = _fetch(milestones.define_counts(met, design, design.milestone_names))
     past, timed = histories.loc[frame["unit"]].reset_index(), milestones.list_timed(design)
     days = past[[_name_day(name) for name in timed]].set_axis([*timed], axis=1)
     done = _one(days < _round(landmark))
@@ -271,9 +270,9 @@ def _read_landmark(accounts, landmark, histories):
     stays = frame["retained"] > 0 if "retained" in frame else ~(past["lost_day"] < _round(until))
     found["retained"] = stays.astype(float)
     if outcomes.expanded:
-        is_followed = past["followed_days"] >= _round(followed_to)
+        is_followed = past["followed_days"] >= _round(landmark + outcomes.expanded.within_days)
         found["expanded"] = (frame["expanded"] > 0).astype(float).where(is_followed)
-    if has_dormant:
+    if "dormant" in frame:
         found["dormant"] = (frame["dormant"] == 0).astype(float)
     if outcomes.retained.ends:
         found |= {"lost": _one(~stays), "lost_days": (past["lost_day"] - landmark).where(~stays, design.horizon_days)}
@@ -309,7 +308,8 @@ def explain_accounts(accounts: Accounts) -> list[tuple[str, int, str]]:
         told = f"on a day before the events begin, {accounts.reach.began}: left out"
         steps.insert(0, ("began too early", accounts.reach.n_early, told))
     for landmark in design.landmarks:
-        met = _meet(accounts, landmark, milestones.list_totals(design, landmark, ()))
+        totals = milestones.list_totals(design, landmark, ())
+        met = _meet(accounts, landmark, log.fold_events(table, accounts.heard, totals))
         facts = {"lost": (met["lost_at"] < met["landmark_at"]).sum(), "kept": met["is_customer"].sum()}
         n, lost, kept = (count or 0 for count in log.ask(met, {"n": met.count()} | facts).values())
         day, until = f"landmark day {landmark:g}: ", f"to day {landmark + design.horizon_days:g}"
@@ -339,7 +339,8 @@ def _read_histories(accounts: Accounts) -> pd.DataFrame:
     """
     design, table, heard = accounts.design, accounts.table, accounts.heard
     timed, wanted = {_name_day(name): event for name, event in milestones.list_timed(design).items()}, design.activation
-    firsts = heard.group_by("unit", "event").aggregate(at=heard["at"].min())  # few rows, of which all columns are read
+    firsts = heard.filter(heard["event"].isin(sorted({*timed.values()})))  # few rows, of which all columns are read
+    firsts = firsts.group_by("unit", "event").aggregate(at=firsts["at"].min())
     table = log.fold_events(table, firsts, [log.Total(name, "first", (event,)) for name, event in timed.items()])
     if wanted and wanted.at_least:
         named = heard.filter(log.Total("", "count", tuple(wanted.event), 0, wanted.window_days).holds(heard))

@@ -18,7 +18,7 @@ from helpers.sources.numerals import SPACES
 
 DAY = 86_400
 TAKES = {  # what a kind of total makes of the events that count; a last value is no aggregate
-    "count": lambda heard, total: total.holds(heard).sum().cast("int64"),
+    "count": lambda heard, total: total.holds(heard).ifelse(1, 0).sum().cast("int64"),
     "amount": lambda heard, total: heard[total.value].sum(where=total.holds(heard)).cast("float64"),
     "first": lambda heard, total: heard["at"].min(where=total.holds(heard)),
 }
@@ -303,6 +303,7 @@ def _keep(backend, table):
         if type(error).__name__ not in READ_ONLY:
             raise
         return table
+    vars(backend).setdefault("stored", []).append(kept)  # dropped in the midst of a query it would wait for its end
     with backend.begin() as cursor:
         cursor.execute(f'ANALYZE "{kept.get_name()}"')
     return kept

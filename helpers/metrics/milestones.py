@@ -50,6 +50,19 @@ def list_totals(design: FrameworkPlan, landmark: float, names) -> list[Total]:
     return found
 
 
+def list_outcomes(design: FrameworkPlan, landmark: float) -> list[Total]:
+    """Return what outcomes read of events after a landmark: `retained`, `expanded` and `dormant`, where they do."""
+    outcomes, until, found = design.outcomes, landmark + design.horizon_days, []
+    if outcomes.retained.event:
+        found.append(Total("retained", "count", tuple(outcomes.retained.event), landmark, until))
+    if later := outcomes.expanded:
+        found.append(Total("expanded", "count", tuple(later.event), landmark, landmark + later.within_days))
+    if "dormant" in design.outcome_names:
+        since = until - outcomes.dormant_after_days
+        found.append(Total("dormant", "count", tuple(design.activity_events), since, until))
+    return found
+
+
 def read_losses(accounts, end, clocked, said) -> ir.Table:
     """Return the accounts with losses of a column that are known by the end; a date alone beside times ends its day."""
     if "lost_at" not in accounts.columns:
@@ -231,8 +244,9 @@ def _write(expression, design, dialect):
     compiler = DIALECTS[dialect]()
     with _fuse_selects():
         tree = compiler.to_sqlglot(expression.rename({design.unit_id: "unit"}))
-    if dialect in ("bigquery", "snowflake"):
+    if dialect == "snowflake":  # what was read from text holds each name where it is found
         tree = sg.parse_one(tree.sql(dialect=compiler.dialect), dialect=compiler.dialect)
+    if dialect in ("bigquery", "snowflake"):
         for part in [*tree.find_all(sg.exp.Interval), *tree.find_all(sg.exp.Func)]:
             number = part.args.get("this" if isinstance(part, sg.exp.Interval) else "expression")
             if isinstance(number, sg.exp.Literal) and number.is_string and number.this.lstrip("-").isdigit():

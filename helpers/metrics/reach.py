@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from helpers.metrics.events import ask, find_end
+from helpers.metrics.events import ask, find_end, store
 from helpers.plan import FrameworkPlan
 from helpers.records import Refused
 
@@ -79,13 +79,18 @@ def find_reach(accounts: ir.Table, events: ir.Table, design: FrameworkPlan, as_o
     starts = accounts.select("unit", start="started_at").filter(lambda t: t["start"] < ibis.literal(end))
     heard = events.select("unit", "event", "at").inner_join(starts, "unit")
     heard = heard.filter(heard["at"] >= heard["start"], heard["at"] < ibis.literal(end))
-    parts = [heard.filter(~heard["event"].isin(lost)) if lost else heard]
-    parts += [heard.filter(heard["event"].isin(design.activation.event))] if design.activation else []
-    fronts = [find_front(_count_firsts(starts, part)) for part in parts]
+    parts = {"every": ~heard["event"].isin(lost) if lost else None}
+    parts |= {"active": heard["event"].isin(design.activation.event)} if design.activation else {}
+    firsts = {name: _count_days(heard["at"].min(where=part)) for name, part in parts.items()}
+    firsts["last"] = _count_days(heard["at"].max())
+    told = starts.left_join(heard.group_by("unit").aggregate(**firsts), "unit")
+    told = store(told.select(*firsts, start=_count_days(starts["start"])))
+    fronts = [find_front(_count_firsts(told.select("start", first=name))) for name in parts]
     front = max((day for day in fronts if day is not None), default=None)
-    began, ended = (
-        day if day is None else EPOCH + dt.timedelta(days=day) for day in (front, _find_close(starts, heard, as_of))
-    )
+    last = ask(told, {"last": told["last"].max()})["last"]
+    is_late = last is not None and (as_of - EPOCH).days - last > LEAST_ENDS
+    close = _find_close(starts, heard, as_of) if is_late else None
+    began, ended = (day if day is None else EPOCH + dt.timedelta(days=day) for day in (front, close))
     needed = dt.timedelta(days=design.landmarks[0] + design.horizon_days)
     start, early, late = starts["start"], ibis.literal(0), ibis.literal(0)
     if began:
@@ -147,9 +152,7 @@ def _chance_of_silence(rows, front) -> float:
         return float(np.exp((np.bincount(place, n[silent]) * np.log1p(-share)).sum()))
 
 
-def _count_firsts(starts, heard) -> pd.DataFrame:
-    firsts = heard.group_by("unit").aggregate(first=_count_days(heard["at"].min()))
-    told = starts.left_join(firsts, "unit").select("first", start=_count_days(starts["start"]))
+def _count_firsts(told) -> pd.DataFrame:
     rows = told.group_by("start", "first").aggregate(n=told.count()).order_by("start", "first")
     return rows.to_pyarrow().to_pandas().astype(float)
 
@@ -161,7 +164,7 @@ def _find_close(starts, heard, as_of) -> int | None:
     )
     days = told.select("day").distinct().order_by("day").to_pyarrow()["day"].to_numpy()
     end = (as_of - EPOCH).days
-    quiet = end - days[-1] if len(days) else 0
+    quiet = end - days[-1]
     if quiet <= max(LEAST_ENDS, np.diff(days).max(initial=0) - 1):
         return None
     last = int(days[-1])

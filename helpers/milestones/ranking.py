@@ -75,14 +75,13 @@ def _refit(rows, seed):
     order = np.argsort(rows.outcome + rng.random(len(rows.outcome)) / 2)  # lost first, each part in random order
     fitted, held = order[::2], rng.permutation(order[1::2])
     trees = fit_trees(rows.x[fitted], rows.outcome[fitted], seed=int(rng.integers(2**31)))
-    scores, outcome = score_rows(trees, rows.x[held]), rows.outcome[held]
-    values, strata, known = rows.x[held[:MOST_ROWS]], rows.strata[held[:MOST_ROWS]], outcome[:MOST_ROWS]
+    values, strata, outcome = rows.x[held[:MOST_ROWS]], rows.strata[held[:MOST_ROWS]], rows.outcome[held]
     shuffled = _shuffle(values, strata, rows.groups, rng)
     bare = _shuffle(values, strata, [np.concatenate(rows.groups)], rng)
-    area = measure_areas(scores[:MOST_ROWS], known)
-    drops = area - measure_areas(score_shuffled(trees, values, shuffled, rows.groups), known)
-    added = area - measure_areas(score_rows(trees, bare), known)
-    return float(measure_areas(scores, outcome)), drops, float(added)
+    scores = np.column_stack([score_shuffled(trees, values, shuffled, rows.groups), score_rows(trees, bare)])
+    areas = measure_areas(scores, outcome[:MOST_ROWS])
+    every = np.append(scores[:, -2], score_rows(trees, rows.x[held[MOST_ROWS:]]))
+    return float(measure_areas(every, outcome)), areas[-2] - areas[:-2], float(areas[-2] - areas[-1])
 
 
 def _shuffle(values, strata, groups, rng):
@@ -139,8 +138,8 @@ def score_rows(trees, values) -> np.ndarray:
 def score_shuffled(trees, values, shuffled, groups) -> np.ndarray:
     """Return the score of each row after one group of its columns took the values of another row.
 
-    Only copies of a row that can fall into another leaf are scored: its own path asks for a column of the group whose
-    value has changed. The others keep their score, exactly.
+    Only copies of a row that can fall into another leaf are scored: its own path asks for a column of a group in which
+    it has changed. The others keep their score, exactly.
 
     Parameters
     ----------
@@ -150,29 +149,35 @@ def score_shuffled(trees, values, shuffled, groups) -> np.ndarray:
 
     Returns
     -------
-    array, shape (n, groups), 0 to 1
+    array, shape (n, groups + 1), 0 to 1; the last column is the score of the rows as they are
     """
-    owner = np.full(values.shape[1], -1)
+    owner, differs = np.full(values.shape[1], len(groups)), np.zeros((len(values), len(groups) + 1), bool)
+    for place, group in enumerate(groups):
+        owner[group], differs[:, place] = place, (values[:, group] != shuffled[:, group]).any(axis=1)
     slots = np.array([[*group, *[group[0]] * (max(map(len, groups)) - len(group))] for group in groups])
-    owner[slots] = np.arange(len(slots))[:, None]
-    differs = (values != shuffled) & (owner >= 0)
-    change, total = np.zeros((len(values), len(groups))), np.zeros(len(values))
-    touched = np.zeros(change.size, bool)
+    change, total = np.zeros(differs.size), np.zeros(len(values))
     for tree in trees:
-        chances, path = tree.value[:, 0, 1], tree.decision_path(values)
-        own = chances[path.indices[path.indptr[1:] - 1]]  # a path ends with its leaf
-        asked, row = tree.feature[path.indices], np.repeat(np.arange(len(values)), np.diff(path.indptr))
-        moved = np.flatnonzero((asked >= 0) & differs[row, np.maximum(asked, 0)])
-        touched[row[moved] * len(groups) + owner[asked[moved]]] = True
-        places = np.flatnonzero(touched)
-        touched[places] = False
-        rows, found = np.divmod(places, len(groups))
+        leaf = tree.apply(values)
+        own = tree.value[leaf, 0, 1]
+        places = np.flatnonzero(np.take(_list_asked(tree, owner, len(groups) + 1), leaf, axis=0) & differs)
+        rows, found = np.divmod(places, len(groups) + 1)
         copies = np.take(values, rows, axis=0)
         for columns in slots.T:
             copies[np.arange(len(rows)), columns[found]] = shuffled[rows, columns[found]]
-        change.ravel()[places] += chances[tree.apply(copies)] - own[rows]
+        change[places] += tree.value[tree.apply(copies), 0, 1] - own[rows]
         total += own
-    return (total[:, None] + change) / len(trees)
+    return (total[:, None] + change.reshape(differs.shape)) / len(trees)
+
+
+def _list_asked(tree, owner, n_groups):
+    """Which groups each node's path from the root asks for; a tree lists nodes before their children."""
+    asked = np.zeros((tree.node_count, n_groups), bool)
+    nodes = zip(tree.children_left.tolist(), tree.children_right.tolist(), tree.feature.tolist(), strict=True)
+    for node, (left, right, column) in enumerate(nodes):
+        if left >= 0:  # no leaf
+            asked[[left, right]] = asked[node]
+            asked[[left, right], owner[column]] = True
+    return asked
 
 
 def measure_areas(scores, outcome) -> np.ndarray:
@@ -191,12 +196,14 @@ def measure_areas(scores, outcome) -> np.ndarray:
     ----------
     Hanley & McNeil 1982, Radiology 143: 29-36.
     """
-    kept = np.asarray(outcome) == 1
-    n_kept, n_lost = int(kept.sum()), int((~kept).sum())
+    is_kept = np.asarray(outcome) == 1
+    n_kept, n_lost = int(is_kept.sum()), int((~is_kept).sum())
     if not n_kept * n_lost:
         return np.full(np.shape(scores)[1:], np.nan)
-    ranks = rankdata(np.round(scores, 12), axis=0)  # a sum of trees in another order is no difference
-    return (ranks[kept].sum(axis=0) - n_kept * (n_kept + 1) / 2) / (n_kept * n_lost)
+    codes = 2 * np.rint(np.transpose(scores) * 1e12).astype(np.int64)  # trees summed in another order are no difference
+    last, first = (np.sort(codes + bit) % 2 == 1 for bit in (is_kept, ~is_kept))  # kept behind, or before, their ties
+    ranks = (last.astype(float) + ~first) @ np.arange(1.0, 1 + n_kept + n_lost) / 2
+    return (ranks - n_kept * (n_kept + 1) / 2) / (n_kept * n_lost)
 
 
 def average_refits(values, *, confidence_level: float = 0.95) -> tuple:

@@ -419,12 +419,12 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     tables["landmark_flow"] = pd.DataFrame(flow, columns=["step", "accounts", "note"])
     tables["definitions"] = metrics.milestones.write_definitions(design)
     drawn = {"seed": seed, "n_resamples": choices.n_resamples}
-    everybody = None if design.alive is None else _read_alive(source, design, None)
+    everybody = None if design.alive is None else _read_alive(accounts, histories, None)
     estimates, tests, found = study_landmarks(frames.landmarks, histories, design, everybody=everybody, **drawn)
     drawn |= {"folds": choices.folds}
     known = {estimate.id: estimate for estimate in estimates}.get(f"retained:activated@{design.landmarks[0]:g}")
     more, lines = study_threshold(main, design, **drawn, planned=known)
-    tables |= found | lines | _vary_alive(source, design, lines, choices.alive_days, drawn)
+    tables |= found | lines | _vary_alive(accounts, histories, lines, choices.alive_days, drawn)
     tables |= study_progress(histories, months, design) | study_size(main, design)
     tables |= study_setup(histories, design, setup_days=choices.setup_days) | study_maturity(main, design, seed=seed)
     tables |= study_ranking(main, design, **ranked) if design.features else {}
@@ -434,20 +434,22 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     return empty.but(estimates=tuple(estimates), tests=(*tests, *more), tables=tables), next_steps
 
 
-def _read_alive(source, design, within_days):
+def _read_alive(accounts, histories, within_days):
     """Accounts at the main landmark under another rule of who is alive by an event; None is all who started."""
+    design = accounts.design
     alive = within_days and design.alive.model_copy(update={"within_days": within_days})
     first = design.activation.model_copy(update={"landmark_days": design.landmarks[:1]})
     varied = design.model_copy(update={"alive": alive, "activation": first})
-    return metrics.read_landmarks(metrics.fold_accounts(source, varied))[design.landmarks[0]]
+    return metrics.read_landmarks(replace(accounts, design=varied), histories)[design.landmarks[0]]
 
 
-def _vary_alive(source, design, lines, alive_days, drawn):
+def _vary_alive(accounts, histories, lines, alive_days, drawn):
     """The line of activation under each rule of who is alive, one row a rule; the first is the plan's."""
+    design = accounts.design
     if design.alive is None or not alive_days or len(alive_days) < 2 or "threshold" not in lines:
         return {}
     found = [lines["threshold"].assign(alive_days=float(alive_days[0]))]
     for days in alive_days[1:]:
-        threshold = study_threshold(_read_alive(source, design, days), design, **drawn)[1]["threshold"]
+        threshold = study_threshold(_read_alive(accounts, histories, days), design, **drawn)[1]["threshold"]
         found.append(threshold.assign(alive_days=float(days)))
     return {"alive": pd.concat(found, ignore_index=True)}

@@ -9,7 +9,7 @@
 -- proactive_help 8c1c0ed2cd2b
 -- proactive_help 6d29b81fa4e7
 -- proactive_help 24a807c1e6b0
--- proactive_help 4e184fed1c66
+-- proactive_help 78a45257e455
 -- proactive_help 79e71ae980d5
 -- proactive_help d4cc6be96d6a
 -- proactive_help 2a28fce51180
@@ -32,7 +32,7 @@
 -- live_support 1168fb69c6d7
 -- live_support a8486da800b5
 -- live_support 1e1cac26260c
--- live_support 63fc48ea60a3
+-- live_support b0d2fa4ccb16
 -- live_support b6e5157e638f
 -- live_support 96c84a6ccc44
 -- live_support 01e60504c414
@@ -60,34 +60,39 @@
 -- customer_milestones aae7c3705602
 -- customer_milestones f60d0ec11590
 -- customer_milestones 6cd82e9646d4
--- customer_milestones d7e56c6de38f
--- customer_milestones 556d34ba38ae
--- customer_milestones 0672471d2497
+-- customer_milestones 6995eb163f97
+-- customer_milestones 760be38dcf21
+-- customer_milestones 979b42731efc
+-- customer_milestones 5555df49f8be
 -- customer_milestones f7bee680fe79
 -- customer_milestones 02259ca5ef49
 -- customer_milestones 73e4c4715403
 -- customer_milestones fe8b3996c2a0
--- customer_milestones 6aaf9f614e20
--- customer_milestones 421f47c7388e
--- customer_milestones 06d373fed5e6
--- customer_milestones 0302052e56ac
+-- customer_milestones 2f8bcd8f72f5
+-- customer_milestones 13232c98614f
+-- customer_milestones 1aadf761d4c2
+-- customer_milestones fae6dac48f5c
+-- customer_milestones c32138259170
 -- customer_milestones c9fa6782d69e
 -- customer_milestones e7ff4691fc96
 -- customer_milestones 7534616e7413
 -- customer_milestones 03f04b0000a6
--- customer_milestones f21229310cf0
+-- customer_milestones 5aedcde64319
 -- customer_milestones 6d39ffa7bc31
+-- customer_milestones f5e6e6576674
+-- customer_milestones 5008a6169bca
 -- customer_milestones 3b7616f38e1c
--- customer_milestones 2d4ef82fc22d
--- customer_milestones d7bc7ec1792f
+-- customer_milestones 9d5396aa1245
+-- customer_milestones 1fa42f125efc
+-- customer_milestones 0e3b5f460d0b
 -- customer_milestones 4c17e00ab1f3
 -- customer_milestones 1df0fca45579
 -- customer_milestones 9881b3485fb1
 -- customer_milestones ebcc15ffd968
 -- customer_milestones c23bc195ea31
--- customer_milestones 9d746edb39e5
--- customer_milestones 1854f160a4c0
--- customer_milestones 6314c888103b
+-- customer_milestones 8eabcfce129b
+-- customer_milestones e7f757ed516e
+-- customer_milestones f20c63ef6d85
 -- customer_milestones a9d4cf55a4fd
 -- in_app_support 762b8a65db0f
 -- in_app_support 60590ebe2386
@@ -99,7 +104,7 @@
 -- in_app_support 66f8d74af908
 -- in_app_support a131201659c0
 -- in_app_support 06517f9065f2
--- in_app_support 3c10e6e557ff
+-- in_app_support 7eaff57a3df4
 -- in_app_support 99c437b4e561
 -- in_app_support f522c91addba
 -- in_app_support fb347a085cd0
@@ -138,7 +143,7 @@
 -- experiment f14e57ec30f2
 -- experiment 1527a7025460
 -- experiment 5b64f8ea9961
--- experiment a704528b8dbc
+-- experiment 3c709f12897a
 -- experiment c079b4ef084c
 -- experiment 1718b7de38be
 -- experiment cb14b699347a
@@ -162,9 +167,13 @@ SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT `t1`.`event` FROM ( SELECT `t0`.
 SELECT LOGICAL_AND(`t2`.`rises`) AS `All_rises` FROM ( SELECT `t1`.`id`, COALESCE(`t1`.`id` > LAG(`t1`.`id`) OVER (ORDER BY NULL ASC), TRUE) AS `rises` FROM ( SELECT `t0`.`account_id` AS `id` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2`;
 SELECT * FROM ( SELECT TIMESTAMP_TRUNC(`t3`.`at`, DAY) AS `day`, COUNT(*) AS `n` FROM ( SELECT * FROM ( SELECT * FROM ( SELECT `t0`.`account_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value` FROM `table_0` AS `t0` ) AS `t1` WHERE `t1`.`event` IN ('cancelled') ) AS `t2` WHERE `t2`.`at` IS NOT NULL ) AS `t3` GROUP BY 1 ) AS `t4` ORDER BY `t4`.`day` ASC NULLS LAST;
 SELECT SUM(CAST(`t1`.`seats` > 0 AS INT64)) AS `n`, SUM(`t1`.`seats`) AS `sum`, MAX(`t1`.`seats`) AS `largest` FROM ( SELECT `t0`.`account_id` AS `unit`, CAST(`t0`.`started_at` AS DATETIME) AS `started_at`, CAST(`t0`.`seats` AS FLOAT64) AS `seats`, `t0`.`plan_tier`, `t0`.`country` FROM `table_0` AS `t0` ) AS `t1`;
+SELECT * FROM ( SELECT `t1`.`start`, `t1`.`first`, COUNT(*) AS `n` FROM ( SELECT `t0`.`start`, `t0`.`every` AS `first` FROM `temp`.`main`.`table_0` AS `t0` ) AS `t1` GROUP BY 1, 2 ) AS `t2` ORDER BY `t2`.`start` ASC NULLS LAST, `t2`.`first` ASC NULLS LAST;
+SELECT * FROM ( SELECT `t1`.`start`, `t1`.`first`, COUNT(*) AS `n` FROM ( SELECT `t0`.`start`, `t0`.`active` AS `first` FROM `temp`.`main`.`table_0` AS `t0` ) AS `t1` GROUP BY 1, 2 ) AS `t2` ORDER BY `t2`.`start` ASC NULLS LAST, `t2`.`first` ASC NULLS LAST;
+SELECT MAX(`t0`.`last`) AS `n0` FROM `temp`.`main`.`table_0` AS `t0`;
 SELECT `t0`.`unit`, `t0`.`started_at`, `t0`.`lost_at`, `t0`.`seats` FROM `temp`.`main`.`table_0` AS `t0` LIMIT 5000001;
 SELECT `t1`.`unit`, `t1`.`at`, `t1`.`value`, `t1`.`start` FROM ( SELECT * FROM `temp`.`main`.`table_0` AS `t0` WHERE `t0`.`event` = 'seats_changed' AND `t0`.`value` IS NOT NULL ) AS `t1` LIMIT 5000001;
 SELECT MIN(`t1`.`started_at`) AS `n0`, SUM(CAST(`t1`.`started_at` <= DATETIME('2022-12-05T00:00:00') AS INT64)) AS `n1`, COUNT(`t1`.`started_at`) AS `n2` FROM ( SELECT `t0`.`account_id` AS `unit`, CAST(`t0`.`started_at` AS DATETIME) AS `started_at`, CAST(`t0`.`seats` AS FLOAT64) AS `seats`, `t0`.`plan_tier`, `t0`.`country` FROM `table_0` AS `t0` ) AS `t1`;
+SELECT DISTINCT * FROM ( SELECT `t1`.`event` FROM ( SELECT `t0`.`account_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2`;
 SELECT `t1`.`tier`, `t1`.`size`, `t1`.`seats`, CAST(`t1`.`lost_at` IS NOT NULL AS INT64) AS `left` FROM ( SELECT * FROM `temp`.`main`.`table_0` AS `t0` WHERE COALESCE( `t0`.`lost_at` >= TIMESTAMP_ADD(`t0`.`started_at`, INTERVAL '7776000' SECOND), TRUE ) ) AS `t1` LIMIT 5000001;
 SELECT CAST(FLOOR(ieee_divide(CAST(UNIX_SECONDS(`t0`.`started_at`) AS FLOAT64), 86400)) AS INT64) AS `start`, CAST(FLOOR(ieee_divide(CAST(UNIX_SECONDS(`t0`.`lost_at`) AS FLOAT64), 86400)) AS INT64) AS `lost`, COUNT(*) AS `n` FROM `temp`.`main`.`table_0` AS `t0` GROUP BY 1, 2;
 SELECT `t2`.`event`, COUNT(*) AS `rows`, SUM(CAST(`t2`.`value` IS NULL AS INT64)) AS `missing`, MIN(`t2`.`at`) AS `first`, MAX(`t2`.`at`) AS `latest` FROM ( SELECT * FROM ( SELECT `t0`.`account_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value` FROM `table_0` AS `t0` ) AS `t1` WHERE `t1`.`at` < DATETIME('2023-09-01T00:00:00') ) AS `t2` GROUP BY 1;

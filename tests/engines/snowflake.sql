@@ -9,7 +9,7 @@
 -- proactive_help f61006a08bbd
 -- proactive_help 270f463d7fa3
 -- proactive_help 02118647f271
--- proactive_help ae5ebf4a0c83
+-- proactive_help 96bab4a9ed61
 -- proactive_help a98ad0ceb780
 -- proactive_help f7f3be7f0363
 -- proactive_help 7455691b5a4c
@@ -32,7 +32,7 @@
 -- live_support c23edf2a78c6
 -- live_support 56ebb3d1a51f
 -- live_support 84b245f15b9f
--- live_support 3494f96bd49f
+-- live_support 776ce19d2608
 -- live_support d41de0a6af39
 -- live_support 4a8533d5d0f3
 -- live_support 42ca5a299fc0
@@ -60,34 +60,39 @@
 -- customer_milestones 1faa60bef736
 -- customer_milestones b777727b8165
 -- customer_milestones 7d4905c3cdfa
--- customer_milestones d270c72f1b72
--- customer_milestones 85f5e4ea4a48
--- customer_milestones 1f2b91397bdc
+-- customer_milestones 7f6208d8e366
+-- customer_milestones 6bf85aeca559
+-- customer_milestones 455ddb2774f6
+-- customer_milestones f675ea13b103
 -- customer_milestones fa8ddc15e890
 -- customer_milestones 6aefdcb9d9a1
 -- customer_milestones 995dba3e1970
 -- customer_milestones 2714a52418c3
--- customer_milestones c7d76e2a02c1
--- customer_milestones 1e31fe361047
--- customer_milestones 0f203411268c
--- customer_milestones a8b735514523
+-- customer_milestones e0333c58b10a
+-- customer_milestones 9614e858fa81
+-- customer_milestones 9a9e8279a763
+-- customer_milestones 91be662581d6
+-- customer_milestones 947b34317444
 -- customer_milestones 5ae243912a99
 -- customer_milestones 9f92c74ee860
 -- customer_milestones d4819c073317
 -- customer_milestones 318e71fdae8b
--- customer_milestones 4ac310471ea5
+-- customer_milestones 73c2457ed66a
 -- customer_milestones 12acc42b5c05
+-- customer_milestones c2df1f84a2e5
+-- customer_milestones 244d7a5b2ab1
 -- customer_milestones fd42b5c56807
--- customer_milestones 27752c5e5ae5
--- customer_milestones 4c2262ebd102
+-- customer_milestones 95052de7cb38
+-- customer_milestones f20f60739806
+-- customer_milestones 8f127e8f8947
 -- customer_milestones 19a4d27b598b
 -- customer_milestones ca36a25645d2
 -- customer_milestones dae2e729efe8
 -- customer_milestones 694d573420b6
 -- customer_milestones e475bb560fc3
--- customer_milestones dc6f7623fe63
--- customer_milestones 1164b27e2f12
--- customer_milestones 818c00684fef
+-- customer_milestones 6f913bedcff9
+-- customer_milestones 61eadf327e3f
+-- customer_milestones 9dfb1fe7c344
 -- customer_milestones 44cd4f66dc0b
 -- in_app_support cff26358b089
 -- in_app_support faeece7e4dfc
@@ -99,7 +104,7 @@
 -- in_app_support fb6a0717cf2c
 -- in_app_support 1e1c54d32212
 -- in_app_support cab584be9e06
--- in_app_support 4a644bb4a1f6
+-- in_app_support 927f96477c1a
 -- in_app_support 7eced74927a3
 -- in_app_support 61c0fe61ad82
 -- in_app_support 89bb44aa4b9e
@@ -138,7 +143,7 @@
 -- experiment ef7341c6bf8d
 -- experiment b18167f3ea02
 -- experiment 989c7beb362f
--- experiment a5b15dc9b67c
+-- experiment 53ec325cb500
 -- experiment 65a7b902600e
 -- experiment b3cc8e0eb555
 -- experiment 1e838abe612a
@@ -162,9 +167,13 @@ SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT "t1"."event" FROM ( SELECT "t0".
 SELECT MIN("t2"."rises") AS "All(rises)" FROM ( SELECT "t1"."id", COALESCE("t1"."id" > LAG("t1"."id") OVER (ORDER BY NULL ASC), TRUE) AS "rises" FROM ( SELECT "t0"."account_id" AS "id" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2";
 SELECT * FROM ( SELECT DATE_TRUNC('DAY', "t3"."at") AS "day", COUNT(*) AS "n" FROM ( SELECT * FROM ( SELECT * FROM ( SELECT "t0"."account_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value" FROM "table_0" AS "t0" ) AS "t1" WHERE "t1"."event" IN ('cancelled') ) AS "t2" WHERE "t2"."at" IS NOT NULL ) AS "t3" GROUP BY 1 ) AS "t4" ORDER BY "t4"."day" ASC;
 SELECT SUM(CAST("t1"."seats" > 0 AS INT)) AS "n", SUM("t1"."seats") AS "sum", MAX("t1"."seats") AS "largest" FROM ( SELECT "t0"."account_id" AS "unit", CAST("t0"."started_at" AS TIMESTAMP) AS "started_at", CAST("t0"."seats" AS DOUBLE) AS "seats", "t0"."plan_tier", "t0"."country" FROM "table_0" AS "t0" ) AS "t1";
+SELECT * FROM ( SELECT "t1"."start", "t1"."first", COUNT(*) AS "n" FROM ( SELECT "t0"."start", "t0"."every" AS "first" FROM "temp"."main"."table_0" AS "t0" ) AS "t1" GROUP BY 1, 2 ) AS "t2" ORDER BY "t2"."start" ASC, "t2"."first" ASC;
+SELECT * FROM ( SELECT "t1"."start", "t1"."first", COUNT(*) AS "n" FROM ( SELECT "t0"."start", "t0"."active" AS "first" FROM "temp"."main"."table_0" AS "t0" ) AS "t1" GROUP BY 1, 2 ) AS "t2" ORDER BY "t2"."start" ASC, "t2"."first" ASC;
+SELECT MAX("t0"."last") AS "n0" FROM "temp"."main"."table_0" AS "t0";
 SELECT "t0"."unit", "t0"."started_at", "t0"."lost_at", "t0"."seats" FROM "temp"."main"."table_0" AS "t0" LIMIT 5000001;
 SELECT "t1"."unit", "t1"."at", "t1"."value", "t1"."start" FROM ( SELECT * FROM "temp"."main"."table_0" AS "t0" WHERE "t0"."event" = 'seats_changed' AND "t0"."value" IS NOT NULL ) AS "t1" LIMIT 5000001;
 SELECT MIN("t1"."started_at") AS "n0", SUM(CAST("t1"."started_at" <= TIMESTAMP_FROM_PARTS(2022, 12, 5, 0, 0, 0, 0) AS INT)) AS "n1", COUNT("t1"."started_at") AS "n2" FROM ( SELECT "t0"."account_id" AS "unit", CAST("t0"."started_at" AS TIMESTAMP) AS "started_at", CAST("t0"."seats" AS DOUBLE) AS "seats", "t0"."plan_tier", "t0"."country" FROM "table_0" AS "t0" ) AS "t1";
+SELECT DISTINCT * FROM ( SELECT "t1"."event" FROM ( SELECT "t0"."account_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2";
 SELECT "t1"."tier", "t1"."size", "t1"."seats", CAST("t1"."lost_at" IS NOT NULL AS INT) AS "left" FROM ( SELECT * FROM "temp"."main"."table_0" AS "t0" WHERE COALESCE("t0"."lost_at" >= DATEADD(SECOND, '7776000', "t0"."started_at"), TRUE) ) AS "t1" LIMIT 5000001;
 SELECT CAST(FLOOR(CAST(DATE_PART('epoch', "t0"."started_at") AS DOUBLE) / 86400) AS BIGINT) AS "start", CAST(FLOOR(CAST(DATE_PART('epoch', "t0"."lost_at") AS DOUBLE) / 86400) AS BIGINT) AS "lost", COUNT(*) AS "n" FROM "temp"."main"."table_0" AS "t0" GROUP BY 1, 2;
 SELECT "t2"."event", COUNT(*) AS "rows", SUM(CAST("t2"."value" IS NULL AS INT)) AS "missing", MIN("t2"."at") AS "first", MAX("t2"."at") AS "latest" FROM ( SELECT * FROM ( SELECT "t0"."account_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value" FROM "table_0" AS "t0" ) AS "t1" WHERE "t1"."at" < TIMESTAMP_FROM_PARTS(2023, 9, 1, 0, 0, 0, 0) ) AS "t2" GROUP BY 1;

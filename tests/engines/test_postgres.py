@@ -1,13 +1,16 @@
 """The studies on tables in a real PostgreSQL: every figure as from files, few rows fetched, no password left behind."""
 
+import gc
 import os
 
 import engine_samples
+import ibis
 import pandas as pd
 import psycopg
 import pytest
 from ibis.backends.postgres import Backend as PostgresBackend
 
+from helpers.metrics.events import store
 from helpers.records import Refused
 from helpers.sources import opening
 
@@ -37,6 +40,14 @@ def write_study(folder, study):
 def test_every_figure_is_as_from_files(study, folder):
     write_study(folder, study)
     engine_samples.assert_same(folder, study, ADDRESS)
+
+
+def test_what_is_stored_is_not_dropped_while_other_rows_are_read(folder):
+    write_study(folder, "experiment")
+    backend = ibis.connect(os.path.expandvars(ADDRESS))
+    name = store(backend.table("experiment_assigned")).get_name()
+    gc.collect()
+    assert backend.table(name).count().to_pyarrow().as_py() > 0
 
 
 def test_no_more_rows_come_into_memory_than_is_stated(folder, monkeypatch):

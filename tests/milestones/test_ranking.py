@@ -152,6 +152,14 @@ def test_score_shuffled_equals_scoring_each_copy_for_itself():
         copy = values.copy()
         copy[:, group] = shuffled[:, group]
         np.testing.assert_allclose(found[:, place], score_rows(trees, copy), atol=1e-12)
+    assert np.array_equal(found[:, len(groups)], score_rows(trees, values))
+
+
+def test_score_shuffled_reads_a_single_column():
+    values = np.repeat([[0], [1]], 40, axis=0).astype(np.float32)
+    trees = fit_trees(values, values[:, 0].astype(int), seed=3)
+    found = score_shuffled(trees, values, 1 - values, [np.array([0])])
+    np.testing.assert_array_equal(found, np.column_stack([score_rows(trees, 1 - values), score_rows(trees, values)]))
 
 
 def test_score_rows_is_what_scikit_learn_foretells():
