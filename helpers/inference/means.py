@@ -481,24 +481,23 @@ def find_independent(*covariances) -> list[int]:
     -------
     list of int: in the columns' order, so which of two equal columns stays does not depend on the data.
     """
+    rests = np.array(covariances, float)
+    spread = np.sqrt(np.diagonal(rests, axis1=1, axis2=2))
+    scale = np.where(spread > 0, spread, np.inf)
+    rests /= scale[:, :, None] * scale[:, None, :]
     kept = []
-    for column in range(len(covariances[0])):
-        if all(_unexplained(cov, kept, column) > LEAST_OWN for cov in covariances):
+    for column in range(rests.shape[1]):
+        own = rests[:, column, column]
+        if (own > LEAST_OWN).all():
             kept.append(column)
+            rests -= rests[:, :, [column]] * rests[:, [column], :] / own[:, None, None]  # what the kept ones leave
     return kept
-
-
-def _unexplained(cov, kept, column):
-    variances = np.diag(cov)[[*kept, column]]
-    if not variances[-1] > 0:
-        return 0.0
-    scaled = cov[np.ix_([*kept, column], [*kept, column])] / np.sqrt(np.outer(variances, variances))
-    return 1.0 - float(scaled[-1, :-1] @ np.linalg.solve(scaled[:-1, :-1], scaled[:-1, -1]))
 
 
 _SKEWNESS_FACTOR = 355
 _DOUBLINGS = 40
 _HALVINGS = 50
+SHUFFLED = 400  # units that are shuffled in all permutations at once; of more, only those treated are drawn
 
 
 def needs_permutation(n_by_arm, shares, skewness) -> bool:
@@ -585,11 +584,13 @@ def permute_many(controls, treatments, *, rng, n_resamples, confidence_level):
     drawn = [_draw(*pair, rng, n_resamples) for pair in zip(controls, treatments, strict=True)]
     sums, total = (np.array(part) for part in zip(*drawn, strict=True))
     sizes, alpha = (treatments.shape[1], controls.shape[1]), 1 - confidence_level
+    observed = _contrast(total[:, 1:], total[:, :1] - total[:, 1:], sizes)
+    resampled = _contrast(sums, total[:, :1] - sums, sizes)
 
     def find_p(shift):
-        observed = _statistic(total[:, 1], total[:, 0] - total[:, 1], sizes, shift)
-        resampled = _statistic(sums, total[:, :1] - sums, sizes, shift[:, None])
-        few = abs(resampled) < abs(observed)[:, None] * (1 - 1e-9)  # undefined counts as extreme
+        (gap, variance), (gaps, variances) = (_shift(parts, shift[:, None]) for parts in (observed, resampled))
+        # |T| below the observed one, both sides multiplied by the variances: undefined counts as extreme
+        few = gaps**2 * variance < (gap * (1 - 1e-9)) ** 2 * variances
         return (1 + np.count_nonzero(~few, axis=1)) / (1 + n_resamples)
 
     estimates = treatments.mean(axis=1) - controls.mean(axis=1)
@@ -615,22 +616,29 @@ def _draw(control, treatment, rng, n_resamples):
     drawn = rng.multivariate_hypergeometric([int(c.sum()) for c in classes], len(treatment), size=n_resamples)
     sums = sum(drawn[:, [k]] * rows[classes[k]][:1].sum(axis=0) for k in (0, 1))
     rest = rows[~common]
-    for row, size in zip(sums, drawn[:, 2], strict=True):
-        row += rest[rng.choice(len(rest), size, replace=False, shuffle=False)].sum(axis=0) if size else 0
+    if len(rest) <= SHUFFLED:
+        sums = sums + rng.permuted(np.arange(len(rest)) < drawn[:, 2:], axis=1) @ rest
+    else:
+        for row, size in zip(sums, drawn[:, 2], strict=True):
+            row += rest[rng.choice(len(rest), size, replace=False, shuffle=False)].sum(axis=0)
     return sums, np.array([rows.sum(axis=0), rows[treated == 1].sum(axis=0)])
 
 
-def _statistic(first, second, sizes, shift):
-    """Studentised difference of two groups after the treated units' values are lowered by the shift."""
-    means, variances = [], []
-    for group, n in zip((first, second), sizes, strict=True):
+def _contrast(first, second, sizes):
+    """Difference of the means of two groups, and its variance: what is in them of the shift's powers 0, 1 and 2."""
+    gaps, variances = 0.0, 0.0
+    for group, n, sign in zip((first, second), sizes, (1, -1), strict=True):
         value, square, treated, product = np.moveaxis(group, -1, 0)
-        total = value - shift * treated
-        squares = square - 2 * shift * product + shift**2 * treated
-        means.append(total / n)
-        variances.append(np.maximum(squares - total**2 / n, 0) / (n - 1) / n)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return (means[0] - means[1]) / np.sqrt(variances[0] + variances[1])
+        squares = np.array([square - value**2 / n, product - value * treated / n, treated - treated**2 / n])
+        gaps = gaps + sign * np.array([value, treated]) / n
+        variances = variances + squares / (n - 1) / n
+    return gaps, variances
+
+
+def _shift(parts, shift):
+    """The difference of two means and its variance after the treated units' values are lowered by the shift."""
+    (value, treated), (square, product, own) = parts
+    return value - shift * treated, (own * shift - 2 * product) * shift + square
 
 
 def _invert(find_p, alpha, estimates, holds_zero, steps):
