@@ -262,7 +262,7 @@ METHODS = (
     Method("complier effect, delta", "wald ratio, delta", "cace", (columns.read_take_up, complier_effect),
            ("take-up", "weak take-up"), _tail(200), "Imbens & Angrist 1994", **AT_LEAST),
     Method("always-valid over daily looks", "welch, always-valid", "difference", (columns.look_daily,),
-           ("daily looks",), _tail(200), "Waudby-Smith et al. 2024", **AT_LEAST),
+           ("daily looks",), _tail(200), "Waudby-Smith et al. 2024", batch=columns.limit_days, **AT_LEAST),
     Method("planned looks", "welch, repeated", "difference", (columns.look_as_planned,), ("planned looks",), _tail(100),
            "Lan & DeMets 1983; Jennison & Turnbull 1989", batch=columns.limit_looks),
     Method("Holm over three metrics", "holm", "any_difference", (columns.combine_metrics,), ("several metrics",),
