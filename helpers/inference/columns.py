@@ -9,7 +9,7 @@ from scipy.special import ndtr, stdtrit
 from helpers.inference.associations import bound_missing
 from helpers.inference.contrasts import count_events, risk_difference, score_limits, score_p_value
 from helpers.inference.decisions import holm
-from helpers.inference.looks import always_valid, at_look, bound_always, sequential_bounds
+from helpers.inference.looks import always_valid, at_look, sequential_bounds
 from helpers.inference.means import compare_means, difference, measure_columns, permute_many, satterthwaite
 from helpers.records import LEVELS, LOOK_DAYS, NAN, Effect
 from helpers.survival import build_life_table
@@ -97,7 +97,9 @@ def look_daily(control, treatment, *, confidence_level) -> Effect:
 def limit_days(controls, treatments, *, confidence_level, rng=None):
     """Return limits and p-values of `look_daily`, many experiments at once; p is 0 or 1."""
     (n0, mean0, var0), (n1, mean1, var1) = (np.moveaxis(_sum_days(arms), -1, 0) for arms in (controls, treatments))
-    bound, _ = bound_always(n0 + n1, controls.shape[1] + treatments.shape[1], 1 - confidence_level)
+    planned = {"n_planned": controls.shape[1] + treatments.shape[1], "confidence_level": confidence_level}
+    n, place = np.unique(n0 + n1, return_inverse=True)
+    bound = np.array([always_valid(Effect(0.0, 1.0), n=known, **planned).ci_high for known in n])[place]
     with np.errstate(invalid="ignore", divide="ignore"):
         df = (var0 + var1) ** 2 / (var0**2 / (n0 - 1) + var1**2 / (n1 - 1))
         half = -stdtrit(df, ndtr(-bound)) * np.sqrt(var0 + var1)

@@ -145,31 +145,22 @@ def score_limits(x_treatment, n_treatment, x_control, n_control, *, confidence_l
         inside = (x1 / n1) / (x1 / n1 + x0 / n0) if ratio else x1 / n1 - x0 / n0
         outside = np.stack([np.full(inside.shape, end) for end in ends])
         inside, critical = np.where(np.isnan(inside), outside, inside), -ndtri((1 - confidence_level) / 2)
-        inside, outside = _close_in(lambda at: abs(score(at, x1, n1, x0, n0)) - critical, inside, outside, critical)
+        start, within, beyond, before = inside, np.full(outside.shape, -critical), critical, None
+        for step in range(_STEPS):  # to where a line between both ends is 0, every fourth time to the middle (Illinois)
+            width, close = outside - inside, _EXACT * (abs(start) + abs(inside - start))
+            if (abs(width) <= 2 * close).all():
+                break
+            least = np.fmin(close / abs(width), 0.5)
+            part = np.fmax(np.fmin(within / (within - beyond), 1 - least), least) if step % 4 else 0.5
+            middle = inside + part * width
+            value = abs(score(middle, x1, n1, x0, n0)) - critical
+            accepted = ~(value > 0)  # nan: no information, so not rejected
+            stayed = np.where(accepted == before, 0.5, 1.0)  # the value of an end that has stayed twice counts half
+            inside, outside = np.where(accepted, middle, inside), np.where(accepted, outside, middle)
+            within, beyond = np.where(accepted, value, within * stayed), np.where(accepted, beyond * stayed, value)
+            before = accepted
         limits = np.where(inside == outside, inside, (inside + outside) / 2)
         return limits / (1 - limits) if ratio else limits
-
-
-def _close_in(exceeds, inside, outside, size):
-    """Narrow ranges around where a function of about `size` rises above 0, by the line through both ends (Illinois).
-
-    Where an end has stayed twice its value counts half, and every fourth step goes to the middle.
-    """
-    start, within, beyond, before = inside, np.full(outside.shape, -size), size, None
-    for step in range(_STEPS):
-        width, close = outside - inside, _EXACT * (abs(start) + abs(inside - start))
-        if (abs(width) <= 2 * close).all():
-            break
-        least = np.fmin(close / abs(width), 0.5)
-        part = np.fmax(np.fmin(within / (within - beyond), 1 - least), least) if step % 4 else 0.5
-        middle = inside + part * width
-        value = exceeds(middle)
-        accepted = ~(value > 0)  # nan: no information, so not rejected
-        stayed = np.where(accepted == before, 0.5, 1.0)
-        inside, outside = np.where(accepted, middle, inside), np.where(accepted, outside, middle)
-        within, beyond = np.where(accepted, value, within * stayed), np.where(accepted, beyond * stayed, value)
-        before = accepted
-    return inside, outside
 
 
 def score_p_value(x_treatment, n_treatment, x_control, n_control):
@@ -346,6 +337,29 @@ def quantile_difference(
     error = float(np.hypot(*(a.limit(0.025, 1) - a.limit(0.025, -1) for a in arms)) / (-2 * ndtri(0.025)))
     error = error if 0 < error < np.inf else NAN
     return Effect(std_error=error, ci_low=low, ci_high=high, p_value=_find_p(arms), **shared)
+
+
+def limit_quantiles(controls, treatments, probability, *, confidence_level, rng=None):
+    """Return limits and p-values of `quantile_difference`, many experiments at once; p, a search, is 0 or 1.
+
+    Parameters
+    ----------
+    controls, treatments : arrays, shape (experiments, n, 1), of known values
+    probability, confidence_level : as there
+    rng : left alone
+    """
+    tail, arms = (1 - confidence_level) / 2, []
+    for values in (controls[:, :, 0], treatments[:, :, 0]):
+        ordered, n = np.sort(values, axis=1), values.shape[1]
+        at = np.quantile(ordered, probability, axis=1)
+        below, above = (int(_find_rank(tail, n, p)) for p in (probability, 1 - probability))
+        low = np.minimum(ordered[:, below - 1], at) if below else np.full(len(at), -np.inf)
+        high = np.maximum(ordered[:, n - above], at) if above else np.full(len(at), np.inf)
+        arms.append((at, at - low, high - at))
+    (base, down0, up0), (value, down1, up1) = arms
+    low, high = value - base - np.hypot(down1, up0), value - base + np.hypot(up1, down0)
+    low, high = np.where(np.isfinite(low + high), [low, high], NAN)
+    return low, high, np.where((low > 0) | (high < 0), 0.0, 1.0)
 
 
 def _read_arm(values, clusters, probability):

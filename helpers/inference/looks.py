@@ -45,16 +45,11 @@ def always_valid(effect: Effect, *, n, n_planned, confidence_level=0.95) -> Effe
     Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas 2024, Annals of Statistics 52: 2613-2640, theorem 2.2 and
     eq. 75 (tuning); Robbins 1970, Annals of Mathematical Statistics 41: 1397-1409.
     """
-    bound, information = bound_always(max(n, 1), n_planned, 1 - confidence_level)
+    alpha = 1 - confidence_level
+    information = (np.log(1 / alpha**2) + np.log(np.log(1 / alpha**2) + 1)) * max(n, 1) / (TUNED_AT * n_planned)
     spread = (information + 1) / information
+    bound = np.sqrt(2 * spread * np.log(np.sqrt(information + 1) / alpha))
     return _widen(effect, bound, lambda z: np.sqrt(information + 1) * np.exp(-(z**2) / (2 * spread)), "always-valid")
-
-
-def bound_always(n, n_planned, alpha):
-    """Return the bound for |z| of `always_valid` after n units, 1 or more, and how far they are, a number or an array each."""
-    information = (np.log(1 / alpha**2) + np.log(np.log(1 / alpha**2) + 1)) * n / (TUNED_AT * n_planned)
-    spread = (information + 1) / information
-    return np.sqrt(2 * spread * np.log(np.sqrt(information + 1) / alpha)), information
 
 
 def sequential_bounds(looks, alpha=0.05) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Two arms as two values with their sampling variances: plain, as ratios, adjusted, permuted; and one interval."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from helpers.records import NAN, Effect, Moments
 TOO_FEW = "an arm has fewer than 2 units with a known outcome"
 FEW_CLUSTERS = TOO_FEW.replace("units", "clusters")
 NO_VARIATION = "the outcome does not vary in either arm, so nothing can be tested"
+HELD = "one unit holds most of a denominator, so nothing can be tested"
 NO_SPREAD = "no interval: nothing varies within the groups"
 UNDEFINED = "a mean or a variance is undefined"
 ROUNDING = 1e-12  # share of the variance of two sums below which their difference is the rounding of floats
@@ -61,7 +63,7 @@ def measure_columns(columns, names=("y",), *, missing=0) -> Moments:
     missing : int, units left out for an unknown outcome
     """
     n = len(columns)
-    mean = columns.mean(axis=0) if n else np.full(len(names), NAN)
+    mean = np.add.reduce(columns, axis=0) / n if n else np.full(len(names), NAN)
     centred = columns - mean
     cov = centred.T @ centred / (n - 1) if n > 1 else np.full((len(names), len(names)), NAN)
     return Moments(tuple(names), n, mean, cov, missing)
@@ -163,12 +165,9 @@ def compare_ratios(control: Moments, treatment: Moments) -> Pair:
     sizes = [m.effective_units for m in (control, treatment)]
     sides = ((m.n, *linearise(m.mean, m.cov)) for m in (control, treatment))
     pair = compare_means(*(Moments(("y",), n, np.array([y]), np.array([[v]])) for n, y, v in sides))
-    pair = replace(pair, method="delta")
-    if pair.reason:
-        return pair
-    if min(sizes) < 2:
-        return replace(pair, df=NAN, reason="one unit holds most of a denominator, so nothing can be tested")
-    return replace(pair, df=satterthwaite(*((v, n - 1) for v, n in zip(pair.variances, sizes, strict=True))))
+    reason = pair.reason or (HELD if min(sizes) < 2 else None)
+    df = NAN if reason else satterthwaite(*((v, n - 1) for v, n in zip(pair.variances, sizes, strict=True)))
+    return replace(pair, method="delta", df=df, reason=reason)
 
 
 def build_effect(estimate, error, df, *, values, method, confidence_level) -> Effect:
@@ -298,7 +297,7 @@ def find_reason(counts, variances, values) -> str | None:
     """
     if min(counts) < 2:
         return TOO_FEW
-    if not np.isfinite([*variances, *values]).all():
+    if not all(map(math.isfinite, (*variances, *values))):
         return UNDEFINED
     return None if sum(variances) > 0 else NO_VARIATION
 
@@ -310,8 +309,8 @@ def linearise(mean, cov) -> tuple[float, float]:
     0 where it is no more than their rounding: a price that no unit varies has no variance, whatever the price.
     """
     ratio = float(mean[0] / mean[1])
-    weights = np.array([1.0, -ratio])
-    left, whole = float(weights @ cov[:2, :2] @ weights), float(weights**2 @ np.diag(cov)[:2])
+    (own, shared, *_), (_, other, *_), *_ = cov.tolist()
+    left, whole = own - 2 * ratio * shared + ratio**2 * other, own + ratio**2 * other
     return ratio, (0.0 if left <= ROUNDING * whole else left) / float(mean[1]) ** 2
 
 
@@ -421,7 +420,7 @@ def adjust_means(control: Moments, treatment: Moments) -> Pair:
     if reason or min(m.variance for m in arms) == 0:
         return replace(plain, var_control=NAN, var_treatment=NAN, df=NAN, reason=reason or FLAT_ARM)
     columns, sizes, total = [k + 1 for k in kept], np.array([m.n for m in arms]), control.n + treatment.n
-    covs = [m.cov[np.ix_(columns, columns)] for m in arms]
+    covs = [m.cov[columns][:, columns] for m in arms]
     spread = sum((m.n - 1) * cov for m, cov in zip(arms, covs, strict=True)) / (total - 2)
     overall = sizes @ np.array([m.mean[columns] for m in arms]) / total
     values, own, common, slopes = [], [], [], []
@@ -461,9 +460,10 @@ def regress(moments: Moments, kept) -> tuple[np.ndarray, float]:
     tuple: slopes, shape (len(kept),), and the residual variance with divisor n - 1 - len(kept).
     """
     columns = [0, *(k + 1 for k in kept)]
-    scale = np.sqrt(np.diag(moments.cov)[columns])
+    cov = moments.cov[columns][:, columns]
+    scale = np.sqrt(cov.diagonal())
     scale = np.where(scale > 0, scale, 1.0)
-    correlation = moments.cov[np.ix_(columns, columns)] / np.outer(scale, scale)
+    correlation = cov / scale / scale[:, None]
     slopes = np.linalg.solve(correlation[1:, 1:], correlation[1:, 0])
     share = max(float(correlation[0, 0] - slopes @ correlation[1:, 0]), 0.0)
     freedom = (moments.n - 1) / (moments.n - 1 - len(kept))
@@ -494,9 +494,7 @@ def find_independent(*covariances) -> list[int]:
     return kept
 
 
-_SKEWNESS_FACTOR = 355
-_DOUBLINGS = 40
-_HALVINGS = 50
+_SKEWNESS_FACTOR, _DOUBLINGS, _HALVINGS = 355, 40, 50
 SHUFFLED = 400  # units that are shuffled in all permutations at once; of more, only those treated are drawn
 
 
@@ -588,7 +586,11 @@ def permute_many(controls, treatments, *, rng, n_resamples, confidence_level):
     resampled = _contrast(sums, total[:, :1] - sums, sizes)
 
     def find_p(shift):
-        (gap, variance), (gaps, variances) = (_shift(parts, shift[:, None]) for parts in (observed, resampled))
+        at = shift[:, None]  # by how much the treated units' values are lowered
+        (gap, variance), (gaps, variances) = (
+            (value - at * treated, (own * at - 2 * product) * at + square)
+            for (value, treated), (square, product, own) in (observed, resampled)
+        )
         # |T| below the observed one, both sides multiplied by the variances: undefined counts as extreme
         few = gaps**2 * variance < (gap * (1 - 1e-9)) ** 2 * variances
         return (1 + np.count_nonzero(~few, axis=1)) / (1 + n_resamples)
@@ -626,19 +628,13 @@ def _draw(control, treatment, rng, n_resamples):
 
 def _contrast(first, second, sizes):
     """Difference of the means of two groups, and its variance: what is in them of the shift's powers 0, 1 and 2."""
-    gaps, variances = 0.0, 0.0
-    for group, n, sign in zip((first, second), sizes, (1, -1), strict=True):
+    gaps, variances = [], []
+    for group, n in zip((first, second), sizes, strict=True):
         value, square, treated, product = np.moveaxis(group, -1, 0)
         squares = np.array([square - value**2 / n, product - value * treated / n, treated - treated**2 / n])
-        gaps = gaps + sign * np.array([value, treated]) / n
-        variances = variances + squares / (n - 1) / n
-    return gaps, variances
-
-
-def _shift(parts, shift):
-    """The difference of two means and its variance after the treated units' values are lowered by the shift."""
-    (value, treated), (square, product, own) = parts
-    return value - shift * treated, (own * shift - 2 * product) * shift + square
+        gaps.append(np.array([value, treated]) / n)
+        variances.append(squares / (n - 1) / n)
+    return gaps[0] - gaps[1], sum(variances)
 
 
 def _invert(find_p, alpha, estimates, holds_zero, steps):
