@@ -419,55 +419,51 @@ def adjust_means(control: Moments, treatment: Moments) -> Pair:
     reason = f"an arm has too few units for {len(kept)} covariates" if min(m.n for m in arms) < len(kept) + 3 else None
     if reason or min(m.variance for m in arms) == 0:
         return replace(plain, var_control=NAN, var_treatment=NAN, df=NAN, reason=reason or FLAT_ARM)
-    columns, sizes, total = [k + 1 for k in kept], np.array([m.n for m in arms]), control.n + treatment.n
-    covs = [m.cov[columns][:, columns] for m in arms]
-    spread = sum((m.n - 1) * cov for m, cov in zip(arms, covs, strict=True)) / (total - 2)
-    overall = sizes @ np.array([m.mean[columns] for m in arms]) / total
-    values, own, common, slopes = [], [], [], []
-    for m, cov in zip(arms, covs, strict=True):
-        (b, residual), gap = regress(m, kept), m.mean[columns] - overall
-        leverage = gap @ np.linalg.solve(cov, gap) / (m.n - 1)
-        values.append(m.value - b @ gap)
-        own.append(residual * (1 / m.n + float(leverage)))  # given the covariates: the mean's own, and the slopes'
-        common.append(float(b @ spread @ b) / total)
-        slopes.append(b)
-    shared = float((slopes[1] - slopes[0]) @ spread @ (slopes[1] - slopes[0])) / total
-    dofs = [m.n - 1 - len(kept) for m in arms]
+    columns, n, total = [0, *(k + 1 for k in kept)], np.array([m.n for m in arms]), control.n + treatment.n
+    means, covs = (
+        np.array(of) for of in zip(*((m.mean[columns], m.cov[columns][:, columns]) for m in arms), strict=True)
+    )
+    (slopes, residuals), gaps = regress(covs, n), means[:, 1:] - n @ means[:, 1:] / total
+    spread = np.tensordot(n - 1, covs[:, 1:, 1:], 1) / (total - 2)
+    leverage = (gaps * np.linalg.solve(covs[:, 1:, 1:], gaps[..., None])[..., 0]).sum(axis=1) / (n - 1)
+    own = (residuals * (1 / n + leverage)).tolist()  # given the covariates: the mean's own, and the slopes'
+    values = (means[:, 0] - (slopes * gaps).sum(axis=1)).tolist()
+    (first, both), (_, second) = (slopes @ spread @ slopes.T / total).tolist()  # of the covariates' overall mean
+    apart, dofs = slopes[1] - slopes[0], (n - 1 - len(kept)).tolist()
+    shared = float(apart @ spread @ apart) / total
     return replace(
         plain,
         control=values[0],
         treatment=values[1],
-        var_control=own[0] + common[0],
-        var_treatment=own[1] + common[1],
-        covariance=float(slopes[1] @ spread @ slopes[0]) / total,
+        var_control=own[0] + first,
+        var_treatment=own[1] + second,
+        covariance=both,
         df=satterthwaite(*zip(own, dofs, strict=True), (shared, total - 1)),
         variance_reduction=1 - (sum(own) + shared) / plain.variance,
         reason=find_reason((control.n, treatment.n), own, values),
     )
 
 
-def regress(moments: Moments, kept) -> tuple[np.ndarray, float]:
-    """Return the slopes of the first column on some of the others, and the residual variance.
+def regress(cov, n) -> tuple[np.ndarray, np.ndarray]:
+    """Return the slopes of the first column on the others, and the residual variance.
 
     Parameters
     ----------
-    moments : Moments
-    kept : list of int
-        Positions among the covariates (0 is the second column) that are linearly independent.
+    cov : array, shape (..., 1 + k, 1 + k)
+        Covariances of the outcome and of covariates that are linearly independent.
+    n : int or array, shape (...), units
 
     Returns
     -------
-    tuple: slopes, shape (len(kept),), and the residual variance with divisor n - 1 - len(kept).
+    tuple of array: slopes, shape (..., k), and the residual variance with divisor n - 1 - k, shape (...).
     """
-    columns = [0, *(k + 1 for k in kept)]
-    cov = moments.cov[columns][:, columns]
-    scale = np.sqrt(cov.diagonal())
+    scale = np.sqrt(np.diagonal(cov, axis1=-2, axis2=-1))
     scale = np.where(scale > 0, scale, 1.0)
-    correlation = cov / scale / scale[:, None]
-    slopes = np.linalg.solve(correlation[1:, 1:], correlation[1:, 0])
-    share = max(float(correlation[0, 0] - slopes @ correlation[1:, 0]), 0.0)
-    freedom = (moments.n - 1) / (moments.n - 1 - len(kept))
-    return slopes * scale[0] / scale[1:], share * scale[0] ** 2 * freedom
+    correlation = cov / scale[..., :, None] / scale[..., None, :]
+    slopes = np.linalg.solve(correlation[..., 1:, 1:], correlation[..., 1:, :1])[..., 0]
+    share = np.maximum(correlation[..., 0, 0] - (slopes * correlation[..., 0, 1:]).sum(axis=-1), 0.0)
+    freedom = (n - 1) / (n - cov.shape[-1])
+    return slopes * scale[..., :1] / scale[..., 1:], share * scale[..., 0] ** 2 * freedom
 
 
 def find_independent(*covariances) -> list[int]:
