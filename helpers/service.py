@@ -27,7 +27,7 @@ SPAN = 3  # customers within this factor of the line in seats are compared
 
 
 def _follow(tickets, event, competing=False):
-    """When one event came to each ticket, as a life table reads it: merging and leaving compete with it, or end it."""
+    """When one event came to each ticket, and its code: merging and leaving compete with it, or end what is seen."""
     at, merged, left, end = tickets[[event, "merged", "left", "end"]].to_numpy(float).T
     ends = np.fmin(merged, left)
     days = np.fmin(np.fmin(at, ends), end)
