@@ -22,24 +22,30 @@ from helpers.survival import build_life_table, estimate_incidence
 FEW, DAY, QUARTER, MATCHED = 100, pd.Timedelta(days=1), 91.25, "matched event study, jackknife"
 RATIO = {"ratio": "value", "low": "ci_low", "high": "ci_high"}
 NAIVE = {"estimand": "naive", "population": "observational", "role": "exploratory", "family": ""}
+ANSWERED = ["solved in one reply", "replied in time"]
 SPAN = 3  # customers within this factor of the line in seats are compared
 
 
 def _follow(tickets, event, competing=False):
-    """Life table of one event: merging and leaving compete with it, or end what is seen of it."""
-    ends = tickets[["merged", "left"]].min(axis=1)
-    days = np.fmin(np.fmin(tickets[event], ends), tickets["end"])
-    code = np.where(tickets[event] <= days, 1, 2 * ((ends <= days) & competing))
-    return build_life_table(np.maximum(days, 0), code)
+    """When one event came to each ticket, and its code: merging and leaving compete with it, or end what is seen."""
+    at, merged, left, end = tickets[[event, "merged", "left", "end"]].to_numpy(float).T
+    ends = np.fmin(merged, left)
+    days = np.fmin(np.fmin(at, ends), end)
+    code = np.where(at <= days, 1, 2 * ((ends <= days) & competing))
+    return pd.DataFrame({"unit": tickets["unit"].to_numpy(), "days": np.maximum(days, 0), "code": code})
 
 
-def _share_by(event, day, competing=False):
-    return lambda rows: float(estimate_incidence(_follow(rows, event, competing), np.array([day]))[0][0])
+def _build_life(rows):
+    return build_life_table(rows["days"].to_numpy(), rows["code"].to_numpy())
 
 
-def _median(event, competing=False, times=1):
+def _share_by(day):
+    return lambda rows: float(estimate_incidence(_build_life(rows), np.array([day]))[0][0])
+
+
+def _median(times=1):
     def measure(rows):
-        life = _follow(rows, event, competing)
+        life = _build_life(rows)
         reached = life.days[estimate_incidence(life, life.days)[0] >= 0.5]
         return times * float(reached[0]) if len(reached) else math.nan
 
@@ -48,7 +54,7 @@ def _median(event, competing=False, times=1):
 
 def _weigh(rows):
     """Share satisfied, each kind of ticket weighted to all solved ones, whoever rated it."""
-    cells = rows.groupby(["solved in one reply", "replied in time"])["satisfied"].agg(["size", "mean"]).dropna()
+    cells = rows.groupby(ANSWERED)["satisfied"].agg(["size", "mean"]).dropna()
     return float(np.average(cells["mean"], weights=cells["size"])) if len(cells) else math.nan
 
 
@@ -65,14 +71,14 @@ def measure_desk(tickets: pd.DataFrame, rules, *, confidence_level=0.95) -> pd.D
     tickets : DataFrame, from `judge_tickets`
     rules : dict, as there
     """
-    had, solved = tickets["bought"] <= 0, tickets[tickets["solved"].notna()]
+    had, solved = tickets["bought"] <= 0, tickets.loc[tickets["solved"].notna(), ["unit", "satisfied", *ANSWERED]]
     asked = [
-        ("replied in time", tickets[~had], _share_by("replied", rules["promise_hours"] / 24)),
-        ("premium replied in time", tickets[had], _share_by("replied", rules["premium_hours"] / 24)),
-        ("median reply", tickets, _median("replied", times=24)),
-        ("solved soon", tickets, _share_by("solved", rules["soon_days"], True)),
-        ("median solution", tickets, _median("solved", True)),
-        ("solved in one reply", tickets, lambda rows: rows["solved in one reply"].mean()),
+        ("replied in time", _follow(tickets[~had], "replied"), _share_by(rules["promise_hours"] / 24)),
+        ("premium replied in time", _follow(tickets[had], "replied"), _share_by(rules["premium_hours"] / 24)),
+        ("median reply", _follow(tickets, "replied"), _median(times=24)),
+        ("solved soon", _follow(tickets, "solved", True), _share_by(rules["soon_days"])),
+        ("median solution", _follow(tickets, "solved", True), _median()),
+        ("solved in one reply", tickets[["unit", *ANSWERED]], lambda rows: rows["solved in one reply"].mean()),
         ("satisfied", solved, lambda rows: rows["satisfied"].mean()),
         ("satisfied, weighted", solved, _weigh),
     ]
@@ -109,7 +115,7 @@ def rank_topics(tickets: pd.DataFrame, *, confidence_level, seed, n_resamples) -
     touched = touched[touched.sum().sort_values(ascending=False, kind="stable").index]
     values, rng, tail = touched.to_numpy(), np.random.default_rng(seed), (1 - confidence_level) / 2
     weights = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), n_resamples)
-    ranks = stats.rankdata(-(weights @ values), method="min", axis=1)
+    ranks = stats.rankdata(-(weights.astype(float) @ values), method="min", axis=1)  # whole numbers multiply slowly
     low, high = np.quantile(ranks, [tail, 1 - tail], axis=0, method="nearest")
     count = known["topic"].value_counts().reindex(touched.columns)
     found = {"topic": touched.columns, "customers": values.sum(axis=0), "tickets": count.to_numpy()}
@@ -156,7 +162,7 @@ def study_fixes(tickets, fixes, *, days, confidence_level) -> dict[str, pd.DataF
             counts = np.bincount(near["cell"], minlength=4)
             if topic not in topics or min(counts) == 0:
                 continue
-            found = jackknife(near, _compare_changes, confidence_level=confidence_level)
+            found = jackknife(near[["unit", "cell"]], _compare_changes, confidence_level=confidence_level)
             ends = {name: math.exp(found[key]) for name, key in RATIO.items()}
             named = dict(zip(("others_before", "others_after", "n_before", "n_after"), counts.tolist(), strict=True))
             rows.append({"topic": topic, "window": window, **ends, **named})
@@ -273,10 +279,14 @@ def _label(name, effect, sides, design, **labels):
 
 def _match(rows, by):
     """Leave rate of the eligible minus that of others, at each level of a column, others brought to their mix."""
-    cells = rows.groupby([by, "tier", "nth", "eligible"])["left"].agg(["mean", "size"])
-    cells = cells.reset_index("eligible").pivot_table(index=[by, "tier", "nth"], columns="eligible").dropna()
-    gap, weight = cells["mean"][True] - cells["mean"][False], cells["size"][True]
-    return (gap * weight).groupby(level=0).sum() / weight.groupby(level=0).sum()
+    levels, place = np.unique(rows[by].to_numpy(), return_inverse=True)
+    cell = 2 * (place * (rows["cell"].max() + 1) + rows["cell"].to_numpy()) + rows["eligible"].to_numpy()
+    size = 2 * len(levels) * (rows["cell"].max() + 1)
+    n, lost = (np.bincount(cell, of, size).reshape(len(levels), -1, 2) for of in (None, rows["left"].to_numpy()))
+    weight = np.where(n[..., 0] > 0, n[..., 1], 0)
+    with np.errstate(invalid="ignore"):
+        gap = np.where(weight > 0, np.diff(lost / n)[..., 0], 0.0)
+        return pd.Series((gap * weight).sum(axis=1) / weight.sum(axis=1), levels)
 
 
 def study_premium(customers, renewals, *, line, launched_on, design) -> tuple[list[Estimate], dict[str, pd.DataFrame]]:
@@ -308,6 +318,8 @@ def study_premium(customers, renewals, *, line, launched_on, design) -> tuple[li
     bought = rows["started_at"] + pd.to_timedelta(rows["bought"], unit="D") <= rows["at"]
     quarter = np.floor((rows["at"] - pd.Timestamp(launched_on, tz="UTC")) / DAY / QUARTER).astype(int)
     rows = rows.assign(eligible=rows["size"] >= line, quarter=quarter, after=quarter >= 0, buyer=bought)
+    rows = rows.assign(cell=rows.groupby(["tier", "nth"]).ngroup())
+    rows = rows.loc[rows["cell"] >= 0, ["unit", "left", "eligible", "quarter", "after", "buyer", "cell"]]
     late = rows[rows["after"] & rows["eligible"]]
     if rows.groupby(["after", "eligible"]).ngroups < 4 or min(late["buyer"].sum(), late["left"].sum()) < GROUPS:
         return [], {}

@@ -58,17 +58,18 @@ def build_life_table(days, events) -> LifeTable:
     days, events = np.asarray(days, float), np.asarray(events, float)
     known = ~(np.isnan(days) | np.isnan(events))
     days, events = days[known], events[known]
+    uncoded = (events != 0) & (events != 1) & (events != 2)
     refusals = (
         (~np.isfinite(days) | (days < 0), "times are below 0 or infinite; give days since the start, 0 or more"),
-        (~np.isin(events, (0, 1, 2)), "event codes are not 0 (not yet seen), 1 (event) or 2 (competing event)"),
+        (uncoded, "event codes are not 0 (not yet seen), 1 (event) or 2 (competing event)"),
     )
     for wrong, what in refusals:
         if wrong.any():
             raise Refused(f"{int(wrong.sum())} of {len(wrong)} {what}")
     distinct, place = np.unique(days, return_inverse=True)
-    lost, of_interest, competing = (np.bincount(place[events == code], minlength=len(distinct)) for code in (0, 1, 2))
-    leaving = lost + of_interest + competing
-    return LifeTable(distinct, len(days) - np.cumsum(leaving) + leaving, of_interest, competing)
+    codes = np.bincount(3 * place + events.astype(int), minlength=3 * len(distinct)).reshape(-1, 3)
+    leaving = codes.sum(axis=1)
+    return LifeTable(distinct, len(days) - np.cumsum(leaving) + leaving, codes[:, 1], codes[:, 2])
 
 
 def read_incidence(table: LifeTable, days, *, confidence_level: float = 0.95) -> pd.DataFrame:
@@ -125,13 +126,16 @@ def estimate_incidence(table: LifeTable, days) -> tuple[np.ndarray, np.ndarray]:
     square, cross, plain = (np.concatenate([[0.0], np.cumsum(term)])[place] for term in terms)
     incidence = np.concatenate([[0.0], after])[place]
     variance = np.maximum(square - 2 * incidence * cross + incidence**2 * plain, 0.0)
-    # nobody is followed any more, although somebody had no event yet
-    beyond = np.ones_like(days, bool)
-    if table.n:
-        lost = table.at_risk[-1] > table.events[-1] + table.competing[-1]
-        beyond = lost & (np.asarray(days) > table.days[-1])
+    beyond = _is_unfollowed(table, days)
     # where everybody has the event the three sums cancel down to rounding errors
     return np.where(beyond, np.nan, incidence), np.where(beyond, np.nan, np.where(incidence == 1, 0.0, variance))
+
+
+def _is_unfollowed(table, days):
+    """Whether nobody is followed any more on some days, although somebody had no event yet."""
+    if not table.n:
+        return np.ones_like(days, bool)
+    return (table.at_risk[-1] > table.events[-1] + table.competing[-1]) & (np.asarray(days) > table.days[-1])
 
 
 def estimate_restricted_mean(table: LifeTable, horizon: float) -> tuple[float, float]:
@@ -161,7 +165,10 @@ def count_effective(table: LifeTable, days) -> np.ndarray:
     array: incidence x (1 - incidence) / variance (Rothman 1978); where nobody or everybody has the event, the units
         whose state is known on the day.
     """
-    share, variance = estimate_incidence(table, days)
+    return _count_effective(table, days, *estimate_incidence(table, days))
+
+
+def _count_effective(table, days, share, variance):
     place = np.searchsorted(table.days, days)
     seen = np.concatenate([[0], np.cumsum(table.events + table.competing)])[place]
     known = np.maximum(seen + np.append(table.at_risk, 0)[place], 1)
@@ -183,6 +190,13 @@ def wilson_interval(share, n, z: float):
     middle, weight = share + z * z / (2 * n), 1 + z * z / n
     reach = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return np.maximum((middle - reach) / weight, 0.0), np.minimum((middle + reach) / weight, 1.0)
+
+
+def _find_end(share, n, z, side):
+    """Distance from a share to the lower (side -1) or upper end of Wilson's interval, of numbers alone."""
+    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    end = (share + z * z / (2 * n) + side * reach) / (1 + z * z / n)
+    return min(max(end, 0.0), 1.0) - share
 
 
 def _steps(table):
@@ -225,14 +239,15 @@ def incidence_difference(control: LifeTable, treatment: LifeTable, *, horizon, c
     reason = _unfollowed(tables, horizon)
     if reason:
         return Effect(method=SHARE, reason=reason)
-    (base, base_var), (share, share_var) = (map(float, estimate_incidence(table, horizon)) for table in tables)
-    sizes = [count_effective(table, horizon) for table in tables]
+    found = [[float(part) for part in estimate_incidence(table, horizon)] for table in tables]
+    sizes = [float(_count_effective(table, horizon, *pair)) for table, pair in zip(tables, found, strict=True)]
+    (base, base_var), (share, share_var) = found
 
     def reach(z, side):
-        (base_low, base_high), (low, high) = (wilson_interval(base, sizes[0], z), wilson_interval(share, sizes[1], z))
+        below, above = (base, sizes[0]), (share, sizes[1])
         if side < 0:
-            return float(share - base - math.hypot(share - low, base_high - base))
-        return float(share - base + math.hypot(high - share, base - base_low))
+            return share - base - math.hypot(_find_end(*above, z, -1), _find_end(*below, z, 1))
+        return share - base + math.hypot(_find_end(*above, z, 1), _find_end(*below, z, -1))
 
     low, high = (reach(float(-ndtri((1 - confidence_level) / 2)), side) for side in (-1, 1))
     error, p, reason = math.sqrt(base_var + share_var), 1.0, None
@@ -316,7 +331,7 @@ def log_rank(tables: Sequence[LifeTable], *, metric: str, comparison: str, horiz
 def _unfollowed(tables, horizon):
     if any(table.n == 0 for table in tables):
         return "a group has no units"
-    short = [table.days[-1] for table in tables if np.isnan(estimate_incidence(table, horizon)[0])]
+    short = [table.days[-1] for table in tables if _is_unfollowed(table, horizon)]
     return (
         f"follow-up ends on day {math.floor(min(short))} in a group, before the horizon of {horizon:g} days"
         if short

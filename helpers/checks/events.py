@@ -188,7 +188,7 @@ class _Log:
         self.names, self.is_clustered = schema.list_event_names(design), design.cluster is not None
         plain = meeting.astype(dict.fromkeys(("what", "event", "variant"), object))  # which rows are taken of fastest
         self.every, self.taken = {what: rows for what, rows in plain.groupby("what")}, {}
-        self.sums = {}
+        self.sums, self.days = {}, {}
         # ages of events that have dates alone count by date: none of the day of assignment is early
         ages = self.take("age")
         dated = ~ages["clocked"].astype(bool).groupby(ages["event"]).transform("any") & (ages["day"] == -1)
@@ -217,7 +217,7 @@ class _Log:
             return self
         sized = copy.copy(self)
         sized.every, sized.taken = {what: _take_voids(rows) for what, rows in self.every.items()}, {}
-        sized.sums = {}
+        sized.sums, sized.days = {}, {}
         sized.ages = _take_voids(self.ages)
         return sized
 
@@ -246,9 +246,11 @@ class _Log:
 
         Mantel and Haenszel (1959), over the days of assignment, so that a split that changes does no harm.
         """
-        have, keys = (self.take(*of).pivot_table("n", "day", "variant", "sum") for of in ((what, event), ("key",)))
-        keys = keys.reindex(columns=self.arms).fillna(0.0)
-        have = have.reindex(index=keys.index, columns=self.arms).fillna(0.0)
+        if (what, event) not in self.days:
+            have, keys = (self.take(*of).pivot_table("n", "day", "variant", "sum") for of in ((what, event), ("key",)))
+            keys = keys.reindex(columns=self.arms).fillna(0.0)
+            self.days[what, event] = keys, have.reindex(index=keys.index, columns=self.arms).fillna(0.0)
+        keys, have = self.days[what, event]
         n, n_own, x, x_own = keys.sum(axis=1), keys[arm], have.sum(axis=1), have[arm]
         spread = (x * (n - x) * n_own * (n - n_own) / (n**2 * (n - 1).clip(lower=1))).sum()
         return float((x_own - x * n_own / n).sum() / math.sqrt(spread)) if spread else 0.0

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 from scipy import stats
+from scipy.special import ndtr, ndtri, stdtrit
 
 from helpers.checks.gates import add_bands
 from helpers.checks.validation import Cell, enumerate_shares, read_effects
@@ -117,7 +118,7 @@ def _limit_lift(kind, control, treatment, *, confidence_level, rng):
         return replace(found, ci_low=NAN, ci_high=NAN)
     ratio, error = pair.treatment / pair.control, pair.var_control / pair.control**2
     error = math.sqrt(error + pair.var_treatment / pair.treatment**2)
-    reach = stats.norm.isf((1 - confidence_level) / 2) * error
+    reach = float(-ndtri((1 - confidence_level) / 2)) * error
     low, high = {
         "difference / control mean": (found.ci_low / pair.control, found.ci_high / pair.control),
         "delta": (ratio * (1 - reach) - 1, ratio * (1 + reach) - 1),
@@ -182,7 +183,7 @@ def _look(values, bound, level) -> tuple[bool, bool, bool]:
     fixed = difference(compare_means(*(measure_columns(y[:, None]) for y in values)), confidence_level=level)
     planned = {"n": values.size, "n_planned": 2 * DAYS * UNITS_PER_DAY}
     sequence = looks.always_valid(fixed, confidence_level=level, **planned)
-    beyond = abs(fixed.estimate) / fixed.std_error > stats.t.isf(stats.norm.sf(bound), fixed.df)
+    beyond = abs(fixed.estimate) / fixed.std_error > -stdtrit(fixed.df, ndtr(-bound))
     return fixed.p_value <= 1 - level, bool(beyond), sequence.p_value <= 1 - level
 
 

@@ -225,4 +225,5 @@ def _explain(m):
     kept = find_independent(m.cov[1:, 1:]) if len(m.names) > 1 else []
     if not kept or m.n - 1 - len(kept) < FEWEST or not m.variance > 0:
         return 0.0
-    return max(0.0, 1 - regress(m, kept)[1] / m.variance)
+    columns = [0, *(k + 1 for k in kept)]
+    return max(0.0, 1 - float(regress(m.cov[columns][:, columns], m.n)[1]) / m.variance)

@@ -85,19 +85,45 @@ def look_daily(control, treatment, *, confidence_level) -> Effect:
     c = ln(1 / α²) + ln(ln(1 / α²) + 1). Shown is what all days together leave.
     """
     n_planned, seen = len(control) + len(treatment), []
-    for (n0, mean0, var0), (n1, mean1, var1) in zip(_sum_days(control), _sum_days(treatment), strict=True):
+    for (n0, mean0, var0), (n1, mean1, var1) in zip(
+        *(_sum_days(arm[None])[0] for arm in (control, treatment)), strict=True
+    ):
         freedom = satterthwaite((var0, n0 - 1), (var1, n1 - 1))
         fixed = Effect(estimate=mean1 - mean0, std_error=float(np.sqrt(var0 + var1)), df=freedom, method="welch")
         seen.append(always_valid(fixed, n=n0 + n1, n_planned=n_planned, confidence_level=confidence_level))
     return _intersect(seen)
 
 
-def _sum_days(arm):
-    """Units known by each day, their mean and its squared standard error."""
-    days = arm[:, 1].astype(int)
-    n, first, second = (np.cumsum(np.bincount(days, arm[:, 0] ** k, LOOK_DAYS + 1))[1:] for k in range(3))
+def limit_days(controls, treatments, *, confidence_level, rng=None):
+    """Return limits and p-values of `look_daily`, many experiments at once; p is 0 or 1."""
+    (n0, mean0, var0), (n1, mean1, var1) = (np.moveaxis(_sum_days(arms), -1, 0) for arms in (controls, treatments))
+    planned = {"n_planned": controls.shape[1] + treatments.shape[1], "confidence_level": confidence_level}
+    n, place = np.unique(n0 + n1, return_inverse=True)
+    bound = np.array([always_valid(Effect(0.0, 1.0), n=known, **planned).ci_high for known in n])[place]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.column_stack([n, first / n, (second - first**2 / n) / (n - 1) / n])
+        df = (var0 + var1) ** 2 / (var0**2 / (n0 - 1) + var1**2 / (n1 - 1))
+        half = -stdtrit(df, ndtr(-bound)) * np.sqrt(var0 + var1)
+    return _intersect_many(mean1 - mean0 - half, mean1 - mean0 + half)
+
+
+def _sum_days(arms):
+    """Units known by each day, their mean and its squared standard error, shape (experiments, days, 3)."""
+    n, first, second = (np.cumsum(part, axis=1)[:, 1:] for part in _sum_by(arms, LOOK_DAYS + 1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.stack([n, first / n, (second - first**2 / n) / (n - 1) / n], axis=-1)
+
+
+def _sum_by(arms, size):
+    """Units by the second column of many arms, 0 or more, and the sums of the first and of its square."""
+    place, shape = arms[:, :, 1].astype(int) + size * np.arange(len(arms))[:, None], (len(arms), size)
+    values = arms[:, :, 0].ravel()
+    return [np.bincount(place.ravel(), values**k, size * len(arms)).reshape(shape) for k in range(3)]
+
+
+def _intersect_many(low, high):
+    """What all looks, the second axis, leave together; p, which takes a search, is 0 or 1."""
+    low, high = np.fmax.reduce(low, axis=1), np.fmin.reduce(high, axis=1)
+    return low, high, np.where((low > 0) | (high < 0), 0.0, 1.0)
 
 
 def look_as_planned(control, treatment, *, confidence_level) -> Effect:
@@ -117,7 +143,7 @@ def look_as_planned(control, treatment, *, confidence_level) -> Effect:
 
 
 def limit_looks(controls, treatments, *, confidence_level, rng=None):
-    """Return limits and p-values of `look_as_planned`, many experiments at once; p, which takes a search, is 0 or 1."""
+    """Return limits and p-values of `look_as_planned`, many experiments at once; p is 0 or 1."""
     bounds, ends = sequential_bounds(LOOKS, 1 - confidence_level), []
     for look, bound in zip(LOOKS, bounds, strict=True):
         arms = [arm[:, : round(look * arm.shape[1]), 0] for arm in (controls, treatments)]
@@ -127,8 +153,7 @@ def limit_looks(controls, treatments, *, confidence_level, rng=None):
         half = -stdtrit(df, ndtr(-bound)) * np.sqrt(variance)
         middle = arms[1].mean(axis=1) - arms[0].mean(axis=1)
         ends.append((middle - half, middle + half))
-    low, high = np.max([low for low, _ in ends], axis=0), np.min([high for _, high in ends], axis=0)
-    return low, high, np.where((low > 0) | (high < 0), 0.0, 1.0)
+    return _intersect_many(*np.array(ends).transpose(1, 2, 0))
 
 
 def limit_bounds(controls, treatments, *, confidence_level, rng=None):
@@ -163,15 +188,19 @@ def combine_metrics(control, treatment, *, confidence_level) -> Effect:
 
 def measure_groups(measure, method, least, control, treatment, *, confidence_level) -> Effect:
     """Return a test over the effects in groups; columns outcome and group."""
-    found = []
-    for group in np.union1d(control[:, 1], treatment[:, 1]):
-        arms = [measure_columns(arm[arm[:, 1] == group, :1]) for arm in (control, treatment)]
-        if min(arm.n for arm in arms) >= MIN_CELL:
-            pair = compare_means(*arms)
-            found.append((group, pair.treatment - pair.control, 1 / pair.variance))
-    if len(found) < least:
+    size = int(max(arm[:, 1].max(initial=0) for arm in (control, treatment))) + 1
+    (n0, first0, second0), (n1, first1, second1) = (
+        np.array(_sum_by(arm[None], size))[:, 0] for arm in (control, treatment)
+    )
+    kept = np.minimum(n0, n1) >= MIN_CELL
+    if kept.sum() < least:
         return Effect(method=method, reason=f"fewer than {least} groups are large enough")
-    return Effect(p_value=measure(*np.array(found).T)[1], method=method)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = first1 / n1 - first0 / n0
+        variance = sum(
+            (square - first**2 / n) / (n - 1) / n for n, first, square in ((n0, first0, second0), (n1, first1, second1))
+        )
+    return Effect(p_value=measure(np.flatnonzero(kept).astype(float), gap[kept], 1 / variance[kept])[1], method=method)
 
 
 def limit_difference(x1, n1, x0, n0, *, confidence_level):

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ def count_events(control: Moments, treatment: Moments) -> list[int]:
     return [n for m in (treatment, control) for n in (round(m.value * m.n) if m.n else 0, m.n)]
 
 
-_STEPS = 60  # halvings of a range of at most 2: the limits are exact to the last bit that a double holds
+_STEPS, _EXACT = 100, 1e-15  # at most; how exact limits are, as a share of the estimate and their distance from it
 
 
 def risk_difference(x_treatment, n_treatment, x_control, n_control, *, confidence_level=0.95) -> Effect:
@@ -144,10 +145,20 @@ def score_limits(x_treatment, n_treatment, x_control, n_control, *, confidence_l
         inside = (x1 / n1) / (x1 / n1 + x0 / n0) if ratio else x1 / n1 - x0 / n0
         outside = np.stack([np.full(inside.shape, end) for end in ends])
         inside, critical = np.where(np.isnan(inside), outside, inside), -ndtri((1 - confidence_level) / 2)
-        for _ in range(_STEPS):  # halve the ranges between the estimate and both ends of the scale
-            middle = (inside + outside) / 2
-            accepted = ~(abs(score(middle, x1, n1, x0, n0)) > critical)  # nan: no information, so not rejected
+        start, within, beyond, before = inside, np.full(outside.shape, -critical), critical, None
+        for step in range(_STEPS):  # to where a line between both ends is 0, every fourth time to the middle (Illinois)
+            width, close = outside - inside, _EXACT * (abs(start) + abs(inside - start))
+            if (abs(width) <= 2 * close).all():
+                break
+            least = np.fmin(close / abs(width), 0.5)
+            part = np.fmax(np.fmin(within / (within - beyond), 1 - least), least) if step % 4 else 0.5
+            middle = inside + part * width
+            value = abs(score(middle, x1, n1, x0, n0)) - critical
+            accepted = ~(value > 0)  # nan: no information, so not rejected
+            stayed = np.where(accepted == before, 0.5, 1.0)  # the value of an end that has stayed twice counts half
             inside, outside = np.where(accepted, middle, inside), np.where(accepted, outside, middle)
+            within, beyond = np.where(accepted, value, within * stayed), np.where(accepted, beyond * stayed, value)
+            before = accepted
         limits = np.where(inside == outside, inside, (inside + outside) / 2)
         return limits / (1 - limits) if ratio else limits
 
@@ -176,9 +187,9 @@ def _score_difference(delta, x1, n1, x0, n0):
     c2 = ((n1 + 2 * n0) * delta - total - events) / total
     c1 = ((n0 * delta - total - 2 * x0) * delta + events) / total
     c0 = x0 * delta * (1 - delta) / total
-    b = c2**3 / 27 - c1 * c2 / 6 + c0 / 2
+    b = c2 * c2 * c2 / 27 - c1 * c2 / 6 + c0 / 2
     a = np.where(b < 0, -1, 1) * np.sqrt(np.maximum(c2**2 / 9 - c1 / 3, 0))
-    cosine = np.clip(np.where(a == 0, 0, b / a**3), -1, 1)
+    cosine = np.clip(np.where(a == 0, 0, b / (a * a * a)), -1, 1)
     p = 2 * a * np.cos((np.pi + np.arccos(cosine)) / 3) - c2 / 3
     for _ in range(2):
         step = (((p + c2) * p + c1) * p + c0) / ((3 * p + 2 * c2) * p + c1)
@@ -328,6 +339,29 @@ def quantile_difference(
     return Effect(std_error=error, ci_low=low, ci_high=high, p_value=_find_p(arms), **shared)
 
 
+def limit_quantiles(controls, treatments, probability, *, confidence_level, rng=None):
+    """Return limits and p-values of `quantile_difference`, many experiments at once; p, a search, is 0 or 1.
+
+    Parameters
+    ----------
+    controls, treatments : arrays, shape (experiments, n, 1), of known values
+    probability, confidence_level : as there
+    rng : left alone
+    """
+    tail, arms = (1 - confidence_level) / 2, []
+    for values in (controls[:, :, 0], treatments[:, :, 0]):
+        ordered, n = np.sort(values, axis=1), values.shape[1]
+        at = np.quantile(ordered, probability, axis=1)
+        below, above = (int(_find_rank(tail, n, p)) for p in (probability, 1 - probability))
+        low = np.minimum(ordered[:, below - 1], at) if below else np.full(len(at), -np.inf)
+        high = np.maximum(ordered[:, n - above], at) if above else np.full(len(at), np.inf)
+        arms.append((at, at - low, high - at))
+    (base, down0, up0), (value, down1, up1) = arms
+    low, high = value - base - np.hypot(down1, up0), value - base + np.hypot(up1, down0)
+    low, high = np.where(np.isfinite(low + high), [low, high], NAN)
+    return low, high, np.where((low > 0) | (high < 0), 0.0, 1.0)
+
+
 def _read_arm(values, clusters, probability):
     values = np.asarray(values, float)
     known = ~np.isnan(values)
@@ -368,6 +402,7 @@ def _weigh_clusters(values, codes, quantile, probability):
     return n / max(effect, 1.0), df  # rows that differ more within clusters than between count as they are
 
 
+@lru_cache(maxsize=65_536)  # halvings towards a p-value pass the same tails in every pair of arms of one size
 def _find_rank(tail, n, p):
     """Largest rank whose order statistic lies above the quantile with at most probability `tail`; 0 is none."""
     rank = max(np.floor(bdtrik(tail, n, p)), 0.0) if tail < 1 else float(n)

@@ -1,5 +1,6 @@
 """Two arms as two values with their sampling variances: plain, as ratios, adjusted, permuted; and one interval."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from helpers.records import NAN, Effect, Moments
 TOO_FEW = "an arm has fewer than 2 units with a known outcome"
 FEW_CLUSTERS = TOO_FEW.replace("units", "clusters")
 NO_VARIATION = "the outcome does not vary in either arm, so nothing can be tested"
+HELD = "one unit holds most of a denominator, so nothing can be tested"
 NO_SPREAD = "no interval: nothing varies within the groups"
 UNDEFINED = "a mean or a variance is undefined"
 ROUNDING = 1e-12  # share of the variance of two sums below which their difference is the rounding of floats
@@ -61,7 +63,7 @@ def measure_columns(columns, names=("y",), *, missing=0) -> Moments:
     missing : int, units left out for an unknown outcome
     """
     n = len(columns)
-    mean = columns.mean(axis=0) if n else np.full(len(names), NAN)
+    mean = np.add.reduce(columns, axis=0) / n if n else np.full(len(names), NAN)
     centred = columns - mean
     cov = centred.T @ centred / (n - 1) if n > 1 else np.full((len(names), len(names)), NAN)
     return Moments(tuple(names), n, mean, cov, missing)
@@ -163,12 +165,9 @@ def compare_ratios(control: Moments, treatment: Moments) -> Pair:
     sizes = [m.effective_units for m in (control, treatment)]
     sides = ((m.n, *linearise(m.mean, m.cov)) for m in (control, treatment))
     pair = compare_means(*(Moments(("y",), n, np.array([y]), np.array([[v]])) for n, y, v in sides))
-    pair = replace(pair, method="delta")
-    if pair.reason:
-        return pair
-    if min(sizes) < 2:
-        return replace(pair, df=NAN, reason="one unit holds most of a denominator, so nothing can be tested")
-    return replace(pair, df=satterthwaite(*((v, n - 1) for v, n in zip(pair.variances, sizes, strict=True))))
+    reason = pair.reason or (HELD if min(sizes) < 2 else None)
+    df = NAN if reason else satterthwaite(*((v, n - 1) for v, n in zip(pair.variances, sizes, strict=True)))
+    return replace(pair, method="delta", df=df, reason=reason)
 
 
 def build_effect(estimate, error, df, *, values, method, confidence_level) -> Effect:
@@ -298,7 +297,7 @@ def find_reason(counts, variances, values) -> str | None:
     """
     if min(counts) < 2:
         return TOO_FEW
-    if not np.isfinite([*variances, *values]).all():
+    if not all(map(math.isfinite, (*variances, *values))):
         return UNDEFINED
     return None if sum(variances) > 0 else NO_VARIATION
 
@@ -310,8 +309,8 @@ def linearise(mean, cov) -> tuple[float, float]:
     0 where it is no more than their rounding: a price that no unit varies has no variance, whatever the price.
     """
     ratio = float(mean[0] / mean[1])
-    weights = np.array([1.0, -ratio])
-    left, whole = float(weights @ cov[:2, :2] @ weights), float(weights**2 @ np.diag(cov)[:2])
+    (own, shared, *_), (_, other, *_), *_ = cov.tolist()
+    left, whole = own - 2 * ratio * shared + ratio**2 * other, own + ratio**2 * other
     return ratio, (0.0 if left <= ROUNDING * whole else left) / float(mean[1]) ** 2
 
 
@@ -420,54 +419,51 @@ def adjust_means(control: Moments, treatment: Moments) -> Pair:
     reason = f"an arm has too few units for {len(kept)} covariates" if min(m.n for m in arms) < len(kept) + 3 else None
     if reason or min(m.variance for m in arms) == 0:
         return replace(plain, var_control=NAN, var_treatment=NAN, df=NAN, reason=reason or FLAT_ARM)
-    columns, sizes, total = [k + 1 for k in kept], np.array([m.n for m in arms]), control.n + treatment.n
-    covs = [m.cov[np.ix_(columns, columns)] for m in arms]
-    spread = sum((m.n - 1) * cov for m, cov in zip(arms, covs, strict=True)) / (total - 2)
-    overall = sizes @ np.array([m.mean[columns] for m in arms]) / total
-    values, own, common, slopes = [], [], [], []
-    for m, cov in zip(arms, covs, strict=True):
-        (b, residual), gap = regress(m, kept), m.mean[columns] - overall
-        leverage = gap @ np.linalg.solve(cov, gap) / (m.n - 1)
-        values.append(m.value - b @ gap)
-        own.append(residual * (1 / m.n + float(leverage)))  # given the covariates: the mean's own, and the slopes'
-        common.append(float(b @ spread @ b) / total)
-        slopes.append(b)
-    shared = float((slopes[1] - slopes[0]) @ spread @ (slopes[1] - slopes[0])) / total
-    dofs = [m.n - 1 - len(kept) for m in arms]
+    columns, n, total = [0, *(k + 1 for k in kept)], np.array([m.n for m in arms]), control.n + treatment.n
+    means, covs = (
+        np.array(of) for of in zip(*((m.mean[columns], m.cov[columns][:, columns]) for m in arms), strict=True)
+    )
+    (slopes, residuals), gaps = regress(covs, n), means[:, 1:] - n @ means[:, 1:] / total
+    spread = np.tensordot(n - 1, covs[:, 1:, 1:], 1) / (total - 2)
+    leverage = (gaps * np.linalg.solve(covs[:, 1:, 1:], gaps[..., None])[..., 0]).sum(axis=1) / (n - 1)
+    own = (residuals * (1 / n + leverage)).tolist()  # given the covariates: the mean's own, and the slopes'
+    values = (means[:, 0] - (slopes * gaps).sum(axis=1)).tolist()
+    (first, both), (_, second) = (slopes @ spread @ slopes.T / total).tolist()  # of the covariates' overall mean
+    apart, dofs = slopes[1] - slopes[0], (n - 1 - len(kept)).tolist()
+    shared = float(apart @ spread @ apart) / total
     return replace(
         plain,
         control=values[0],
         treatment=values[1],
-        var_control=own[0] + common[0],
-        var_treatment=own[1] + common[1],
-        covariance=float(slopes[1] @ spread @ slopes[0]) / total,
+        var_control=own[0] + first,
+        var_treatment=own[1] + second,
+        covariance=both,
         df=satterthwaite(*zip(own, dofs, strict=True), (shared, total - 1)),
         variance_reduction=1 - (sum(own) + shared) / plain.variance,
         reason=find_reason((control.n, treatment.n), own, values),
     )
 
 
-def regress(moments: Moments, kept) -> tuple[np.ndarray, float]:
-    """Return the slopes of the first column on some of the others, and the residual variance.
+def regress(cov, n) -> tuple[np.ndarray, np.ndarray]:
+    """Return the slopes of the first column on the others, and the residual variance.
 
     Parameters
     ----------
-    moments : Moments
-    kept : list of int
-        Positions among the covariates (0 is the second column) that are linearly independent.
+    cov : array, shape (..., 1 + k, 1 + k)
+        Covariances of the outcome and of covariates that are linearly independent.
+    n : int or array, shape (...), units
 
     Returns
     -------
-    tuple: slopes, shape (len(kept),), and the residual variance with divisor n - 1 - len(kept).
+    tuple of array: slopes, shape (..., k), and the residual variance with divisor n - 1 - k, shape (...).
     """
-    columns = [0, *(k + 1 for k in kept)]
-    scale = np.sqrt(np.diag(moments.cov)[columns])
+    scale = np.sqrt(np.diagonal(cov, axis1=-2, axis2=-1))
     scale = np.where(scale > 0, scale, 1.0)
-    correlation = moments.cov[np.ix_(columns, columns)] / np.outer(scale, scale)
-    slopes = np.linalg.solve(correlation[1:, 1:], correlation[1:, 0])
-    share = max(float(correlation[0, 0] - slopes @ correlation[1:, 0]), 0.0)
-    freedom = (moments.n - 1) / (moments.n - 1 - len(kept))
-    return slopes * scale[0] / scale[1:], share * scale[0] ** 2 * freedom
+    correlation = cov / scale[..., :, None] / scale[..., None, :]
+    slopes = np.linalg.solve(correlation[..., 1:, 1:], correlation[..., 1:, :1])[..., 0]
+    share = np.maximum(correlation[..., 0, 0] - (slopes * correlation[..., 0, 1:]).sum(axis=-1), 0.0)
+    freedom = (n - 1) / (n - cov.shape[-1])
+    return slopes * scale[..., :1] / scale[..., 1:], share * scale[..., 0] ** 2 * freedom
 
 
 def find_independent(*covariances) -> list[int]:
@@ -481,24 +477,21 @@ def find_independent(*covariances) -> list[int]:
     -------
     list of int: in the columns' order, so which of two equal columns stays does not depend on the data.
     """
+    rests = np.array(covariances, float)
+    spread = np.sqrt(np.diagonal(rests, axis1=1, axis2=2))
+    scale = np.where(spread > 0, spread, np.inf)
+    rests /= scale[:, :, None] * scale[:, None, :]
     kept = []
-    for column in range(len(covariances[0])):
-        if all(_unexplained(cov, kept, column) > LEAST_OWN for cov in covariances):
+    for column in range(rests.shape[1]):
+        own = rests[:, column, column]
+        if (own > LEAST_OWN).all():
             kept.append(column)
+            rests -= rests[:, :, [column]] * rests[:, [column], :] / own[:, None, None]  # what the kept ones leave
     return kept
 
 
-def _unexplained(cov, kept, column):
-    variances = np.diag(cov)[[*kept, column]]
-    if not variances[-1] > 0:
-        return 0.0
-    scaled = cov[np.ix_([*kept, column], [*kept, column])] / np.sqrt(np.outer(variances, variances))
-    return 1.0 - float(scaled[-1, :-1] @ np.linalg.solve(scaled[:-1, :-1], scaled[:-1, -1]))
-
-
-_SKEWNESS_FACTOR = 355
-_DOUBLINGS = 40
-_HALVINGS = 50
+_SKEWNESS_FACTOR, _DOUBLINGS, _HALVINGS = 355, 40, 50
+SHUFFLED = 400  # units that are shuffled in all permutations at once; of more, only those treated are drawn
 
 
 def needs_permutation(n_by_arm, shares, skewness) -> bool:
@@ -585,11 +578,17 @@ def permute_many(controls, treatments, *, rng, n_resamples, confidence_level):
     drawn = [_draw(*pair, rng, n_resamples) for pair in zip(controls, treatments, strict=True)]
     sums, total = (np.array(part) for part in zip(*drawn, strict=True))
     sizes, alpha = (treatments.shape[1], controls.shape[1]), 1 - confidence_level
+    observed = _contrast(total[:, 1:], total[:, :1] - total[:, 1:], sizes)
+    resampled = _contrast(sums, total[:, :1] - sums, sizes)
 
     def find_p(shift):
-        observed = _statistic(total[:, 1], total[:, 0] - total[:, 1], sizes, shift)
-        resampled = _statistic(sums, total[:, :1] - sums, sizes, shift[:, None])
-        few = abs(resampled) < abs(observed)[:, None] * (1 - 1e-9)  # undefined counts as extreme
+        at = shift[:, None]  # by how much the treated units' values are lowered
+        (gap, variance), (gaps, variances) = (
+            (value - at * treated, (own * at - 2 * product) * at + square)
+            for (value, treated), (square, product, own) in (observed, resampled)
+        )
+        # |T| below the observed one, both sides multiplied by the variances: undefined counts as extreme
+        few = gaps**2 * variance < (gap * (1 - 1e-9)) ** 2 * variances
         return (1 + np.count_nonzero(~few, axis=1)) / (1 + n_resamples)
 
     estimates = treatments.mean(axis=1) - controls.mean(axis=1)
@@ -615,22 +614,23 @@ def _draw(control, treatment, rng, n_resamples):
     drawn = rng.multivariate_hypergeometric([int(c.sum()) for c in classes], len(treatment), size=n_resamples)
     sums = sum(drawn[:, [k]] * rows[classes[k]][:1].sum(axis=0) for k in (0, 1))
     rest = rows[~common]
-    for row, size in zip(sums, drawn[:, 2], strict=True):
-        row += rest[rng.choice(len(rest), size, replace=False, shuffle=False)].sum(axis=0) if size else 0
+    if len(rest) <= SHUFFLED:
+        sums = sums + rng.permuted(np.arange(len(rest)) < drawn[:, 2:], axis=1) @ rest
+    else:
+        for row, size in zip(sums, drawn[:, 2], strict=True):
+            row += rest[rng.choice(len(rest), size, replace=False, shuffle=False)].sum(axis=0)
     return sums, np.array([rows.sum(axis=0), rows[treated == 1].sum(axis=0)])
 
 
-def _statistic(first, second, sizes, shift):
-    """Studentised difference of two groups after the treated units' values are lowered by the shift."""
-    means, variances = [], []
+def _contrast(first, second, sizes):
+    """Difference of the means of two groups, and its variance: what is in them of the shift's powers 0, 1 and 2."""
+    gaps, variances = [], []
     for group, n in zip((first, second), sizes, strict=True):
         value, square, treated, product = np.moveaxis(group, -1, 0)
-        total = value - shift * treated
-        squares = square - 2 * shift * product + shift**2 * treated
-        means.append(total / n)
-        variances.append(np.maximum(squares - total**2 / n, 0) / (n - 1) / n)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return (means[0] - means[1]) / np.sqrt(variances[0] + variances[1])
+        squares = np.array([square - value**2 / n, product - value * treated / n, treated - treated**2 / n])
+        gaps.append(np.array([value, treated]) / n)
+        variances.append(squares / (n - 1) / n)
+    return gaps[0] - gaps[1], sum(variances)
 
 
 def _invert(find_p, alpha, estimates, holds_zero, steps):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
+from scipy.special import ndtr
 
 from helpers.records import HORIZON_DAYS, LEVELS, LOOK_DAYS, NAN
 from helpers.simulate import kit
@@ -208,7 +209,7 @@ def make_cluster(name, control, treatment, *, alike) -> Population:
     shares, weight, sizes = (control, treatment), 1 / alike - 1, np.arange(2, 1000)
 
     def draw(rng, n, treated):
-        sizes = 2 + rng.poisson(rng.gamma(1.0, CLUSTER_MEAN, n))
+        sizes = 1 + rng.geometric(1 / (CLUSTER_MEAN + 1), n)
         own = rng.beta(weight * shares[treated], weight * (1 - shares[treated]), n)
         return np.column_stack([rng.binomial(sizes, own), sizes]).astype(float)
 
@@ -250,7 +251,7 @@ def make_covariates(name, effect, *, missing=0.0) -> Population:
         outcome = 5 + effect * treated + slope * before + 0.4 * (before**2 - 1) + 0.7 * level + rng.standard_normal(n)
         columns = np.column_stack([outcome, before, level == 1, level == 2]).astype(float)
         if missing:
-            columns[rng.random(n) < missing * 2 * stats.norm.cdf(before), 1] = np.nan
+            columns[rng.random(n) < missing * 2 * ndtr(before), 1] = np.nan
             columns[rng.random(n) < missing, 2:] = np.nan
         return columns
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from helpers.inference import means
 from helpers.inference.means import (
     adjust_means,
     compare_means,
@@ -143,8 +144,10 @@ def test_permutation_difference_every_permutation():
     assert effect.method == "permutation"
 
 
-def test_permutation_difference_zeros_counted_not_drawn():
+@pytest.mark.parametrize("shuffled", [means.SHUFFLED, 0])  # few units, and as more than that are drawn
+def test_permutation_difference_zeros_counted_not_drawn(shuffled, monkeypatch):
     # the shortcut for the most frequent value must not change the distribution: scipy draws every unit
+    monkeypatch.setattr(means, "SHUFFLED", shuffled)
     rng = np.random.default_rng(2)
     control, treatment = ((rng.random(n) < 0.3) * rng.lognormal(0, 1, n) for n in (60, 30))
 
