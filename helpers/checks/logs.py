@@ -288,8 +288,8 @@ def find_outside(log, of, label, event, arm) -> Finding | None:
 def find_edge(log, of, label, event, arm, window) -> Finding | None:
     """Return the units of an arm whose ids lie beyond all those with an event, as where a log in their order is cut.
 
-    Of units alone whose window is over, as ids may rise with time. Where the other arms lack them too, or have no such
-    event at all, ids may tell of another kind of user, so that it is said and withholds nothing.
+    Of units alone whose window is over, as ids may rise with time. Where the other arms lack them too, ids may tell of
+    another kind of user, so that it is said and withholds nothing.
     """
     if window[1] is None or log.is_clustered:
         return None
@@ -300,11 +300,10 @@ def find_edge(log, of, label, event, arm, window) -> Finding | None:
         share, elsewhere = own[side] / max(1, own["n"]), others[side] / max(1, others["n"])
         rate = min(have / max(1, own["n"] - own[side]), 1 - LEAST)
         if have >= LEAST_TOLD and share > LOST_WARNS and -own[side] * math.log1p(-rate) > 2 * SURE:
-            is_alone, is_fewer = not others["n"], elsewhere < share / 2
-            beside = "no other arm has such events" if is_alone else f"{'fewer' if is_fewer else 'as many'} elsewhere"
+            is_own = elsewhere < share / 2
             told = f"Of the units of {arm} {percent(share)} have ids {words} one with an event of {label}, and "
-            told += f"{beside}; a log in the order of ids may be cut."
-            return Finding(of, float(share), told, share > LOST_FAILS and is_fewer and not is_alone)
+            told += f"{'fewer' if is_own else 'as many'} elsewhere; a log in the order of ids may be cut."
+            return Finding(of, float(share), told, share > LOST_FAILS and is_own)
     return None
 
 
