@@ -8,7 +8,6 @@ fewer events, is no fault; where ids or names are lost beside, both are said.
 import copy
 import itertools
 import math
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -34,7 +33,7 @@ LIMITS = (
 )
 RARE = 8.5  # minus the logarithm of the chance that none comes where some are expected: one event in five thousand
 MOST_DAYS = 800  # of a study whose events are judged by each of its days
-SILENT = "The log holds no event {}, which {} counts, so that nobody has any; check how it is called."
+SILENT = "The log holds no event {} of an assigned {}, which {} counts, so that nobody has any; check names and ids."
 EPOCH = 719_163  # the ordinal of the first day of 1970
 
 
@@ -89,8 +88,9 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     told += (find_parts(units) if design.segments else [])[:2]
     read = {name: m.event or [name] for name, m in design.metrics.items() if m.role == "primary"}
     read = {name: of for name, of in read.items() if of in schema.list_metric_events(design, name)}
-    silent = {name: of for name, of in read.items() if not log.ages["event"].isin(of).any()}
-    told += [SILENT.format(" or ".join(of), design.label_of(name)) for name, of in silent.items()]
+    heard = set(log.ages.loc[log.ages["variant"].isin(log.arms), "event"])
+    silent = {name: of for name, of in read.items() if heard.isdisjoint(of)}
+    told += [SILENT.format(" or ".join(of), design.unit, design.label_of(name)) for name, of in silent.items()]
     told += [CUT.format(n=n, what="events") for n in ROWS if n == log.ages["n"].sum()]
     status = "fail" if fails else "warn" if told else "pass"
     fits = (
@@ -145,7 +145,6 @@ def _list_findings(log, design):
             judged = [
                 find_elsewhere,
                 logs.find_outside,
-                partial(logs.find_edge, window=window),
                 *([find_times, find_shift, find_piles] if of != TAKE_UP else []),
             ]
             judged += [logs.find_repeats] if is_summed else []
@@ -185,7 +184,7 @@ class _Log:
 
     def __init__(self, units, meeting, design):
         self.end, self.arms, self.unit = units.as_of.toordinal() - EPOCH, design.variant.arms, design.unit
-        self.names, self.is_clustered = schema.list_event_names(design), design.cluster is not None
+        self.names = schema.list_event_names(design)
         plain = meeting.astype(dict.fromkeys(("what", "event", "variant"), object))  # which rows are taken of fastest
         self.every, self.taken = {what: rows for what, rows in plain.groupby("what")}, {}
         self.sums, self.days = {}, {}

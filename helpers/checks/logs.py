@@ -285,28 +285,6 @@ def find_outside(log, of, label, event, arm) -> Finding | None:
     return Finding(of, share, told, fails=True)
 
 
-def find_edge(log, of, label, event, arm, window) -> Finding | None:
-    """Return the units of an arm whose ids lie beyond all those with an event, as where a log in their order is cut.
-
-    Of units alone whose window is over, as ids may rise with time. Where the other arms lack them too, ids may tell of
-    another kind of user, so that it is said and withholds nothing.
-    """
-    if window[1] is None or log.is_clustered:
-        return None
-    edge, since = (log.take(what, event) for what in ("edge", "since"))
-    sides = zip(*(log.part(rows[rows["day"] <= log.end - window[1]], arm) for rows in (edge, since)), strict=True)
-    (own, have), (others, _) = ((rows[["n", "first", "last"]].sum(), mine["n"].sum()) for rows, mine in sides)
-    for side, words in (("last", "after the last"), ("first", "before the first")):
-        share, elsewhere = own[side] / max(1, own["n"]), others[side] / max(1, others["n"])
-        rate = min(have / max(1, own["n"] - own[side]), 1 - LEAST)
-        if have >= LEAST_TOLD and share > LOST_WARNS and -own[side] * math.log1p(-rate) > 2 * SURE:
-            is_own = elsewhere < share / 2
-            told = f"Of the units of {arm} {percent(share)} have ids {words} one with an event of {label}, and "
-            told += f"{'fewer' if is_own else 'as many'} elsewhere; a log in the order of ids may be cut."
-            return Finding(of, float(share), told, share > LOST_FAILS and is_own)
-    return None
-
-
 def measure_chance(came, others, ratio):
     """Return minus the log of the chance (Chernoff's bound) that so few come, as others had the rest of all."""
     every, told = came + others, 0.0

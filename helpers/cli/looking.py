@@ -111,7 +111,7 @@ def hear(given, table, units, unit_id, start):
     valued = named or (numbers if len(numbers) == 1 else [])
     main = find_named(valued, "value")[0] or next(iter(valued), None)
     is_log = bool(labels) and rows[unit].duplicated().mean() >= FEW_TWICE
-    if gaps and not (event or named or is_log):
+    if gaps and (len(dates) > 1 or rows[unit].is_unique) and not (event or named or is_log):
         begun = begin_units(units, unit_id, start) if start else pd.Series()
         begun = pd.to_datetime(write_text(rows[unit]).map(begun), utc=True).dt.floor("D")
         late = [name for name in dates if (events.find_dates(name) < begun).sum() <= rows[name].notna().sum() / 2]

@@ -358,7 +358,7 @@ def limit_quantiles(controls, treatments, probability, *, confidence_level, rng=
         arms.append((at, at - low, high - at))
     (base, down0, up0), (value, down1, up1) = arms
     low, high = value - base - np.hypot(down1, up0), value - base + np.hypot(up1, down0)
-    low, high = np.where(np.isfinite(low + high), [low, high], NAN)
+    low, high = np.where(np.isfinite(low) & np.isfinite(high), [low, high], NAN)
     return low, high, np.where((low > 0) | (high < 0), 0.0, 1.0)
 
 

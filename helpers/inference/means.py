@@ -310,7 +310,7 @@ def linearise(mean, cov) -> tuple[float, float]:
     """
     ratio = float(mean[0] / mean[1])
     (own, shared, *_), (_, other, *_), *_ = cov.tolist()
-    left, whole = own - 2 * ratio * shared + ratio**2 * other, own + ratio**2 * other
+    left, whole = own - 2 * ratio * shared + ratio * ratio * other, own + ratio * ratio * other
     return ratio, (0.0 if left <= ROUNDING * whole else left) / float(mean[1]) ** 2
 
 
@@ -491,7 +491,8 @@ def find_independent(*covariances) -> list[int]:
 
 
 _SKEWNESS_FACTOR, _DOUBLINGS, _HALVINGS = 355, 40, 50
-SHUFFLED = 400  # units that are shuffled in all permutations at once; of more, only those treated are drawn
+SHUFFLED = 400  # units that are shuffled in many permutations at once; of more, only those treated are drawn
+AT_ONCE = 5_000  # permutations
 
 
 def needs_permutation(n_by_arm, shares, skewness) -> bool:
@@ -615,7 +616,9 @@ def _draw(control, treatment, rng, n_resamples):
     sums = sum(drawn[:, [k]] * rows[classes[k]][:1].sum(axis=0) for k in (0, 1))
     rest = rows[~common]
     if len(rest) <= SHUFFLED:
-        sums = sums + rng.permuted(np.arange(len(rest)) < drawn[:, 2:], axis=1) @ rest
+        for start in range(0, n_resamples, AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            sums[part] += rng.permuted(np.arange(len(rest)) < drawn[part, 2:], axis=1) @ rest
     else:
         for row, size in zip(sums, drawn[:, 2], strict=True):
             row += rest[rng.choice(len(rest), size, replace=False, shuffle=False)].sum(axis=0)

@@ -17,6 +17,7 @@ BACK = (
     "refund|charge.?back|revers|dispute|claw.?back|money.?back|reimburs|storno|erstatt|r(ü|ue|u)ck.?(zahl|buch|gab)|"
     "rembours|rimbors|reembols|devolu|devuelt|возврат"
 )
+GIVEN_BACK = f"^((partial|payment)[ _-]?)?({BACK})[^ _-]{{0,6}}$"  # the whole kind, not a fee or an insurance of one
 STATE = re.compile(r"stat(us|e|ut|o)($|_)|(^|_)(result|outcome|ergebnis|zustand|estado|condition)($|_)|статус")
 CODE = re.compile(
     r"(^|_)(response|resp|http|result|return|status|gateway|processor)_?(code|status)$|^(rc|http|response)$"
@@ -105,7 +106,7 @@ def look_payments(table: ir.Table, value: ir.Value, columns, *, own: bool) -> di
         elif is_word and own and (MODE.search(called) or NOTE.search(called)):
             is_mode = MODE.search(called) is not None
             void |= text.re_search(f"{TRIED}|{AT_FIRST}" if is_mode else AT_FIRST)
-            returned |= is_mode & text.re_search(BACK) & ~text.contains("able") & (value > 0)  # refundable, reversible
+            returned |= is_mode & text.re_search(GIVEN_BACK) & ~text.re_search("[ai]ble$") & (value > 0)
         else:
             told = known
     counts = value.notnull() & (value != 0)

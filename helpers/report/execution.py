@@ -73,7 +73,8 @@ class Kernel:
 
     def begin(self, arguments, folder, environment) -> None:
         """Let it begin, with arguments of ipykernel's own command."""
-        os.write(self.ours, json.dumps([arguments, folder, environment]).encode())
+        with suppress(BrokenPipeError):  # it has died, which whoever waits for its answer is told
+            os.write(self.ours, json.dumps([arguments, folder, environment]).encode())
         os.close(self.ours)
 
     def poll(self) -> int | None:
@@ -108,10 +109,12 @@ def _be_kernel(pipe):
         arguments, folder, environment = json.loads(given)
         os.setsid()
         os.chdir(folder)
-        os.environ.update(environment, JPY_PARENT_PID=str(os.getppid()))
+        os.environ.update(environment)
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)  # as a run makes many objects and few circles: a twentieth of its time
-        IPKernelApp.launch_instance([*arguments, "--matplotlib=inline"])
+        # that of the environment is read when the kernel is imported; with it, one ends when its run is killed
+        parent = f"--IPKernelApp.parent_handle={os.getppid()}"
+        IPKernelApp.launch_instance([*arguments, "--matplotlib=inline", parent])
 
 
 class Forked(LocalProvisioner):
@@ -232,8 +235,7 @@ def produce(run, settings, key, tell, checksums) -> Outcome:
         tell(heading)
 
     try:
-        text = hide_secrets(execute(run, settings.limit, pass_section), run.values)
-        notebook = nbformat.reads(text, as_version=4)
+        notebook = nbformat.reads(hide_secrets(execute(run, settings.limit, pass_section), run.values), as_version=4)
         payload = find_payload(notebook)
         if payload is None:
             return Outcome("error", UNFINISHED, sections[-1])
@@ -245,7 +247,7 @@ def produce(run, settings, key, tell, checksums) -> Outcome:
             return Outcome("refused", CHANGED.format(", ".join(changed)))
         started = datetime.fromtimestamp(begun, UTC).isoformat(timespec="seconds")
         record = {"key": key, "started": started, "seconds": round(time.time() - begun, 3)}
-        files = {f"private/{run.study}.ipynb": text.encode()} | list_files(payload, notebook)
+        files = {f"private/{run.study}.ipynb": nbformat.writes(notebook).encode()} | list_files(payload, notebook)
         record |= {name: payload[name] for name in ("as_of", "card")}
         _write_report(run, settings, notebook, payload["results"], files, record)
         return Outcome("done", f"{time.time() - begun:.1f} s")

@@ -161,6 +161,7 @@ class Workshop:
 
         Ctrl-C and a request to terminate end the runs in work in order, each with its page.
         """
+        self.refused = {run.name: told for run in runs if (told := _judge_plan(run))}
         CONTEXT.set_forkserver_preload(WARM)
         os.environ["PYTHONSAFEPATH"] = "1"  # no file where the user stands takes the place of a module
         known = {run.name: store.read_record(self.settings.out / run.name) for run in runs}
@@ -168,10 +169,10 @@ class Workshop:
         before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             signal.signal(signal.SIGTERM, self._stop)
-            if CONTEXT.get_start_method() == "forkserver":  # Ctrl-C reaches the command alone, from the first moment
+            is_forked = CONTEXT.get_start_method() == "forkserver" and len(self.refused) < len(runs)
+            if is_forked:  # Ctrl-C reaches the command alone, from the first moment
                 _begin_server()
             signal.signal(signal.SIGINT, self._stop)
-            self.refused = {run.name: told for run in runs if (told := _judge_plan(run))}  # while the server imports
             with self.progress.live, ThreadPoolExecutor(jobs) as pool:
                 for run in sorted(runs, key=lambda run: 0 if run.needs else -seconds[run.name]):
                     self.futures[run.name] = pool.submit(self._do, run, seconds[run.name])

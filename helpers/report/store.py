@@ -72,8 +72,9 @@ class Checksums:
         if path.is_dir():
             if path not in self.folders:
                 inside = sorted((place, name) for place, _, names in os.walk(path) for name in names)
-                inside = [os.path.join(*pair) for pair in inside if not pair[0].endswith("__pycache__")]
-                self.folders[path] = digest([[os.path.relpath(file, path), self.of(file)] for file in inside])
+                inside = [os.path.join(*pair) for pair in inside if "__pycache__" not in pair[0].split(os.sep)]
+                found = [[os.path.relpath(file, path), self.of(file)] for file in inside if os.path.isfile(file)]
+                self.folders[path] = digest(found)
             return self.folders[path]
         if not path.is_file():  # a pipe would wait for ever
             return "missing"

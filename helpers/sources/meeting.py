@@ -42,8 +42,6 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
           or clusters in all.
         - "before", "since": what was randomised that has an event before its assignment, or since, by the day of
           "key" rows; `known` is the sum of their events, `squares` that of its squares, `last` the most of one.
-        - "edge": of what was randomised of that day as many (`first`, `last`) as have ids before and after all those of
-          the arm with an event since assignment.
         - "repeat": events that repeat another of their unit: its `event_id`, or without one its time and value (none
           where no time has seconds, as such events may well be several).
         - "echo": events with the amount of another of their unit in the same hour (`event` is the first of those that a
@@ -74,7 +72,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     )
     near = near.filter(near["arms"] == 1).drop("arms")
     parts = [("start", starts), ("key", keys.rename(day="at")), ("near", near), *_count_days(heard)]
-    parts += [*_count_units(heard, start), *_count_hours(heard), *_count_repeats(shaped.table, start, design, worth)]
+    parts += [*_count_units(heard), *_count_hours(heard), *_count_repeats(shaped.table, start, design, worth)]
     found = _collect(parts, shaped.name)
     strangers = heard.filter(heard["variant"].isnull() & (heard["event"] != ""))  # noqa: PD003 (a column of Ibis)
     if not (found["variant"].isna() & found["what"].eq("age") & found["event"].ne("")).any():
@@ -171,8 +169,8 @@ def _count_days(heard):
     yield "day", days.rename(day="at")
 
 
-def _count_units(heard, start):
-    """What was randomised that has an event of the plan before or since its assignment, or an id beyond those."""
+def _count_units(heard):
+    """What was randomised that has an event of the plan before or since its assignment."""
     planned = heard.filter(heard["event"] != "").mutate(is_before=(heard["day"] < 0).fill_null(False))
     each = planned.group_by("event", "variant", "who", "is_before")
     each = each.aggregate(n=planned.count(), key_day=planned["key_day"].min())
@@ -181,13 +179,6 @@ def _count_units(heard, start):
             n=rows.count(), known=rows["n"].sum(), squares=(rows["n"] * rows["n"]).sum(), last=rows["n"].max()
         )
         yield what, counted.rename(day="at")
-    since = each.filter(~each["is_before"]).group_by("event", "variant")
-    ends = start.inner_join(since.aggregate(low=each["who"].min(), high=each["who"].max()), "variant")
-    outside = {"first": ends["key"] < ends["low"], "last": ends["key"] > ends["high"]}
-    outside = ends.group_by("event", "variant", at="key_day").aggregate(
-        n=ends.count(), **{side: mark.sum() for side, mark in outside.items()}
-    )
-    yield "edge", outside.rename(day="at")
 
 
 def _count_hours(heard):

@@ -24,6 +24,7 @@ SCALES = {
 ALLOWED = {"binary": (0.0, 1.0), "state": (0.0, 1.0, 2.0), "nps": tuple(float(i) for i in range(11))}
 ROUNDED = r"^-?[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$|^-?[0-9]+[.]0+$"
 CUT, DIGITS_KEPT, LEAST_CUT = "^[1-9][0-9]{14}0+$", 15, 10  # what spreadsheets leave of a long number
+SHARP = "^[1-9][0-9]{13}[1-9]0+$"  # nine of ten; of clocks that count in thousands, none
 LARGEST_WHOLE, LARGEST = 2.0**53, 1e50  # numbers that are exact; of more the squares and cubes have no room
 CLOCK = r"([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
 ISO = r"^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}" + CLOCK
@@ -212,6 +213,7 @@ def count_raw(value, kind) -> dict[str, ir.BooleanValue]:
         rounded = {"rounded": text.re_search(ROUNDED), "word": text.lower().isin(numerals.NOBODY)}
         is_long = text.length() > DIGITS_KEPT
         rounded |= {"long": is_long, "cut": is_long.ifelse(text.re_search(CUT), False)}
+        rounded |= {"sharp": is_long.ifelse(text.re_search(SHARP), False)}
         rounded = rounded if kind == "id" else {}
         # labels are compared without their spaces later, where the plan spells them
         spaced = {"spaced": (text != "") & (text != value)} if kind != "label" else {}
@@ -259,7 +261,7 @@ def judge_raw(column, counts, value, where, *, sign=".", zone=None, complete=())
     if kind == "id":
         fault = "rounded, or kept as decimal numbers, so that different units can share one; export the column as text"
         n_cut = counts.get("cut", 0)
-        cut = n_cut if n_cut >= LEAST_CUT and n_cut == counts["long"] else 0
+        cut = n_cut if LEAST_CUT <= n_cut < 2 * counts["sharp"] and n_cut == counts["long"] else 0
         schema.refuse_some(max(cut, *(counts.get(key, 0) for key in ("rounded", "empty", "odd"))), "id", where, fault)
         fault = "with a word such as null or NA for an id; give each row its own, or leave those rows out"
         schema.refuse_some(counts.get("word", 0), "row", where, fault)

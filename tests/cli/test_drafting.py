@@ -495,7 +495,8 @@ def test_plan_finds_a_wide_table_by_its_rows_and_labels(hear):
     assert hear(times, times=2) == [wide]
     one = f"events: {{wide: [paid]}}{GUESSED}"  # each event has a time, so a column with gaps holds one event
     assert (hear({"paid": (9, 3)}), hear({"paid": (9, 3), "plan": "pro"})[0]) == ([one], one)
-    assert hear({"paid": (9, 1)}) == ["events: {at: paid, named: e}   # guessed: how the event table calls these"]
+    log = ["events: {at: paid, named: e}   # guessed: how the event table calls these"]
+    assert hear({"paid": (9, 1)}) == hear({"paid": (9, 3)}, times=3) == log  # several a unit: a time was lost
     valued = hear({**times, "amount": [5.5, 8] * 30})  # of one event a row
     assert valued == ["events: {at: signed_up, value: amount, named: e}   # guessed: how the event table calls these"]
 

@@ -172,7 +172,7 @@ def print_pages(program, folder, pages):
             until = None if message.get("method") == until else until
         return answer
 
-    with subprocess.Popen(command, pass_fds=(told, said), **quiet):
+    with subprocess.Popen(command, pass_fds=(told, said), **quiet) as process:
         os.close(told), os.close(said)
         try:
             target = ask("Target.createTarget", url="about:blank")["targetId"]
@@ -185,6 +185,10 @@ def print_pages(program, folder, pages):
                 (folder / f"{name}.pdf").write_bytes(base64.b64decode(printed))
         finally:
             os.close(send), os.close(hear)  # with which it ends
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def measure_sheets(program, file):

@@ -120,7 +120,7 @@ def test_equal_inputs_give_equal_bytes(drawn):
 
 
 def test_ids_begin_with_the_name_of_the_chart(drawn):
-    first, second = drawn["two lines"], drawn["millions at risk"]
+    first, second = drawn["two lines"], HOSTILE["two lines"]("second")
     found = [re.findall(r' id="([^"]+)"', svg) for svg in (first.wide, first.narrow, second.wide, second.narrow)]
     ids = [name for names in found for name in names]
     assert len(ids) == len(set(ids)) > 40

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from queue import Empty
 
 import pytest
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -35,7 +36,7 @@ if "STUDIES_NOTEBOOK" in os.environ:
 STUDIES = {
     "fine": FIGURE,
     "killed": "os.kill(os.getpid(), 9)",
-    "orphaned": "os.kill(os.getppid(), 9)",
+    "orphaned": "open('orphan', 'w').write(str(os.getpid()))\nos.kill(os.getppid(), 9)",
     "left": "import sys; sys.exit(0)",
     "slow": "import time; time.sleep(60)",
     "wrong": "raise ValueError(os.environ['CANARY_PASSWORD'])",
@@ -132,6 +133,49 @@ def test_a_client_stops_waiting_for_a_kernel_that_has_died_or_takes_too_long(is_
     with pytest.raises(RuntimeError) as raised:
         asyncio.run(Told().wait_for_ready(timeout))
     assert str(raised.value) == "Kernel died before it answered" and judge_error(raised.value, limit=1) == DIED
+
+
+class Told:
+    """A channel of a kernel that gives these messages, and none where one of them is None."""
+
+    def __init__(self, *messages):
+        self.messages = [*messages]
+
+    async def get_msg(self, timeout):
+        if message := self.messages.pop(0):
+            return message
+        raise Empty
+
+
+def test_a_client_asks_until_its_kernel_answers_and_what_it_displays_is_heard():
+    class Slow(execution.Client):
+        asked, shell_channel, iopub_channel = 0, Told(None, "late", "answer"), Told(None, "busy")
+
+        async def is_alive(self):
+            return True
+
+        def kernel_info(self):
+            self.asked += 1
+
+        def _handle_kernel_info_reply(self, answer):
+            return answer
+
+    client = Slow()
+    assert (asyncio.run(client.wait_for_ready()), client.asked) == ("answer", 3)
+
+
+def test_a_kernel_whose_run_is_killed_ends_too(ended, folder):
+    orphan, end = int((folder / "orphan").read_text()), time.monotonic() + 20
+    while is_there := Path(f"/proc/{orphan}").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not is_there or sys.platform != "linux"
+
+
+def test_a_kernel_that_has_died_before_it_begins_is_told_by_its_silence(tmp_path):
+    kernel = execution.Kernel()
+    os.kill(kernel.pid, signal.SIGKILL)
+    assert kernel.wait() == -signal.SIGKILL
+    kernel.begin([], str(tmp_path), {})  # no pipe breaks: whoever waits for an answer is told
 
 
 def test_render_executes_in_the_right_folder(ended):

@@ -155,6 +155,17 @@ def test_render_exit_status(make, quick, render, monkeypatch):
     assert render(make("bad"), make("no"), make("stop"))[0] == 130
 
 
+def test_a_command_whose_plans_are_all_refused_starts_no_process_that_runs_are_forked_from(
+    make, quick, render, monkeypatch
+):
+    begun, refused = [], Outcome("refused", "mend it")
+    monkeypatch.setattr(pipeline.CONTEXT, "get_start_method", lambda: "forkserver")
+    monkeypatch.setattr(pipeline, "_begin_server", lambda: begun.append(True))
+    monkeypatch.setattr(pipeline, "_judge_plan", lambda run: refused if run.name == "no" else None)
+    assert (render(make("no"))[0], begun) == (2, [])
+    assert (render(make("no"), make("a"))[0], begun) == (2, [True])
+
+
 def test_render_what_needs_a_failed_run_is_not_run(make, quick, render, monkeypatch, out):
     first, second = make("first"), make("second")
     object.__setattr__(second, "needs", ("first",))

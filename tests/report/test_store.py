@@ -229,6 +229,9 @@ def test_checksums_walk_a_folder_once_and_leave_out_what_is_compiled(tmp_path):
     found = first.of(tmp_path / "in")
     (folder / "__pycache__").mkdir()
     (folder / "__pycache__" / "a.pyc").write_text("compiled")
+    (folder / "__pycache__" / "deep").mkdir()
+    (folder / "__pycache__" / "deep" / "c").write_text("compiled")
+    (folder / ".#a.csv").symlink_to("someone@host")  # as an editor marks a file that is open
     assert second.of(tmp_path / "in") == found
     (folder / "b.csv").write_text("two")
     assert first.of(tmp_path / "in") == second.of(tmp_path / "in") == found

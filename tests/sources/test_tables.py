@@ -370,6 +370,7 @@ def test_refuse_raw_ids_only_when_they_were_rounded(load, refusal):
     assert "10 ids rounded, or kept as decimal numbers" in refusal(write_ids(*cut, "2", "4"))
     assert load(write_ids(*cut, "10000000000000001")).info.units == 11
     assert load(write_ids(*cut[1:])).info.units == 9
+    assert load(write_ids(*(f"{1700000000000 + 37 * i}000" for i in range(12)))).info.units == 12  # a clock's
 
 
 @given(numbers=st.lists(st.floats(-1e50, 1e50), min_size=2, max_size=60))
