@@ -279,14 +279,9 @@ def _label(name, effect, sides, design, **labels):
 
 def _match(rows, by):
     """Leave rate of the eligible minus that of others, at each level of a column, others brought to their mix."""
-    levels, place = np.unique(rows[by].to_numpy(), return_inverse=True)
-    cell = 2 * (place * (rows["cell"].max() + 1) + rows["cell"].to_numpy()) + rows["eligible"].to_numpy()
-    size = 2 * len(levels) * (rows["cell"].max() + 1)
-    n, lost = (np.bincount(cell, of, size).reshape(len(levels), -1, 2) for of in (None, rows["left"].to_numpy()))
-    weight = np.where(n[..., 0] > 0, n[..., 1], 0)
-    with np.errstate(invalid="ignore"):
-        gap = np.where(weight > 0, np.diff(lost / n)[..., 0], 0.0)
-        return pd.Series((gap * weight).sum(axis=1) / weight.sum(axis=1), levels)
+    cells = rows.pivot_table("left", [by, "cell"], "eligible", ["mean", "size"]).dropna()
+    gap, weight = cells["mean"][True] - cells["mean"][False], cells["size"][True]
+    return (gap * weight).groupby(level=0).sum() / weight.groupby(level=0).sum()
 
 
 def study_premium(customers, renewals, *, line, launched_on, design) -> tuple[list[Estimate], dict[str, pd.DataFrame]]:

@@ -192,13 +192,6 @@ def wilson_interval(share, n, z: float):
     return np.maximum((middle - reach) / weight, 0.0), np.minimum((middle + reach) / weight, 1.0)
 
 
-def _find_end(share, n, z, side):
-    """Distance from a share to the lower (side -1) or upper end of Wilson's interval, of numbers alone."""
-    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    end = (share + z * z / (2 * n) + side * reach) / (1 + z * z / n)
-    return min(max(end, 0.0), 1.0) - share
-
-
 def _steps(table):
     """Return one a time: hazard of the event, share without event before, incidence after, Greenwood's term."""
     any_event, hazard = (table.events + table.competing) / table.at_risk, table.events / table.at_risk
@@ -244,10 +237,10 @@ def incidence_difference(control: LifeTable, treatment: LifeTable, *, horizon, c
     (base, base_var), (share, share_var) = found
 
     def reach(z, side):
-        below, above = (base, sizes[0]), (share, sizes[1])
+        (base_low, base_high), (low, high) = (wilson_interval(base, sizes[0], z), wilson_interval(share, sizes[1], z))
         if side < 0:
-            return share - base - math.hypot(_find_end(*above, z, -1), _find_end(*below, z, 1))
-        return share - base + math.hypot(_find_end(*above, z, 1), _find_end(*below, z, -1))
+            return float(share - base - math.hypot(share - low, base_high - base))
+        return float(share - base + math.hypot(high - share, base - base_low))
 
     low, high = (reach(float(-ndtri((1 - confidence_level) / 2)), side) for side in (-1, 1))
     error, p, reason = math.sqrt(base_var + share_var), 1.0, None

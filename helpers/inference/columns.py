@@ -188,19 +188,15 @@ def combine_metrics(control, treatment, *, confidence_level) -> Effect:
 
 def measure_groups(measure, method, least, control, treatment, *, confidence_level) -> Effect:
     """Return a test over the effects in groups; columns outcome and group."""
-    size = int(max(arm[:, 1].max(initial=0) for arm in (control, treatment))) + 1
-    (n0, first0, second0), (n1, first1, second1) = (
-        np.array(_sum_by(arm[None], size))[:, 0] for arm in (control, treatment)
-    )
-    kept = np.minimum(n0, n1) >= MIN_CELL
-    if kept.sum() < least:
+    found = []
+    for group in np.union1d(control[:, 1], treatment[:, 1]):
+        arms = [measure_columns(arm[arm[:, 1] == group, :1]) for arm in (control, treatment)]
+        if min(arm.n for arm in arms) >= MIN_CELL:
+            pair = compare_means(*arms)
+            found.append((group, pair.treatment - pair.control, 1 / pair.variance))
+    if len(found) < least:
         return Effect(method=method, reason=f"fewer than {least} groups are large enough")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        gap = first1 / n1 - first0 / n0
-        variance = sum(
-            (square - first**2 / n) / (n - 1) / n for n, first, square in ((n0, first0, second0), (n1, first1, second1))
-        )
-    return Effect(p_value=measure(np.flatnonzero(kept).astype(float), gap[kept], 1 / variance[kept])[1], method=method)
+    return Effect(p_value=measure(*np.array(found).T)[1], method=method)
 
 
 def limit_difference(x1, n1, x0, n0, *, confidence_level):

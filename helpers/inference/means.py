@@ -63,7 +63,7 @@ def measure_columns(columns, names=("y",), *, missing=0) -> Moments:
     missing : int, units left out for an unknown outcome
     """
     n = len(columns)
-    mean = np.add.reduce(columns, axis=0) / n if n else np.full(len(names), NAN)
+    mean = columns.mean(axis=0) if n else np.full(len(names), NAN)
     centred = columns - mean
     cov = centred.T @ centred / (n - 1) if n > 1 else np.full((len(names), len(names)), NAN)
     return Moments(tuple(names), n, mean, cov, missing)
