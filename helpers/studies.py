@@ -14,12 +14,10 @@ from helpers.records import Results
 from helpers.schema import pluralise
 from helpers.value import Assumptions, study_payback
 from helpers.view import html
-from helpers.view.html import Display, show_sentence
+from helpers.view.html import Display, Row, show_sentence
 from helpers.view.numbers import capitalise, count_decimals, join_words, write_count, write_number
-from helpers.view.rows import Row
 from helpers.view.scales import list_metrics, name_label
-from helpers.view.show import draw_ladder, draw_table, find_title, frame_part, list_rows, show
-from helpers.view.views import write_cell
+from helpers.view.show import draw_ladder, draw_table, find_title, frame_part, list_rows, show, write_cell
 from helpers.view.words import explain
 
 OUTCOMES = {"retained": "higher", "expanded": "higher", "dormant": "lower"}

@@ -23,7 +23,7 @@ class Column(Part):
     """One column: its label, how a value is written, the ends of its interval, and what it means.
 
     In a view a column is one line, "label | format [low high] | meaning"; `format` is one of
-    `helpers.view.views.FORMATS`. `words` are what its codes read as; where rows measure different things, `by` names
+    `helpers.view.show.FORMATS`. `words` are what its codes read as; where rows measure different things, `by` names
     the column that tells them apart, and `forms` the format of each.
     """
 

@@ -1,8 +1,7 @@
 """The only user of Papermill: what a notebook's first and last cells call, and what renders runs into reports."""
 
 from helpers.report.document import check_parameters, keep_definitions, keep_plan, keep_private, publish, tell_refits
-from helpers.report.parameters import read_parameters
-from helpers.report.runs import make_run, read_needed, read_runs, select_runs
+from helpers.report.runs import make_run, read_needed, read_parameters, read_runs, select_runs
 
 
 def render(runs, **options) -> int:

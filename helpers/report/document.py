@@ -11,7 +11,8 @@ from urllib.parse import quote, urlsplit
 
 from helpers import paths
 from helpers.records import Check, Claim, Estimate, Refused, Test
-from helpers.report.parameters import PATHS, check_value, read_parameters
+from helpers.report.runs import check_value, read_parameters
+from helpers.report.store import PATHS
 from helpers.view.html import make_plain, write_csv
 
 RESULTS_MIME = "application/vnd.support-studies.results+json"
@@ -89,12 +90,12 @@ def publish(results, parameters) -> None:
     parameters : dict
         What `check_parameters` returned. Of a path or an address only what may be shown is kept.
     """
-    from helpers.view import summary
+    from helpers.view import record
 
-    files, picture = {"summary.md": summary.write_summary(results)}, summary.draw_scorecard(results)
+    files, picture = {"summary.md": record.write_summary(results)}, record.draw_scorecard(results)
     if picture:
         files["scorecard.png"] = base64.b64encode(picture).decode()
-    payload = describe_results(results, parameters) | {"card": make_plain(summary.make_card(results)), "files": files}
+    payload = describe_results(results, parameters) | {"card": make_plain(record.make_card(results)), "files": files}
     _display({RESULTS_MIME: payload}, "\n".join([results.title, *results.answer]))
 
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from helpers import paths
 from helpers.report.store import read_record, read_results
-from helpers.view.html import CSS, escape, mark_verdict, name_id
+from helpers.view.html import CSS, UNDECIDED, Row, draw, escape, find_axis, mark_verdict, name_id
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'"
@@ -274,13 +274,11 @@ def render_index(cards: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _draw_card(card):
-    from helpers.view.rows import UNDECIDED, Row, draw_mark, find_axis
-
     mark, drawn = card["mark"] or {"middle": None, "verdict": ""}, ""
     if mark["middle"] is not None:
         pieces = () if mark["low"] is None else ((mark["low"], mark["high"]),)
         row = Row("", "", middle=mark["middle"], pieces=pieces, verdict=mark["verdict"])
-        drawn = draw_mark(row, find_axis([row]))
+        drawn = draw("mark", row=row, axis=find_axis([row]))
     judged = mark_verdict(mark["verdict"]) if mark["verdict"] else ""
     box = WORDS["boxes"].get("failed" if card["failed"] else card["status"])
     return {"box": box, "drawn": Markup(drawn), "judged": Markup(judged), "idle": mark["verdict"] == UNDECIDED}

@@ -30,7 +30,7 @@ CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" el
 # What a run imports, once for them all: what is forked from a process that has it begins at once.
 WARM = ["helpers.report.execution", "matplotlib_inline.backend_inline", "helpers.studies"]
 WARM += [f"helpers.checks.{name}" for name in ("peers", "trust")]
-WARM += [f"helpers.view.{name}" for name in ("effects", "record", "summary")]
+WARM += ["helpers.view.record"]
 WARM += ["pyarrow.dataset", "_duckdb"]  # of DuckDB what is compiled: the rest of it starts a thread
 FIXED = {
     "TZ": "UTC",

@@ -14,9 +14,9 @@ from filelock import FileLock, Timeout
 
 from helpers import paths
 from helpers.records import Check, Claim, Estimate, Refused, Test
-from helpers.report.parameters import PATHS
 
 PRIVATE = ".private"
+PATHS = ("plan", "data", "events")  # parameters that may name a file
 DOCS = ("guide", "methods", "validation")  # pages to which reports link where they stand beside them
 COMPLETE = "complete"
 SETTLED_SECONDS = 2.0

@@ -37,14 +37,6 @@ THEME = Path(__file__).with_name("theme.mplstyle")
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """A chart as SVG for wide screens and paper, and for phones."""
-
-    wide: str
-    narrow: str
-
-
-@dataclass(frozen=True)
 class Chart:
     """What a chart draws: the settings of a view's `chart`, the same for both widths.
 
@@ -98,29 +90,29 @@ def themed() -> Iterator[None]:
         yield
 
 
-def draw(paint: Callable[[Figure], None], *, height: float, name: str, narrow_height: float | None = None) -> Drawing:
-    """Return a chart in both widths; equal inputs give equal bytes on any machine.
+def draw(
+    paint: Callable[[Figure], None], *, height: float, name: str, narrow_height: float | None = None
+) -> dict[str, str]:
+    """Return a chart as SVG, `wide` for screens and paper, `narrow` for phones; the same bytes on any machine.
 
     `paint` draws on an empty figure inside our theme. Heights are CSS pixels, that of phones where it differs; `name`
     begins every id in the drawing, so that several stand in one page.
     """
-    heights = {"wide": height, "narrow": narrow_height or height}
-    return Drawing(**{s: _draw_one(paint, width, heights[s], f"{name}-{s}") for s, width in WIDTHS.items()})
-
-
-def _draw_one(paint, width, height, name) -> str:
-    with themed():
-        figure = Figure(figsize=(width / 100, height / 100), dpi=100, facecolor="none")
-        FigureCanvasSVG(figure)
-        paint(figure)
+    drawn, heights = {}, {"wide": height, "narrow": narrow_height or height}
+    for side, width in WIDTHS.items():
         stream = io.StringIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    svg = stream.getvalue()
-    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
-    svg = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", svg).replace("xlink:href", "href")
-    svg = re.sub(r' (xmlns:xlink|version)="[^"]*"', "", svg)
-    return re.sub(r"\s*\n\s*", "\n", svg).strip()
+        with themed():
+            figure = Figure(figsize=(width / 100, heights[side] / 100), dpi=100, facecolor="none")
+            FigureCanvasSVG(figure)
+            paint(figure)
+            figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        svg = stream.getvalue()
+        svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+        svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-{side}-", svg)
+        svg = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", svg).replace("xlink:href", "href")
+        svg = re.sub(r' (xmlns:xlink|version)="[^"]*"', "", svg)
+        drawn[side] = re.sub(r"\s*\n\s*", "\n", svg).strip()
+    return drawn
 
 
 @cache
@@ -132,10 +124,8 @@ def measure(text: str, size: float = 9.5) -> float:
 
 def wrap(text: str, most: float) -> str:
     """Return a text in lines that are at most so many CSS pixels wide, unless one word is wider."""
-    lines, words = [""], text.split()
-    if measure(" ".join(words)) <= most:
-        return " ".join(words)
-    for word in words:
+    lines = [""]
+    for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
         if lines[-1] and measure(longer) > most:
             lines.append(word)
@@ -169,7 +159,7 @@ def place_axes(
     return axes
 
 
-def curve(frame: pd.DataFrame, chart: Chart, colors: Mapping[str, str]) -> Drawing:
+def curve(frame: pd.DataFrame, chart: Chart, colors: Mapping[str, str]) -> dict[str, str]:
     """Return lines over time with bands, and the numbers at risk below.
 
     Parameters
@@ -178,18 +168,22 @@ def curve(frame: pd.DataFrame, chart: Chart, colors: Mapping[str, str]) -> Drawi
     chart : Chart
     colors : mapping, line -> colour, in the order of drawing; one nameless line where `chart.by` is empty
     """
-    lines = {line: frame[frame[chart.by] == line] if chart.by else frame for line in colors}
-    lines = {line: rows.sort_values(chart.x) for line, rows in lines.items()}
-    below = 20 * len(lines) + 20 if chart.at_risk else 0
+    ordered = frame.sort_values(chart.x)
+    lines = {line: ordered[ordered[chart.by] == line] if chart.by else ordered for line in colors}
+    below, factor = 20 * len(lines) + 20 if chart.at_risk else 0, chart.style.factor
+    steps, drawn = ("post", "steps-post") if chart.step else (None, "default")
 
     def paint(figure):
         axes = figure.add_subplot()
         for line, rows in lines.items():
-            _paint_line(axes, rows, chart, colors[line])
+            places, values = (rows[column].to_numpy(float) for column in (chart.x, chart.y))
+            if chart.band:
+                low, high = (rows[end].to_numpy(float) * factor for end in chart.band)
+                axes.fill_between(places, low, high, step=steps, color=colors[line], alpha=0.16, linewidth=0)
+            axes.plot(places, values * factor, color=colors[line], linewidth=2, drawstyle=drawn)
         places = frame[chart.x][frame[chart.x] > 0] if chart.ticks else frame[chart.x]
-        first, last = places.min(), places.max()
-        if first < last:
-            axes.set_xlim(first, last)
+        if places.min() < places.max():
+            axes.set_xlim(places.min(), places.max())
         low, high = axes.get_ylim()
         axes.set_ylim(min(0, low) if chart.zero else low, high)
         counts = [write_count(count) for count in frame[chart.at_risk].dropna()] if chart.at_risk else []
@@ -198,16 +192,6 @@ def curve(frame: pd.DataFrame, chart: Chart, colors: Mapping[str, str]) -> Drawi
             _write_at_risk(figure, axes, lines, chart, colors)
 
     return draw(paint, height=300 + below, name=chart.name)
-
-
-def _paint_line(axes, rows, chart, color):
-    places, factor = rows[chart.x].to_numpy(float), chart.style.factor
-    if chart.band:
-        low, high = (rows[end].to_numpy(float) * factor for end in chart.band)
-        step = "post" if chart.step else None
-        axes.fill_between(places, low, high, step=step, color=color, alpha=0.16, linewidth=0)
-    values, drawn = rows[chart.y].to_numpy(float) * factor, "steps-post" if chart.step else "default"
-    axes.plot(places, values, color=color, linewidth=2, drawstyle=drawn)
 
 
 def _finish(figure: Figure, chart: Chart, most: int, counts: Sequence[str] = (), below: float = 0.0) -> None:
@@ -254,19 +238,17 @@ def _write_at_risk(figure, axes, lines, chart, colors) -> None:
     left, right = axes.get_xlim()
     (wide, high), box = figure.get_size_inches() * 100, axes.get_position()
     for place, (line, rows) in enumerate(lines.items()):
-        level = (14 + 20 * (len(lines) - 1 - place)) / high
+        style = {"color": colors[line], "size": 9, "ha": "center", "va": "center"}
         known = rows.dropna(subset=[chart.at_risk])
         for tick in axes.get_xticks():
-            before = known[known[chart.x] <= tick]
-            if not left <= tick <= right or before.empty or tick > known[chart.x].max():
-                continue
-            where = box.x0 + box.width * (tick - left) / (right - left)
-            count = write_count(before[chart.at_risk].iloc[-1])
-            figure.text(where, level, count, color=colors[line], size=9, ha="center", va="center")
+            counts = known[chart.at_risk][known[chart.x] <= tick]
+            if left <= tick <= right and len(counts) and tick <= known[chart.x].max():
+                where = box.x0 + box.width * (tick - left) / (right - left)
+                figure.text(where, (14 + 20 * (len(lines) - 1 - place)) / high, write_count(counts.iloc[-1]), **style)
     figure.text(4 / wide, (16 + 20 * len(lines)) / high, "At risk", color=MUTED, size=9, va="center")
 
 
-def dose(frame: pd.DataFrame, chart: Chart, fits: Mapping[str, pd.DataFrame] | None = None) -> Drawing:
+def dose(frame: pd.DataFrame, chart: Chart, fits: Mapping[str, pd.DataFrame] | None = None) -> dict[str, str]:
     """Return values with intervals over an amount, one row an amount, with a shaded range and fitted lines.
 
     `fits` are tables of columns `x` and `y` by name; the first is drawn solid, others dashed.
@@ -291,7 +273,7 @@ def dose(frame: pd.DataFrame, chart: Chart, fits: Mapping[str, pd.DataFrame] | N
     return draw(paint, height=320, name=chart.name)
 
 
-def heat(frame: pd.DataFrame, chart: Chart) -> Drawing:
+def heat(frame: pd.DataFrame, chart: Chart) -> dict[str, str]:
     """Return a map of a week's hours by days, or of what `chart.by` names by place: darker is more.
 
     `chart.x` is an hour from 0, Monday 00:00, to 167, or a place, `chart.y` what is drawn, with its number where it has

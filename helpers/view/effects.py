@@ -12,15 +12,16 @@ from helpers.plan.design import say_name
 from helpers.plan.views import find_view
 from helpers.records import GRAVE, Estimate, Results, to_frame
 from helpers.view import html, scales
-from helpers.view.html import Display, show_sentence
+from helpers.view.html import Display, Row, draw_rows, show_sentence, split_sizes
 from helpers.view.numbers import capitalise, join_words, write_count, write_p
-from helpers.view.rows import Row, draw_rows, find_band, make_row, split_sizes, tell_rows
+from helpers.view.scales import find_band, make_row
 from helpers.view.show import WITHHELD, draw_table, find_title, frame_part, show, tell_kind
 
 THOUSANDS = r"(?<=\d)[,.' \u2019\u202f\xa0](?=\d{3}(?!\d))"  # what sets them apart
 BETTER = {"higher": "higher is better", "lower": "lower is better", "neither": "neither way is better"}
 BOXES = {"withheld": "Withheld: no effect is shown", "interim": "Interim: the study is not complete"}
 BOXES["released"] = "Released by the plan although a check failed"
+CARD = "The metrics of this study, one row each: both arms, the difference, and what the plan's rule says"
 ROLES = {"primary": "decides", "secondary": "", "guardrail": "must not worsen"}
 METHODS = ("miettinen-nurminen", "welch", "lin", "fieller", "anderson-rubin", "brunner-munzel")
 METHODS = {**{name: name.title() for name in METHODS}, "delta": "delta method", "wald ratio, delta": "Wald ratio"}
@@ -48,12 +49,11 @@ def masthead(results: Results) -> Display:
     """
     kind, headline, bullets, following = split_answer(results)
     failed = [check for check in results.checks if check.id in GRAVE and check.status == "fail"]
-    state = "released" if results.status == "answered" and failed else results.status
-    box, card = BOXES.get(state, ""), scorecard(results)
-    words = {"kind": kind, "question": results.question, "dates": tell_dates(results), "headline": headline}
-    words |= {"bullets": bullets, "following": following, "state": state, "box": box}
-    told = [kind, results.question, box, headline, *bullets, following and f"Next: {following}", card.text]
-    return Display(html.draw("masthead", card=card.html, **words), "\n".join(line for line in told if line))
+    state, card = "released" if results.status == "answered" and failed else results.status, scorecard(results)
+    words = {"kind": kind, "question": results.question, "box": BOXES.get(state, ""), "headline": headline}
+    told = [*words.values(), *bullets, following and f"Next: {following}", card.text]
+    words |= {"dates": tell_dates(results), "bullets": bullets, "following": following, "state": state}
+    return Display(html.draw("masthead", card=card.html, **words), "\n".join(filter(None, told)))
 
 
 def split_answer(results: Results) -> tuple[str, str, list[str], str]:
@@ -70,9 +70,7 @@ def tell_dates(results: Results) -> str:
 
     Of a run that asks something else than its plan there is nothing to tell.
     """
-    if results.words.get("card only"):
-        return ""
-    return capitalise("; ".join(scales.list_dates(results)))
+    return "" if results.words.get("card only") else capitalise("; ".join(scales.list_dates(results)))
 
 
 def list_headlines(results: Results) -> list[Estimate]:
@@ -81,25 +79,21 @@ def list_headlines(results: Results) -> list[Estimate]:
         return []
     answers = list(results.plan.get("answers") or [])
     found = [e for role in ROLES for e in results.headline(role=role)] or list(results.headline())
-    found = found or _list_milestones(results)
+    if not found:  # of a framework the main outcome by every milestone, other outcomes by the first of them
+        found = results.select(estimand="difference", population="landmark", at=None, role=["primary", "secondary"])
+        found = [e for e in found if e.role == "primary" or e.treatment == found[0].treatment]
     found = [*(e for e in results.headline(*answers) if answers and e not in found), *found]
     found.sort(key=lambda e: answers.index(e.metric) if e.metric in answers else len(answers))
     return [scales.orient(results, e) for e in found]
-
-
-def _list_milestones(results: Results) -> list[Estimate]:
-    """Of a framework: the main outcome by every milestone at the main landmark, other outcomes by the first of them."""
-    found = results.select(estimand="difference", population="landmark", at=None, role=["primary", "secondary"])
-    return [e for e in found if e.role == "primary" or e.treatment == found[0].treatment]
 
 
 def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, ...]:
     """Heads of the two columns of values, first what the contrast puts first."""
     if _is_landmark(effects):
         return "reached it", "others"
-    sides = {side: {getattr(e, side) for e in effects} for side in ("treatment", "control")}
-    many = ("first", "second") if min(map(len, sides.values())) > 1 else ("with the treatment", "with the control")
-    told = zip(sides.values(), many, strict=True)
+    sides = [{getattr(e, side) for e in effects} for side in ("treatment", "control")]
+    many = ("first", "second") if min(map(len, sides)) > 1 else ("with the treatment", "with the control")
+    told = zip(sides, many, strict=True)
     return tuple(scales.name_arm(results, arms.pop()) if len(arms) == 1 else side for arms, side in told)
 
 
@@ -115,17 +109,16 @@ def scorecard(results: Results) -> Display:
     if not told:
         return Display("", "")
     heads, contrast = name_columns(results, effects)
-    caption = "The metrics of this study, one row each: both arms, the difference, and what the plan's rule says"
     what = "What" if not effects else "Milestone" if _is_landmark(effects) else "Metric"
-    what = (results.words.get("card what") or (what,))[0]
-    effect = "Difference" if any(row.numbers for row in told) else "Found"
-    drawn = draw_rows(told, heads=heads, contrast=contrast, caption=caption, what=what, effect=effect)
+    words = {"what": (results.words.get("card what") or (what,))[0], "contrast": contrast, "caption": CARD}
+    words |= {} if any(row.numbers for row in told) else {"effect": "Found"}
+    drawn, text, _ = draw_rows(told, heads=heads, **words)
     levels = join_words(f"{level * 100:g} %" for level in sorted({e.confidence_level for e in effects}))
     note = " ".join([*results.words.get("card note", ()), f"Brackets and lines: {levels} intervals" if effects else ""])
     note += "; dashed ones allow for looking early" * any(row.dashed for row in told)
     note += "; shaded: too small to matter, or tolerated" * any(row.band for row in told)
     note = f"{note.strip().rstrip('.')}." if note else ""
-    return Display(html.draw("scorecard", rows=drawn, note=note), tell_rows(told, heads))
+    return Display(html.draw("scorecard", rows=drawn, note=note), text)
 
 
 def name_columns(results: Results, effects: Sequence[Estimate]) -> tuple[tuple[str, ...], str]:
@@ -143,11 +136,10 @@ def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
     """Return the rows of the scorecard, those of words first, and the effects among them; milestones share a scale."""
     if results.status == "withheld":
         return [], []
-    only = results.words.get("card only", ())
+    only, rows = results.words.get("card only", ()), []
     words = [_read_row(line) for line in only or results.words.get("card", ())]
     effects = [] if only else list_headlines(results)
     several, roles = len({e.comparison for e in effects}) > 1, len({e.role for e in effects}) > 1
-    rows = []
     for e in effects:
         scale, planned = scales.read_scale(results, e.metric), scales.orient(results, e)
         if e.population == "landmark":  # an association, since nobody was assigned to it
@@ -204,8 +196,8 @@ def _show_nothing(results, none) -> Display:
 
 def _frame(results, rows, effects, *, name, title, note, **words) -> Display:
     """Return rows of effects as a part of the report; `words` are those of `draw_rows`."""
-    told = draw_rows(rows, caption=title, **words), tell_rows(rows, words["heads"]), ""
-    return frame_part(results, told, title=title, note=note, name=name, frame=_list_effects(results, effects))
+    told, frame = draw_rows(rows, caption=title, **words), _list_effects(results, effects)
+    return frame_part(results, told, title=title, note=note, name=name, frame=frame)
 
 
 def _list_effects(results, effects):
@@ -220,8 +212,7 @@ def _rung(results, e: Estimate, scale, group: str) -> Row:
     how += ["not randomised" if e.population == "observational" else ""]
     how += [ESTIMANDS[e.estimand] if e.estimand == "difference" else ""]
     how += [f"{write_count(e.n_treatment)} and {write_count(e.n_control)}"]
-    is_effect = e.population in ("itt", "compliers", "responders")
-    verdict = e.verdict
+    is_effect, verdict = e.population in ("itt", "compliers", "responders"), e.verdict
     if not is_effect and verdict != "not estimable":
         verdict = scales.name_way(e, scale) if verdict.startswith("clear") else "no clear association"
     name, note = RUNGS.get(e.population, sides), ", ".join(part for part in how if part)

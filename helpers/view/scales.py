@@ -1,4 +1,4 @@
-"""How effects are read: a metric's name, kind, unit and margins, the contrast as displayed, and effects in figures."""
+"""How effects are read: a metric's name, unit and margins, the contrast as displayed, effects as figures and rows."""
 
 import math
 import re
@@ -12,10 +12,11 @@ from helpers.plan import ExperimentPlan
 from helpers.plan.design import say_name
 from helpers.records import Estimate, Results
 from helpers.view import numbers
+from helpers.view.html import Row
 
 LISTED = r"(?:^|(?<=[(:,;] )|(?<=\()|(?<= in )|(?<= and )|(?<= come ))"  # what stands before an arm in a list of them
 CODE = r"(?<!\w)\w+_\w+(?:=\w+)?(?!\w)"
-
+HIDDEN = "hidden for privacy"
 DRAWN = ("estimate", "ci_low", "ci_high", "ci_set")
 
 
@@ -76,15 +77,13 @@ def list_metrics(design: ExperimentPlan) -> pd.DataFrame:
     """
     rows, names = [], [field.name for field in fields(Scale) if field.name != "is_yours"]
     for name, metric in design.metrics.items():
-        margin = metric.margin
-        row = {key: getattr(metric, key, None) for key in names}
-        row |= {"metric": name, "label": design.label_of(name), "noun": design.unit}
-        time = say_name(metric.time_at_risk or "")  # "days at risk": per day at risk; "active days"
-        time, *risk = re.split(r"( at .*)", time, maxsplit=1)
+        margin, time = metric.margin, say_name(metric.time_at_risk or "")
+        time, *risk = re.split(r"( at .*)", time, maxsplit=1)  # "days at risk": per day at risk; "active days"
         rate = f"per {schema.singularise(time)}{''.join(risk)}" if time else None
-        row |= {"unit": metric.unit or rate, "ordered": metric.scale == "ordered"}
+        row = {key: getattr(metric, key, None) for key in names}
+        row |= {"metric": name, "label": design.label_of(name), "noun": design.unit, "unit": metric.unit or rate}
         row |= {"margin_absolute": margin and margin.absolute, "margin_relative": margin and margin.relative}
-        rows.append(row | {"within_days": metric.window})
+        rows.append(row | {"ordered": metric.scale == "ordered", "within_days": metric.window})
     return pd.DataFrame(rows, columns=names, dtype=object)
 
 
@@ -101,13 +100,12 @@ def read_scale(results: Results, metric: str) -> Scale:
     -------
     Scale
     """
-    frame = results.tables.get("metrics")
+    frame, own = results.tables.get("metrics"), {"is_yours": results.data.kind == "yours"}
     names = [] if frame is None or frame.empty else frame["metric"].tolist()
     if metric not in names:
-        return Scale(metric, say_name(metric), is_yours=results.data.kind == "yours")
-    known, row = {f.name for f in fields(Scale)}, frame.iloc[names.index(metric)]
-    told = {k: v for k, v in row.items() if k in known and not pd.isna(v)}
-    return Scale(**told | {"is_yours": results.data.kind == "yours"})
+        return Scale(metric, say_name(metric), **own)
+    row = frame.iloc[names.index(metric)]
+    return Scale(**{f.name: row[f.name] for f in fields(Scale) if not pd.isna(row.get(f.name))} | own)
 
 
 def begin(results: Results, label: str) -> str:
@@ -207,9 +205,8 @@ def say_codes(results: Results, text: str) -> str:
 
 def name_way(estimate: Estimate, scale: "Scale") -> str:
     """Return which way an association goes: more or less often of a share, else higher or lower; never good or bad."""
-    is_above = estimate.estimate > is_ratio(estimate)
     words = ("less often", "more often") if scale.is_share and not scale.ordered else ("lower", "higher")
-    return words[is_above]
+    return words[estimate.estimate > is_ratio(estimate)]
 
 
 def is_lift(estimate: Estimate) -> bool:
@@ -244,12 +241,10 @@ def find_margin(estimate: Estimate, scale: Scale) -> float | None:
     """
     if is_lift(estimate) or is_ratio(estimate):
         return None
-    if scale.margin_absolute is not None:
-        return scale.margin_absolute
-    if scale.margin_relative is not None:
-        band = abs(scale.margin_relative * estimate.control_value)
-        return band if band == band else None
-    return scale.worthwhile
+    if scale.margin_absolute is not None or scale.margin_relative is None:
+        return scale.worthwhile if scale.margin_absolute is None else scale.margin_absolute
+    band = abs(scale.margin_relative * estimate.control_value)
+    return band if band == band else None
 
 
 def style_effect(estimate: Estimate, scale: Scale) -> numbers.Style:
@@ -294,19 +289,14 @@ def effect_decimals(estimate: Estimate, scale: Scale) -> int | None:
     One more where both arms, rounded so, would not subtract to the difference as printed; of adjusted shares at a
     landmark, and of amounts that may have no more digits, the nearest that do are printed instead.
     """
-    factor = style_effect(estimate, scale).factor
-    margin = find_margin(estimate, scale) or 0.0
-    lines = (1.0,) if is_ratio(estimate) else (0.0, margin, -margin)
-    decimals = numbers.count_decimals(estimate.ci_low, estimate.ci_high, factor=factor, lines=lines)
-    most = (
-        disclosure.count_digits(estimate, factor, is_rank=scale.quantile is not None)
-        if is_coarse(estimate, scale)
-        else None
-    )
-    if most is not None:  # an end that is not 0 is not printed as 0, for one more
-        ends = [end * factor for end in (estimate.ci_low, estimate.ci_high)]
-        most += any(end != 0 and round(end, most) == 0 for end in ends if math.isfinite(end))
-        return most if decimals is None else min(most, decimals)
+    factor, margin = style_effect(estimate, scale).factor, find_margin(estimate, scale) or 0.0
+    lines, ends = (1.0,) if is_ratio(estimate) else (0.0, margin, -margin), (estimate.ci_low, estimate.ci_high)
+    decimals = numbers.count_decimals(*ends, factor=factor, lines=lines)
+    if is_coarse(estimate, scale):
+        most = disclosure.count_digits(estimate, factor, is_rank=scale.quantile is not None)
+        if most is not None:  # an end that is not 0 is not printed as 0, for one more
+            most += any(end != 0 and round(end * factor, most) == 0 for end in ends if math.isfinite(end))
+            return most if decimals is None else min(most, decimals)
     if decimals is None or estimate.population == "landmark":
         return decimals
     return decimals if _round_arms(estimate, factor, decimals) is None else decimals + 1
@@ -342,9 +332,8 @@ def write_effect(estimate: Estimate, scale: Scale) -> str:
     """Return an effect with its unit ("+9.0 points"), or "not estimable"."""
     if math.isnan(estimate.estimate):
         return "not estimable"
-    return numbers.write_number(
-        estimate.estimate, style_effect(estimate, scale), decimals=effect_decimals(estimate, scale)
-    )
+    decimals = effect_decimals(estimate, scale)
+    return numbers.write_number(estimate.estimate, style_effect(estimate, scale), decimals=decimals)
 
 
 def write_value(value: float, scale: Scale, *, beside: Estimate | None = None) -> str:
@@ -368,15 +357,12 @@ def write_value(value: float, scale: Scale, *, beside: Estimate | None = None) -
 
 def write_bounds(estimate: Estimate, scale: Scale) -> str:
     """Return the interval for a table: "[+7.1, +10.9]", its set where it is not one interval, or "not known"."""
-    bare = replace(style_effect(estimate, scale), suffix="")
-    pieces = list_pieces(estimate)
+    pieces, style = list_pieces(estimate), replace(style_effect(estimate, scale), suffix="")
     if not pieces:
         return "empty" if estimate.ci_set is not None else numbers.UNKNOWN
     decimals = effect_decimals(estimate, scale)
-    ends = [
-        [numbers.write_number(math.inf if end is None else end, bare, decimals=decimals) for end in p] for p in pieces
-    ]
-    return " or ".join(f"[{low}, {high}]" for low, high in ends)
+    write = lambda end: numbers.write_number(math.inf if end is None else end, style, decimals=decimals)  # noqa: E731
+    return " or ".join(f"[{write(low)}, {write(high)}]" for low, high in pieces)
 
 
 def write_interval(estimate: Estimate, scale: Scale) -> str:
@@ -393,3 +379,43 @@ def list_pieces(estimate: Estimate) -> list[tuple[float | None, float | None]]:
         return list(estimate.ci_set)
     low, high = estimate.ci_low, estimate.ci_high
     return [] if math.isnan(low) or math.isnan(high) else [(low, high)]
+
+
+def make_row(e: Estimate, scale: Scale, **own) -> Row:
+    """Return an effect as a row, with its arms' values, first what the contrast puts first.
+
+    Parameters
+    ----------
+    e : Estimate, as it is displayed (`orient`)
+    scale : Scale
+    own : fields of Row that stand for those of the effect
+    """
+    style, shown, ratio = style_effect(e, scale), round_effect(e, scale), is_ratio(e)
+    values = () if is_lift(e) or math.isnan(e.control_value) else (e.treatment_value, e.control_value)
+    shared = is_lift(e) or ratio or style.prefix or style.suffix in (" points", " days")
+    reason = HIDDEN if (e.reason or "").startswith("hidden") else e.reason or ""
+    told = (write_effect(e, scale), write_bounds(e, scale)) if not math.isnan(e.estimate) else ("", reason)
+    made = {"name": scale.head, "effect": told[0], "interval": told[1], "verdict": e.verdict}
+    made |= {"values": tuple(write_value(v, scale, beside=e) for v in values), "band": find_band(e, scale)}
+    made |= {"pieces": tuple((_place(low, ratio), _place(high, ratio)) for low, high in list_pieces(shown))}
+    made |= {"middle": _place(shown.estimate, ratio), "dashed": e.interval != "fixed"}
+    return Row(**made | {"unit": (ratio, style.prefix, style.suffix, "" if shared else e.metric)} | own)
+
+
+def _place(value: float | None, is_ratio: bool) -> float | None:
+    """The place of an end on its axis, which is logarithmic for a ratio; an open one has none."""
+    if value is None or math.isinf(value):
+        return None
+    if is_ratio:
+        return -math.inf if value <= 0 else math.log(value)
+    return float(value)
+
+
+def find_band(e: Estimate, scale: Scale) -> tuple[float, float] | None:
+    """Return what the plan calls too small, on both sides of zero; of a guardrail what it tolerates, on harm's side."""
+    margin = find_margin(e, scale)
+    if margin is None:
+        return None
+    if scale.role != "guardrail":
+        return (-margin, margin)
+    return (0.0, margin) if scale.better == "lower" else (-margin, 0.0)

@@ -2,23 +2,120 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from helpers import disclosure
-from helpers.plan.views import View, find_view, read_views
+from helpers.plan.views import Column, View, find_view, read_views
 from helpers.records import Estimate, Refused, Results, suggest
-from helpers.view import charts, html, numbers, rows
-from helpers.view.html import Display, show_sentence
-from helpers.view.scales import Scale, find_noun, name_arm, name_label, write_value
-from helpers.view.views import HIDDEN, NUMERIC, fit, is_missing, turn, write_cell, write_rows
+from helpers.view import charts, html, numbers, scales
+from helpers.view.html import Display, Row, show_sentence
+from helpers.view.scales import HIDDEN, name_arm, name_label
 
 MOST_ROWS, MOST_COLUMNS = 30, 7
 LONG = 14  # rows of a table that paper still shows
 WITHHELD = "The effects of this run are withheld; the answer at the top says why."
 KINDS = {"simulated": "Simulated data", "public": "Public data", "yours": "Your data"}
+
+
+def _write_any(value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return numbers.write_number(value) if isinstance(value, (int, float)) else str(value)
+
+
+def _write_label(results, code) -> str:
+    """What a code is called; metrics and events of the reader's own data begin as she wrote them."""
+    told, own = name_label(results, code), {"metrics": "metric", "event_sums": "event"}
+    is_own = any(code in [*results.tables.get(table, {}).get(key, ())] for table, key in own.items())
+    return scales.begin(results, told) if is_own else numbers.capitalise(told)
+
+
+# The formats of columns: of a value alone, of a code with the words of its run, in a style of its own or of its row.
+PLAIN: dict[str, Callable[[Any], str]] = {
+    "text": lambda value: numbers.capitalise(numbers.drop_underscores(str(value))),
+    "as_is": str,
+    "any": _write_any,
+    "count": numbers.write_count,
+    "rank": numbers.write_count,
+    "percent": partial(numbers.write_share, decimals=0),
+    "chance": numbers.write_chance,
+    "number": numbers.write_number,
+    "day": lambda value: f"Day {value:g}",
+    "wait": numbers.write_wait,
+    "p": lambda value: numbers.write_p(value).removeprefix("p ").removeprefix("= "),
+    "yes": lambda value: "yes" if value else "no",
+    "verdict": str,
+}
+NAMED: dict[str, Callable[[Results, str], str]] = {"label": _write_label, "begin": scales.begin, "arm": name_arm}
+NAMED["contrast"] = scales.name_contrast
+STYLES = {"points": numbers.POINTS, **dict.fromkeys(("share", "percent", "chance"), numbers.PERCENT)}
+STYLES |= {"times": numbers.Style(suffix=" times"), "minutes": numbers.Style(suffix=" minutes", signed=True)}
+FORMATS = {*PLAIN, *NAMED, *STYLES, "effect", "value", "gap", "money", "cost"}
+NUMERIC = FORMATS - {"text", "as_is", "any", "day", "yes", "verdict", *NAMED}
+
+
+def write_cell(value: Any, column: Column, row: Mapping[str, Any], results: Results) -> str:
+    """Return one cell in words; of a value with ends, its interval too; "hidden for privacy" where it is hidden.
+
+    Parameters
+    ----------
+    value, row : the cell, and the whole row as a mapping
+    column : Column
+    results : Results
+        For labels, units and the level of metrics.
+    """
+    if is_missing(value):
+        reason = row.get("reason") if column.ends else None
+        return "" if not isinstance(reason, str) else HIDDEN if reason.startswith("hidden") else reason
+    form = column.forms.get(str(row.get(column.by)), column.format)
+    if not column.ends:
+        return column.words.get(str(value)) or _write(value, form, row, results)
+    low, high = (row.get(end) for end in column.ends)
+    known = not (is_missing(low) or is_missing(high))
+    if known and low == high == value:  # counted, not estimated
+        return _write(value, form, row, results)
+    if known and form == "rank":
+        return f"{value:.0f} ({low:.0f} to {high:.0f})"
+    style = _find_style(form, row, results)
+    if not known:
+        return numbers.write_number(value, style)
+    decimals = numbers.count_decimals(low, high, factor=style.factor)
+    ends = (numbers.write_number(end, replace(style, suffix=""), decimals=decimals) for end in (low, high))
+    return f"{numbers.write_number(value, style, decimals=decimals)} [{', '.join(ends)}]"
+
+
+def _write(value, form, row, results) -> str:
+    if form in PLAIN:
+        return PLAIN[form](value)
+    if form in NAMED:
+        return NAMED[form](results, value)
+    style = _find_style(form, row, results)
+    decimals = 1 if style.factor == 100 else None
+    if form == "cost":  # in cents where it is small, whole where it is not
+        decimals = 0 if abs(value) >= 10 else 2
+    return numbers.write_number(value, style, decimals=decimals)
+
+
+def _find_style(form, row, results) -> numbers.Style:
+    """How a value is printed; its own metric or unit says it where rows measure different things."""
+    if form not in FORMATS:
+        raise Refused(f"no format of a column is called {form}; there are {', '.join(sorted(FORMATS))}")
+    if form in ("effect", "value", "gap"):
+        scale = scales.read_scale(results, row["metric"])
+        return scales.style_value(scale) if form == "value" else scales.style_gap(scale, signed=form == "effect")
+    if form in ("money", "cost"):
+        return numbers.Style(1, numbers.read_currency(row.get("unit", "USD")), "", form == "money")
+    return STYLES.get(form, numbers.Style())
+
+
+def is_missing(value) -> bool:
+    """Return whether there is nothing in a cell."""
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
 
 
 def show(
@@ -50,24 +147,22 @@ def show(
     view, frame = find_view(results.study, name), results.tables.get(name)
     if results.status == "withheld" and view.withheld:
         return show_sentence(WITHHELD, absent=True)
-    none = view.none or f"There is nothing to show of {name.replace('_', ' ')}."
-    if frame is None or frame.empty:
-        return show_sentence(none, absent=True)
-    for column, value in equal.items():
+    is_absent = frame is None or frame.empty
+    for column, value in {} if is_absent else equal.items():
         frame = frame[frame[column] == value]
-    if frame.empty:
-        return show_sentence(none)
+    if is_absent or frame.empty:
+        return show_sentence(view.none or f"There is nothing to show of {name.replace('_', ' ')}.", absent=is_absent)
     if (reason := _find_reason(frame)) is not None:
         return show_sentence(f"{numbers.capitalise(reason)}.")
     if sort:
         frame = frame.sort_values(sort.lstrip("-"), ascending=sort.startswith("-"), kind="stable")
-    frame = disclosure.coarsen_frame(results, name, frame)
-    view = fit(view, frame, results)
-    title = "" if form else find_title(results, name, *map(str, equal.values()))
-    place, turned = place or name, turn(frame.reset_index(drop=True), view, results)
+    frame, place = disclosure.coarsen_frame(results, name, frame), place or name
+    turned = _turn(frame.reset_index(drop=True), view, results)
     drawn = DRAWN[form or view.kind](turned, view, results, place.replace(" ", "-"), most)
+    if form:
+        return frame_part(results, drawn, name=f"{name} {form}", frame=frame)
     note = (results.words.get(f"note {name}") or (view.note,))[0]
-    note, place = ("", f"{name} {form}") if form else (note, place)
+    title = find_title(results, name, *map(str, equal.values()))
     return frame_part(results, drawn, title=title, note=note, name=place, frame=frame)
 
 
@@ -76,6 +171,15 @@ def _find_reason(frame: pd.DataFrame) -> str | None:
     reasons = set(frame["reason"]) if "reason" in frame else set()
     only = reasons.pop() if len(reasons) == 1 else None
     return only.rstrip(".") if isinstance(only, str) and not only.startswith("hidden") else None
+
+
+def _turn(frame: pd.DataFrame, view: View, results: Results) -> pd.DataFrame:
+    """A table in which effects, with their ends, read as the plan displays them."""
+    for name, column in view.columns.items() if scales.is_turned(results) else ():
+        if column.format == "effect" and name in frame:
+            ends = zip(column.ends or (), reversed(column.ends or ()), strict=True)
+            frame = frame.assign(**{name: -frame[name]}, **{end: -frame[other] for end, other in ends})
+    return frame
 
 
 def find_title(results: Results, *names: str) -> str:
@@ -104,7 +208,7 @@ def frame_part(
     files = [(f"{file}.csv", f"Data ({count}, CSV)", "text/csv;charset=utf-8", content)]
     files += [(f"{file}.svg", "Picture (SVG)", "image/svg+xml", svg)] if svg else []
     kind = "" if results.data.kind == "simulated" else f"{tell_kind(results)}, "  # it stands on top
-    source = f"{kind}{numbers.write_count(results.data.units)} {find_noun(results)}."
+    source = f"{kind}{numbers.write_count(results.data.units)} {scales.find_noun(results)}."
     words = {"title": title, "note": note, "source": results.words.get(f"source {name}", (source,))[0]}
     tag = "figure" if svg or 'class="rows' in told else "div"
     shown = html.draw("part", tag=tag, place=html.name_id(name), drawn=told, files=files, **words)
@@ -130,82 +234,86 @@ def draw_table(frame: pd.DataFrame, view: View, results: Results, name: str = ""
     return html.draw("table", columns=columns, rows=told.to_numpy().tolist(), **words), told.to_string(index=False), ""
 
 
+def write_rows(frame: pd.DataFrame, view: View, results: Results) -> pd.DataFrame:
+    """Return a table in words, one column a shown column of the view that the table has.
+
+    Columns that are blank are left out, and so is a contrast that all rows share.
+    """
+    rows, told = frame.to_dict("records"), {}
+    for name, column in view.shown.items():
+        cells = [write_cell(row[name], column, row, results) for row in rows if name in frame]
+        if any(cells) and not (column.format == "contrast" and len({*cells}) == 1):
+            told[name] = cells
+    return pd.DataFrame(told, dtype=object)
+
+
 def _head(label: str, results: Results) -> str:
     """A header, in which `{noun}` is the unit of analysis, `{control}` and `{treatment}` the arms in words."""
-    words = {"noun": find_noun(results), "control": "with the control", "treatment": "with the treatment"}
+    words = {"noun": scales.find_noun(results), "control": "with the control", "treatment": "with the treatment"}
     first, *others = results.data.units_by_variant or [None]  # of a run without effects
     planned = {"control": {first} - {None}, "treatment": set(others)}
-    for side in ("control", "treatment") if "{" in label else ():
+    for side in planned if "{" in label else ():
         arms = {getattr(e, side) for e in results.headline()} or planned[side]
         words |= {side: name_arm(results, arms.pop())} if len(arms) == 1 else {}
     return numbers.capitalise(re.sub(r"\{(\w+)\}", lambda found: words.get(found[1], found[1]), label))
 
 
-def _write_values(row: Mapping, written: Mapping[str, str], effect: str, view: View) -> tuple[str, ...]:
+def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "", most: int = MOST_ROWS):
+    """Return rows of a table as a ladder: the first column names a row.
+
+    `chart` in the view names the column of the `effect` and says what it is, its `contrast`. It may name the columns
+    `values` (as the contrast puts them, with `heads`), `note` (or a sentence with columns in braces), `group`,
+    `verdict`, `band` (two columns), `null` (the value of no effect), `muted` (values of columns that rows without trust
+    have), and `log` (ratios, on a scale of their logarithm). With `ends: true` the ends of a range stand for the effect
+    in words.
+    """
+    spec, columns = view.chart, view.columns
+    what, amount, *heads = (
+        _head(label, results)
+        for label in (next(iter(view.shown.values())).label, columns[spec["effect"]].label, *spec.get("heads", ()))
+    )
+    words = {"contrast": spec["contrast"], "caption": f"Each row: {view.row}", "what": what, "effect": amount}
+    return html.draw_rows(list_rows(frame.head(most), view, results), heads=tuple(heads), **words)
+
+
+def list_rows(frame: pd.DataFrame, view: View, results: Results) -> list[Row]:
+    """Return the rows of a table as those of a ladder."""
+    label, spec, found = next(iter(view.shown)), view.chart, []
+    effect, note, muted = spec["effect"], spec.get("note", ""), spec.get("muted", {})
+    places = (effect, *view.columns[effect].ends, *spec.get("band", []))
+    for row in frame.to_dict("records"):
+        written = {c: write_cell(row.get(c), column, row, results) for c, column in view.columns.items()}
+        words, _, interval = written[effect].partition(" [")
+        known, interval = not is_missing(row[effect]), f"[{interval}" if interval else ""
+        if spec.get("ends") and interval:
+            words, interval = interval.strip("[]").replace(", ", " to "), ""
+        null, ends = row[spec["null"]] if "null" in spec else 0.0, [row.get(c) for c in places]
+        if spec.get("log"):  # a ratio of 2 stands as far from no effect as one of a half
+            ends = [None if is_missing(end) else math.log(end) for end in ends]
+        value, low, high, *band = (None if is_missing(end) else end - null for end in ends)
+        made = {"name": written[label], "unit": (effect,), "interval": interval if known else words}
+        made |= {"note": written.get(note, ""), "verdict": written.get(spec.get("verdict"), "")}
+        if "{" in note:
+            made["note"] = note.format_map(written) if known else ""
+        if known:
+            made |= {"values": _write_values(row, written, view), "effect": words, "middle": value}
+            made |= {"pieces": ((low, high),) if low is not None else ()}
+        made |= {"band": tuple(band) if band and band[0] is not None else None}
+        made |= {"muted": bool(muted) and all(row[c] == v for c, v in muted.items())}
+        found.append(Row(**{"effect": "", **made, "group": written.get(spec.get("group"), "")}))
+    return found
+
+
+def _write_values(row: Mapping, written: Mapping[str, str], view: View) -> tuple[str, ...]:
     """The values beside an effect; two shares so rounded that they subtract to it as printed."""
-    names = view.chart.get("values", [])
+    names, effect = view.chart.get("values", []), view.chart["effect"]
     if [view.columns[name].format for name in names] != ["share", "share"]:
         return tuple(written[name] for name in names)
     first, second = (row[name] for name in names)
     low, high = (row[end] for end in view.columns[effect].ends)
     shown = {"estimand": "difference", "population": "landmark", "treatment_value": first, "control_value": second}
     e = Estimate("", "", "", "", "", **shown, estimate=row[effect], ci_low=low, ci_high=high)
-    return tuple(write_value(value, Scale("", "", kind="binary"), beside=e) for value in (first, second))
-
-
-def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "", most: int = MOST_ROWS):
-    """Return rows of a table as a ladder: the first column names a row, the first with ends is its effect.
-
-    `chart` in the view may name the columns: `values` (as the contrast puts them, with `heads`), `note` (or a sentence
-    with columns in braces), `group`, `verdict`, `band` (two columns), `null` (the value of no effect), `muted` (values
-    of columns that rows without trust have), `log` (ratios, on a scale of their logarithm), and `contrast`, what the
-    effect is. With `ends: true` the ends of a range stand for the effect in words.
-    """
-    found = list_rows(frame.head(most), view, results)
-    heads = tuple(_head(head, results) for head in view.chart.get("heads", []))
-    labels = (next(iter(view.shown.values())).label, view.columns[_name_effect(view)].label)
-    what, amount = (_head(label, results) for label in labels)
-    words = {"contrast": view.chart.get("contrast", "difference"), "caption": f"Each row: {view.row}"}
-    drawn = rows.draw_rows(found, heads=heads, what=what, effect=amount, **words)
-    return drawn, rows.tell_rows(found, heads), ""
-
-
-def _name_effect(view: View) -> str:
-    return view.chart.get("effect") or next(name for name, column in view.columns.items() if column.ends)
-
-
-def list_rows(frame: pd.DataFrame, view: View, results: Results) -> list[rows.Row]:
-    """Return the rows of a table as those of a ladder."""
-    label, effect, spec, found = next(iter(view.shown)), _name_effect(view), view.chart, []
-    note = spec.get("note", "")  # a column, or a sentence in which columns in braces are cells: told of what is known
-    for row in frame.to_dict("records"):
-        written = {c: write_cell(row.get(c), column, row, results) for c, column in view.columns.items()}
-        words, _, interval = written[effect].partition(" [")
-        if spec.get("ends") and interval:
-            words, interval = interval.removesuffix("]").replace(", ", " to "), ""
-        null, muted = row[spec["null"]] if "null" in spec else 0.0, spec.get("muted", {})
-        value, *ends = (row.get(c) for c in (effect, *view.columns[effect].ends, *spec.get("band", [])))
-        if spec.get("log"):  # a ratio of 2 stands as far from no effect as one of a half
-            value, *ends = (None if is_missing(v) else math.log(v) for v in (value, *ends))
-        known = not is_missing(value)
-        low, high, *band = (None if is_missing(end) else end - null for end in ends)
-        found.append(
-            rows.Row(
-                name=written[label],
-                note=(note.format_map(written) if known else "") if "{" in note else written.get(note, ""),
-                values=_write_values(row, written, effect, view) if known else (),
-                effect=words if known else "",
-                interval=f"[{interval}" if interval else "" if known else words,
-                verdict=written.get(spec.get("verdict", ""), ""),
-                middle=value - null if known else float("nan"),
-                pieces=((low, high),) if known and low is not None else (),
-                band=tuple(band) if band and band[0] is not None else None,
-                unit=(effect,),
-                muted=bool(muted) and all(row[c] == v for c, v in muted.items()),
-                group=written.get(spec.get("group", ""), ""),
-            )
-        )
-    return found
+    return tuple(scales.write_value(value, scales.Scale("", "", kind="binary"), beside=e) for value in (first, second))
 
 
 def color_lines(names: Sequence[str], control: str | None = None) -> dict[str, str]:
@@ -229,40 +337,36 @@ def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = ""
     `style` those of `numbers.Style`; `control: true` says that lines are arms, which have colours of their own. A
     study's words may hold `fits NAME`, lines by their name, and `shaded NAME`, the ends of a range.
     """
-    spec, key = dict(view.chart), ()
+    spec, key, words = dict(view.chart), (), results.words
     if isinstance(spec["x"], list):
         frame, spec["x"] = frame.assign(middle=frame[spec["x"]].mean(axis=1)), "middle"
-    if shaded := results.words.get(f"shaded {name}"):
-        spec["shaded"] = shaded
-    arms, more = spec.pop("control", False), ()
-    style = numbers.Style(**spec.pop("style", {} if view.kind == "heat" else {"factor": 100, "suffix": " %"}))
-    if view.kind == "heat":
-        frame = frame.assign(**{spec["y"]: frame[spec["y"]] * style.factor})
+    spec |= {"shaded": words[f"shaded {name}"]} if f"shaded {name}" in words else {}
+    arms, percent = spec.pop("control", False), {} if view.kind == "heat" else {"factor": 100, "suffix": " %"}
+    style = numbers.Style(**spec.pop("style", percent))
     chart = charts.Chart(**spec, style=style, name=html.name_id(results.study, name))
-    if view.kind == "curve":
+    if view.kind == "heat":
+        drawing = charts.heat(frame.assign(**{chart.y: frame[chart.y] * style.factor}), chart)
+    elif view.kind == "dose":
+        drawing = charts.dose(frame, chart, words.get(f"fits {name}", {}))
+    else:
         lines = list(frame[chart.by].drop_duplicates()) if chart.by else [""]
         first = results.estimates[0].control if arms and results.estimates else None
-        colors = color_lines(sorted(lines, key=lambda line: line != first), first)
         known = {arm for e in results.headline() for arm in (e.control, e.treatment)} if first else set(lines)
-        more = ({line: color if line in known else charts.NEUTRAL[1] for line, color in colors.items()},)
-        key = _list_key(results, frame, chart, *more, arms=arms) if chart.by else ()
-    if view.kind == "dose":
-        more = (results.words.get(f"fits {name}", {}),)
-    drawing = getattr(charts, view.kind)(frame, chart, *more)
+        colors = color_lines(sorted(lines, key=lambda line: line != first), first)
+        colors = {line: color if line in known else charts.NEUTRAL[1] for line, color in colors.items()}
+        drawing = charts.curve(frame, chart, colors)
+        key = [(color, _tell_line(results, frame, chart, line, arms)) for line, color in colors.items() if chart.by]
     alternative = f"{find_title(results, name) or f'Each row: {view.row}'}."
-    return html.draw("chart", key=key, words=alternative[:249], drawing=drawing), alternative, drawing.wide
+    return html.draw("chart", key=key, words=alternative[:249], drawing=drawing), alternative, drawing["wide"]
 
 
-def _list_key(results, frame, chart, colors, *, arms) -> list[tuple[str, str]]:
-    """The colour of each line, with its name and last value."""
-    found, labels = [], results.plan.get("labels") or {}
-    for line, color in colors.items():
-        known = frame[frame[chart.by] == line].dropna(subset=[chart.y])
-        decimals = 0 if chart.style.prefix else 1
-        last = numbers.write_number(known[chart.y].iloc[-1], chart.style, decimals=decimals) if len(known) else HIDDEN
-        named = name_arm(results, line) if arms else labels.get(f"{chart.by}={line}") or name_label(results, line)
-        found.append((color, f"{numbers.capitalise(named)}: {last}"))
-    return found
+def _tell_line(results, frame, chart, line, is_arm) -> str:
+    """The name of a line, with its last value."""
+    known, labels = frame[frame[chart.by] == line][chart.y].dropna(), results.plan.get("labels") or {}
+    decimals = 0 if chart.style.prefix else 1
+    last = numbers.write_number(known.iloc[-1], chart.style, decimals=decimals) if len(known) else HIDDEN
+    named = name_arm(results, line) if is_arm else labels.get(f"{chart.by}={line}") or name_label(results, line)
+    return f"{numbers.capitalise(named)}: {last}"
 
 
 DRAWN = {"table": draw_table, "ladder": draw_ladder, **dict.fromkeys(("curve", "dose", "heat"), draw_chart)}

@@ -48,36 +48,20 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     - `pair(e)` which of several treatments it is of, and against which other one
     - `scale(metric)`, `label(code)`, `arm(name)`, `other(told, name)`, `say(sentence)` as in `scales`
     """
-    headline, select = partial(_list_headlines, results), partial(_select, results)
+    named = {name: partial(function, results) for name, function in BOUND.items()}
+    headline, rows = named["headline"], named["rows"]
     treatments = {e.treatment for e in results.headline()}  # a guardrail guards what the control has
     guards = [e for e in headline(role="guardrail") if not {e.treatment, e.control} <= treatments]
-    scale, rows = partial(scales.read_scale, results), partial(_list_rows, results)
     answers, primary = list(results.plan.get("answers") or []), headline(role="primary")
     decisive = (headline(*answers) if answers else []) or primary or headline()[:1]
-    named = {"design": design, "data": results.data, "status": results.status, "checks": results.checks}
-    named |= {"noun": scales.find_noun(results), "unit": scales.find_noun(results, singular=True), "answers": answers}
     unlike = {c.id for c in results.checks if c.id.startswith("srm_") and c.value < c.threshold}  # over time, by group
-    doubts = {*TRUST, *unlike, *(f"missing_{e.metric}" for e in primary)}, {f"domain_{e.metric}" for e in primary}
-    named |= dict(zip(("doubts", "warnings"), (_list_warnings(results, asked) for asked in doubts), strict=True))
-    named |= {"dates": scales.list_dates(results), "scale": scale}
-    named |= {"say": partial(scales.say_codes, results)}
-    named |= {"label": partial(scales.name_label, results), "arm": partial(scales.name_arm, results)}
-    named["other"] = partial(scales.name_other, results)
-    named |= {"headline": headline, "select": select, "primary": primary, "guards": guards}
-    named |= {"decisive": decisive, "illusion": find_illusion(decisive, select)}
-    named |= {"rows": rows, "row": lambda *args, **equal: next(iter(rows(*args, **equal)), None)}
-    named["effect"] = lambda e: scales.write_effect(e, scale(e.metric))
-    named["way"] = lambda e: _write_way(e, scale(e.metric))
-    named["pair"] = lambda e: scales.name_pair(results, scales.orient(results, e))
-    named["among"] = partial(_name_population, results)
-    named["interval"] = lambda e: scales.write_interval(e, scale(e.metric))
-    named["value"] = lambda e, arm: scales.write_value(getattr(e, f"{arm}_value"), scale(e.metric), beside=e)
-    named["gap"] = lambda metric, size: numbers.write_number(size, scales.style_gap(scale(metric)))
-    return named | {"margin": lambda e: _write_margin(scales.orient(results, e), scale(e.metric))}
-
-
-def _select(results, **wanted) -> list[Estimate]:
-    return [scales.orient(results, e) for e in results.select(**wanted)]
+    doubts = {*TRUST, *unlike, *(f"missing_{e.metric}" for e in primary)}
+    named |= {"doubts": _list_warnings(results, doubts), "answers": answers, "primary": primary, "guards": guards}
+    named |= {"warnings": _list_warnings(results, {f"domain_{e.metric}" for e in primary}), "decisive": decisive}
+    named |= {"design": design, "data": results.data, "status": results.status, "checks": results.checks}
+    named |= {"noun": scales.find_noun(results), "unit": scales.find_noun(results, singular=True)}
+    named |= {"dates": scales.list_dates(results), "illusion": find_illusion(decisive, named["select"])}
+    return named | {"row": lambda *args, **equal: next(iter(rows(*args, **equal)), None)}
 
 
 def _list_headlines(results, *metrics, **wanted) -> list[Estimate]:
@@ -97,9 +81,18 @@ def _list_warnings(results, asked) -> list[str]:
     return [scales.say_codes(results, message.partition(DETAIL)[0]) for message in found]
 
 
-def _write_margin(planned, scale) -> str:
+def _write_gap(results, metric, size) -> str:
+    return numbers.write_number(size, scales.style_gap(scales.read_scale(results, metric)))
+
+
+def _write_margin(results, e) -> str:
     """The margin of an effect in the plan's direction, since margins are of the plan's control."""
-    return numbers.write_number(scales.find_margin(planned, scale), scales.style_gap(scale))
+    margin = scales.find_margin(scales.orient(results, e), scales.read_scale(results, e.metric))
+    return _write_gap(results, e.metric, margin)
+
+
+def _write_arm(e: Estimate, scale, arm) -> str:
+    return scales.write_value(getattr(e, f"{arm}_value"), scale, beside=e)
 
 
 def _write_way(e: Estimate, scale) -> str:
@@ -128,10 +121,9 @@ def find_illusion(decisive: list[Estimate], select: Callable) -> tuple[Estimate,
     about = {"role": "exploratory", "estimand": "naive", "segment": None, "at": None}
     pairs = [(e, fair) for fair in decisive for e in select(metric=fair.metric, **about)]
     pairs = [(e, f) for e, f in pairs if e.verdict.startswith("clear") and e.treatment in (f.treatment, f.control)]
-    told = [(f.verdict.startswith("clear") and e.estimate * f.estimate > 0, e, f) for e, f in pairs]
-    told = [(alike, e, f) for alike, e, f in told if not alike or not f.ci_low <= e.estimate <= f.ci_high]
-    found = min(told, key=lambda found: found[0], default=None)
-    return found and found[1:]
+    is_alike = {(e, f): f.verdict.startswith("clear") and e.estimate * f.estimate > 0 for e, f in pairs}
+    told = [(e, f) for e, f in pairs if not is_alike[e, f] or not f.ci_low <= e.estimate <= f.ci_high]
+    return min(told, key=is_alike.get, default=None)
 
 
 def _points(value, low=None, high=None, *, signed=True) -> str:
@@ -153,15 +145,23 @@ def _money(value, low=None, high=None, *, signed=False) -> str:
     return numbers.write_number(value, numbers.Style(1, "$", "", signed), decimals=decimals)
 
 
+def _by_scale(write: Callable) -> Callable:
+    """A function of an effect that is written by the scale of its metric."""
+    return lambda results, e, *more: write(e, scales.read_scale(results, e.metric), *more)
+
+
+# What a template may name that is a function of the results at hand.
+BOUND = {"say": scales.say_codes, "label": scales.name_label, "arm": scales.name_arm, "other": scales.name_other}
+BOUND |= {"scale": scales.read_scale, "headline": _list_headlines, "rows": _list_rows, "among": _name_population}
+BOUND["select"] = lambda results, **wanted: [scales.orient(results, e) for e in results.select(**wanted)]
+BOUND |= {"effect": _by_scale(scales.write_effect), "interval": _by_scale(scales.write_interval)}
+BOUND |= {"way": _by_scale(_write_way), "value": _by_scale(_write_arm), "margin": _write_margin, "gap": _write_gap}
+BOUND["pair"] = lambda results, e: scales.name_pair(results, scales.orient(results, e))
 FILTERS = {"points": _points, "money": _money, "share": numbers.write_share, "chance": numbers.write_chance}
 FILTERS |= {"count": numbers.write_count, "number": numbers.write_number, "wait": numbers.write_wait}
-FILTERS |= {
-    "words": numbers.join_words,
-    "cap": numbers.capitalise,
-    "low": numbers.lower_first,
-    "plural": schema.pluralise,
-}
-FILTERS |= {"percent": partial(numbers.write_share, decimals=0), "spoken": lambda text: str(text).replace("_", " ")}
+FILTERS |= {"words": numbers.join_words, "cap": numbers.capitalise, "low": numbers.lower_first}
+FILTERS |= {"plural": schema.pluralise, "percent": partial(numbers.write_share, decimals=0)}
+FILTERS["spoken"] = lambda text: str(text).replace("_", " ")
 
 
 def _find_separator(loop) -> str:
@@ -184,7 +184,9 @@ def tell(results: Results, design: Any = None) -> dict[str, tuple[str, ...]]:
     """
     template = _open_templates(paths.VIEWS).select_template([f"{name}.md.j2" for name in (results.study, DEFAULT)])
     parts = re.split(r"^== *(.+?) *$", template.render(list_names(results, design)), flags=re.MULTILINE)
-    return {name: tuple(_split_sentences(text)) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+    lines = [[" ".join(line.split()) for line in re.split(r"^\s*- ", text, flags=re.MULTILINE)] for text in parts[2::2]]
+    told = (tuple(re.sub(r" (?=[,;:.?)](?:\s|$))", "", line) for line in part if line) for part in lines)
+    return dict(zip(parts[1::2], told, strict=True))
 
 
 @lru_cache(maxsize=1)
@@ -196,11 +198,6 @@ def _open_templates(folder) -> Environment:
     made.globals |= {"between": _between, "sep": _find_separator}
     made.tests["known"] = lambda value: value is not None and value == value
     return made
-
-
-def _split_sentences(text: str) -> list[str]:
-    folded = (re.sub(r"\s+", " ", line).strip() for line in re.split(r"^\s*- ", text, flags=re.MULTILINE))
-    return [re.sub(r" (?=[,;:.?)](?:\s|$))", "", line) for line in folded if line]
 
 
 def explain(results: Results, design: Any) -> Results:
@@ -218,22 +215,21 @@ def explain(results: Results, design: Any) -> Results:
     four more, and what to do next; `question` the part of this name, for a run that asks another one than the plan;
     `plan` the labels, the displayed contrast and what answers; `words` all parts.
     """
-    shown = {name: getattr(design, name, None) for name in ("labels", "shown_as", "answers")}
-    shown = {name: value.model_dump() if hasattr(value, "model_dump") else value for name, value in shown.items()}
-    tables = results.tables
-    if "metrics" not in tables and hasattr(design, "metrics"):
-        tables = {"metrics": scales.list_metrics(design), **tables}
-    named = results.but(plan={**results.plan, **shown}, tables=tables)
+    given = {name: getattr(design, name, None) for name in ("labels", "shown_as", "answers")}
+    shown = {name: value.model_dump() if hasattr(value, "model_dump") else value for name, value in given.items()}
+    is_missing = "metrics" not in results.tables and hasattr(design, "metrics")
+    metrics = {"metrics": scales.list_metrics(design)} if is_missing else {}
+    named = results.but(plan={**results.plan, **shown}, tables={**metrics, **results.tables})
     words = tell(named, design)
     labels = dict(re.split(r" *\| *", line, maxsplit=1) for line in words.get("labels", ()))
     named = named.but(plan={**named.plan, "labels": {**labels, **(shown["labels"] or {})}})
     kind, limits = words.get("kind", ())[:1], tuple(map(numbers.capitalise, words.get("limits", ())[:5]))
-    reasons, failed = getattr(design, "acknowledge", {}), [c for c in results.checks if c.status == "fail"]
-    released = ((c.message, reasons[c.id].rstrip(". ")) for c in failed if c.id in reasons)
-    released = [RELEASED.format(scales.say_codes(named, message), reason) for message, reason in released]
+    reasons, say = getattr(design, "acknowledge", {}), partial(scales.say_codes, named)
+    failed = [check for check in results.checks if check.status == "fail" and check.id in reasons]
+    released = [RELEASED.format(say(check.message), reasons[check.id].rstrip(". ")) for check in failed]
     told = map(numbers.capitalise, (*words["answer"], *[*released, *words.get("bullets", ())][:4]))
     if results.status == "withheld":
-        told = tuple(scales.say_codes(named, line) for line in results.answer)
-    following = (f"Next: {line}" for line in words.get("next", ())[:1])
-    question = words.get("question", ())[:1] or (results.question,)
-    return named.but(question=question[0], answer=(*kind, *told, *following), limits=limits, words=words)
+        told = map(say, results.answer)
+    answer = (*kind, *told, *(f"Next: {line}" for line in words.get("next", ())[:1]))
+    question = (words.get("question") or (results.question,))[0]
+    return named.but(question=question, answer=answer, limits=limits, words=words)

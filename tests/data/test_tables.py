@@ -17,7 +17,7 @@ from helpers.simulate.live_support import live_support
 from helpers.simulate.proactive_help import proactive_help
 from helpers.simulate.support_metrics import support_metrics
 from helpers.view.numbers import lower_first
-from helpers.view.views import FORMATS
+from helpers.view.show import FORMATS
 
 CLAIMS = pd.read_csv(paths.DATA / "published_claims.csv")
 TESTS = pd.read_csv(paths.DATA / "claim_tests.csv")

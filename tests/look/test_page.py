@@ -14,7 +14,7 @@ from look import measure
 
 from helpers.report import page
 from helpers.report.document import RESULTS_MIME
-from helpers.view import charts, effects, record, summary
+from helpers.view import charts, effects, record
 from helpers.view.html import Display, show_sentence
 from helpers.view.show import color_lines, frame_part
 
@@ -65,10 +65,11 @@ def draw(name):
     """Return a curve of two arms as a part of the page."""
     chart = charts.Chart("day", "share", "Days", by="arm", at_risk="at_risk", name=name)
     drawn = charts.curve(samples.curves(), chart, color_lines(["links", "no_links"], "links"))
-    html = f'<div class="card" role="img" aria-label="Two curves, one an arm."><div class="wide">{drawn.wide}</div>'
-    html += f'<div class="narrow">{drawn.narrow}</div></div>'
+    wide, narrow = drawn.values()
+    html = f'<div class="card" role="img" aria-label="Two curves, one an arm."><div class="wide">{wide}</div>'
+    html += f'<div class="narrow">{narrow}</div></div>'
     words = {"title": "Activation comes early", "note": "", "name": name, "frame": samples.curves()}
-    return frame_part(make(), (html, "", drawn.wide), **words)
+    return frame_part(make(), (html, "", wide), **words)
 
 
 class Tags(HTMLParser):
@@ -199,7 +200,7 @@ def card(name, found=None, **changes):
     """Return one row of the gallery, as `collect_cards` reads it from a folder."""
     told = {"name": name, "group": "simulated", "kind": "simulated data, no evidence", "status": "answered"}
     told |= {"date": "2022-04-30", "started": "2026-01-01", "href": f"{name}/report.html", "failed": False}
-    return {**summary.make_card(found or make()), **told, **changes}
+    return {**record.make_card(found or make()), **told, **changes}
 
 
 def test_gallery_has_the_review_then_her_own_runs_and_the_newest_first():

@@ -29,7 +29,7 @@ def paint(figure):
 
 drawing = charts.draw(paint, height=120, name="fonts")
 found = {Path(font.fname).name for font in font_manager.fontManager.ttflist if font.fname.startswith(home)}
-print(json.dumps([drawing.wide, drawing.narrow, sorted(found)]))
+print(json.dumps([*drawing.values(), sorted(found)]))
 """
 
 

@@ -7,7 +7,7 @@ import pytest
 from sources_samples import tell_refusal
 from tiny_study import write_notebook
 
-from helpers.report.parameters import FORM, Parameter, check_value, read_parameters, settle
+from helpers.report.runs import FORM, Parameter, check_value, read_parameters, settle
 
 CELL = """\
 plan: str = "jobs_ii"  # ; ; name in notebooks/plans or path of a YAML file

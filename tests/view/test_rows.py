@@ -8,21 +8,9 @@ import samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.view.html import MARKS
-from helpers.view.rows import (
-    HIGH,
-    WIDE,
-    Axis,
-    Row,
-    draw_mark,
-    draw_rows,
-    find_axis,
-    find_band,
-    make_row,
-    split_sizes,
-    tell_rows,
-)
-from helpers.view.scales import Scale
+from helpers.view import html
+from helpers.view.html import MARKS, WIDE, Axis, Row, draw_rows, find_axis, split_sizes
+from helpers.view.scales import Scale, find_band, make_row
 
 BINARY = Scale("activated", "activated", "binary", "primary", better="higher", worthwhile=0.02)
 GUARD = Scale("csat", "csat", "score", "guardrail", better="higher", margin_absolute=0.1)
@@ -85,28 +73,28 @@ def test_rows_of_one_unit_share_a_scale_unless_sizes_are_told_apart():
 
 @pytest.mark.parametrize(("verdict", "mark"), sorted(MARKS.items()))
 def test_a_mark_is_filled_half_or_hollow_as_the_verdicts_word(verdict, mark):
-    svg = draw_mark(row(verdict=verdict, unit=("u",)), Axis(0.5, {("u",): 4.0}))
+    svg = html.draw("mark", row=row(verdict=verdict, unit=("u",)), axis=Axis(0.5, {("u",): 4.0}))
     assert ('class="hollow"' in svg, 'class="half"' in svg) == (mark != "●", mark == "◐")
 
 
 def test_a_mark_has_band_zero_dashes_and_open_ends_and_no_words():
     axis = Axis(0.5, {("u",): 4.0})
     one = Row("a", "", middle=1.0, pieces=((None, -1.0), (0.5, None)), band=(-0.4, 0.4), unit=("u",), dashed=True)
-    svg = draw_mark(one, axis)
-    assert f'class="zero" d="M{WIDE / 2:.1f} 0V{HIGH}"' in svg and 'class="band"' in svg
+    svg = html.draw("mark", row=one, axis=axis)
+    assert f'class="zero" d="M{WIDE / 2:.1f} 0V36"' in svg and 'class="band"' in svg
     assert re.findall(r'class="bar dashed" d="M(\S+) 18H(\S+)"', svg) == [("0.0", "60.0"), ("150.0", "240.0")]
     assert 'aria-hidden="true"' in svg and not re.sub(r"<[^>]*>", "", svg)
-    assert "path" not in draw_mark(Row("words", "30 of 30"), axis)
+    assert "path" not in html.draw("mark", row=Row("words", "30 of 30"), axis=axis)
 
 
 def draw(rows, **changes):
     options = {"heads": ("with links", "without"), "contrast": "with minus without", "caption": "c", "what": "Metric"}
-    return draw_rows(rows, **{**options, **changes})
+    return draw_rows(rows, **{**options, **changes})[:2]
 
 
 def test_draw_rows_is_a_table_with_roles_scopes_groups_and_heads_for_phones():
     rows = [row(values=("1 %", "2 %"), verdict="clear benefit", group="G"), row("b", group="G", muted=True)]
-    html = draw(rows)
+    html, _ = draw(rows)
     assert re.findall(r'scope="(\w+)"', html) == ["col"] * 6 + ["rowgroup", "row", "row"]
     assert html.count('role="row"') == 4 and 'colspan="6"' in html and "class=muted" in html
     assert '<td role="cell" class="n arm0" data-head="With links">1\u00a0%</td>' in html
@@ -114,13 +102,13 @@ def test_draw_rows_is_a_table_with_roles_scopes_groups_and_heads_for_phones():
 
 
 def test_draw_rows_of_words_have_no_picture_and_no_verdicts_where_none_is_told():
-    html = draw([Row("Methods", "30 of 30", note="all")], heads=(), effect="Found")
+    html, text = draw([Row("Methods", "30 of 30", note="all")], heads=(), effect="Found")
     assert "<svg" not in html and "drawn" not in html and "Verdict" not in html and 'class="rows words"' in html
-    assert tell_rows([Row("Methods", "30 of 30", note="all")]) == "- Methods (all); 30 of 30"
+    assert text == "- Methods (all); 30 of 30"
 
 
 def test_labels_from_data_are_inert():
     bad = samples.HOSTILE
     hostile = Row(bad, bad, bad, (bad, bad), bad, bad, group=bad)
-    html = draw([hostile], heads=(bad, bad), contrast=bad, caption=bad, what=bad, effect=bad)
+    html, _ = draw([hostile], heads=(bad, bad), contrast=bad, caption=bad, what=bad, effect=bad)
     assert "<script" not in html and html.count("&lt;script&gt;") >= 12

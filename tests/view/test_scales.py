@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.plan import ExperimentPlan
-from helpers.view import scales, views
+from helpers.view import scales, show
 from helpers.view.numbers import capitalise
 from helpers.view.scales import (
     Scale,
@@ -207,7 +207,7 @@ def test_say_codes_leaves_the_names_of_files_as_they_are():
     told = scales.say_codes(results, "my_events.csv and nps_2024-01.xlsx hold first_reply; see data/my_events.parquet.")
     assert told == "my_events.csv and nps_2024-01.xlsx hold first reply; see data/my_events.parquet."
     assert capitalise("my_events.csv: 3 rows left out") == "my_events.csv: 3 rows left out"
-    assert views.PLAIN["text"]("my_events.csv lacks open_rate") == "my_events.csv lacks open rate"
+    assert show.PLAIN["text"]("my_events.csv lacks open_rate") == "my_events.csv lacks open rate"
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 import samples
 
-from helpers.plan.views import find_view
+from helpers.plan.views import Column, find_view
 from helpers.records import DataInfo, Results
-from helpers.view.views import Column, write_cell, write_rows
+from helpers.view.show import write_cell, write_rows
 
 RESULTS = Results("s", "t", "q", "answered", DataInfo("yours", "", "", None, 0, 0, {}), {})
 MIXED = Column(label="Value", format="share", by="measure", forms={"median": "wait"})
