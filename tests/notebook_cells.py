@@ -283,8 +283,3 @@ def assert_slides(study, name, planned, moved):
         told = box.f(**box.kwargs).text
         assert words in told and told != answer
     return box
-
-
-def find_uncovered(study, cases):
-    """Return the parameters without a case, and the cases without a parameter."""
-    return set(read_parameters(NOTEBOOKS / f"{study}.ipynb")) ^ {name for name, *_ in cases}

@@ -1,6 +1,7 @@
 """Judged cells, peers, looks and power made by hand: a method that holds, one that fails, one without interval."""
 
 import math
+from functools import cache
 
 import pandas as pd
 
@@ -8,6 +9,7 @@ from helpers import checks
 from helpers.view.words import explain
 
 NAN = math.nan
+PEERS = ["case", "estimator", "ours", "coverage", "contradictions", "width", "undefined", "exact", "replicates"]
 GUARANTEES = {
     # name: method, estimand, claim, family
     "Welch difference": ("welch", "difference", "nominal within .01", "money"),
@@ -90,20 +92,7 @@ def beside():
         ("means", 200, 0.8, 0.7, 0.66, 0.74, False),
     ]
     return {
-        "peers": pd.DataFrame(
-            peers,
-            columns=[
-                "case",
-                "estimator",
-                "ours",
-                "coverage",
-                "contradictions",
-                "width",
-                "undefined",
-                "exact",
-                "replicates",
-            ],
-        ),
+        "peers": pd.DataFrame(peers, columns=PEERS),
         "looking": pd.DataFrame(looks, columns=["rule", "day", "n", "false_alarm", "ci_low", "ci_high", "replicates"]),
         "powers": pd.DataFrame(power, columns=["case", "n", "formula", "simulated", "ci_low", "ci_high", "agrees"]),
         "deep": deep(),
@@ -115,18 +104,16 @@ def deep():
     return checks.record_deep(cells(), summary(), measured_on="2026-01-31", seed=7)
 
 
-def results(judged=None, table=None, **changes):
+def results(judged=None, table=None, depth="quick", **changes):
     """Return explained results of the hand-made cells."""
     judged = cells() if judged is None else judged
     table = summary() if table is None else table
-    found = checks.conclude(judged, table, {**beside(), **changes}, confidence_level=0.95, depth="quick")
+    found = checks.conclude(judged, table, {**beside(), **changes}, confidence_level=0.95, depth=depth)
     return explain(found, None)
 
 
-def good():
+@cache
+def good(depth="quick"):
     """Return results in which every method holds."""
-    judged, table = cells(), summary()
-    failing = judged["guarantee"] == "Fieller lift"
-    return results(
-        judged[~failing].reset_index(drop=True), table[table["verdict"] == "no defect found"].reset_index(drop=True)
-    )
+    kept = (table[table["guarantee"] != "Fieller lift"].reset_index(drop=True) for table in (cells(), summary()))
+    return results(*kept, depth=depth)

@@ -183,11 +183,10 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
         group = scale.head if len(metrics) > 1 else ""
         found += [_rung(results, e, scale, group) for e in chosen]
         told.append(find_title(results, "ladder", metric) or _tell_ladder(chosen, scale))
-    title = capitalise("; ".join(told))
-    note = "An association mixes the effect with who is compared."
     words = {"heads": ("first", "second"), "contrast": "first minus second", "what": "Compared"}
+    words |= {"title": capitalise("; ".join(told)), "note": "An association mixes the effect with who is compared."}
     estimates = [e.but(**TAKERS) if e.population == "as_treated" else e for e in estimates]
-    return _frame(results, found, estimates, name=f"{metrics[0]} ladder", title=title, note=note, **words)
+    return _frame(results, found, estimates, name=f"{metrics[0]} ladder", **words)
 
 
 def _show_nothing(results, none) -> Display:
@@ -208,14 +207,13 @@ def _rung(results, e: Estimate, scale, group: str) -> Row:
     told, is_arm = scales.name_arm(results, e.treatment), e.population != "observational"
     other = scales.name_other(results, told, e.control) if is_arm else scales.name_label(results, e.control)
     sides = f"{capitalise(told)} against {other}"
-    how = [ASSOCIATIONS.get(e.adjustment, ""), name_method(e.method) if e.estimand == "cace" else ""]
-    how += ["not randomised" if e.population == "observational" else ""]
-    how += [ESTIMANDS[e.estimand] if e.estimand == "difference" else ""]
+    how = [ASSOCIATIONS.get(e.adjustment), name_method(e.method) if e.estimand == "cace" else ""]
+    how += ["" if is_arm else "not randomised", ESTIMANDS[e.estimand] if e.estimand == "difference" else ""]
     how += [f"{write_count(e.n_treatment)} and {write_count(e.n_control)}"]
     is_effect, verdict = e.population in ("itt", "compliers", "responders"), e.verdict
     if not is_effect and verdict != "not estimable":
         verdict = scales.name_way(e, scale) if verdict.startswith("clear") else "no clear association"
-    name, note = RUNGS.get(e.population, sides), ", ".join(part for part in how if part)
+    name, note = RUNGS.get(e.population, sides), ", ".join(filter(None, how))
     return make_row(e, scale, name=name, note=note, verdict=verdict, muted=not is_effect, group=group)
 
 
@@ -253,26 +251,23 @@ def _parts(results, chosen, metric, *, kind, name) -> Display:
     scale, several = scales.read_scale(results, metric), len({e.treatment for e in chosen}) > 1
     chosen = [e for e in chosen if e.estimand == "difference"]
     shown = [scales.orient(results, e) for e in chosen]
-    found = []
+    found, labels = [], results.plan.get("labels") or {}
     for e, first in zip(shown, chosen, strict=True):
         column, _, level = (e.segment or "").partition("=")
-        labels = results.plan.get("labels") or {}
         told = labels.get(e.segment) or labels.get(level) or say_name(level) or e.at
-        group = scales.begin(results, scales.name_label(results, column)) if e.segment else ""
         counts = [scales.name_arm(results, first.treatment)] * several
         counts += [] if math.isnan(e.n_control) else [write_count(e.n_treatment + e.n_control)]
-        found.append(
-            make_row(e, scale, name=scales.begin(results, str(told)), note=", ".join(counts), verdict="", group=group)
-        )
+        group = scales.begin(results, scales.name_label(results, column)) if e.segment else ""
+        words = {"name": scales.begin(results, str(told)), "note": ", ".join(counts), "group": group}
+        found.append(make_row(e, scale, verdict="", **words))
     title = find_title(results, name, metric) or _tell_parts(results, metric, scale, kind)
     heads, what = _name_arms(results, shown), "Of whom" if kind == "interaction" else "Assigned in"
-    note = "Exploratory: it decides nothing."
     same = len({e.control for e in chosen}) == 1 < len({e.control for e in results.headline()})
     control, (first, second) = shown[0].control, heads
     second = scales.name_other(results, first, control) if second == scales.name_arm(results, control) else second
     contrast = f"{first} minus {second}" if same else scales.name_contrast(results)
-    words = {"heads": heads, "contrast": contrast, "what": what}
-    return _frame(results, found, chosen, name=f"{metric} {name}", title=title, note=note, **words)
+    words = {"heads": heads, "contrast": contrast, "what": what, "note": "Exploratory: it decides nothing."}
+    return _frame(results, found, chosen, name=f"{metric} {name}", title=title, **words)
 
 
 def _tell_parts(results, metric, scale, kind) -> str:
@@ -300,10 +295,9 @@ def sensitivity(results: Results) -> Display:
     several, written = len({e.comparison for e in chosen}) > 1, []
     shown = [scales.orient(results, e) for e in chosen]
     for e, first in zip(shown, chosen, strict=True):
-        parts = (ESTIMANDS.get(e.estimand, e.estimand.replace("_", " ")), ADJUSTMENTS.get(e.adjustment))
-        arm = scales.name_pair(results, first) if several else None
-        how = ", ".join(part for part in (*parts, name_method(e.method), arm) if part)
-        written.append(_write_effect(e, scales.read_scale(results, e.metric), how))
+        parts = [ESTIMANDS.get(e.estimand, e.estimand.replace("_", " ")), ADJUSTMENTS.get(e.adjustment)]
+        parts += [name_method(e.method), scales.name_pair(results, first) if several else None]
+        written.append(_write_effect(e, scales.read_scale(results, e.metric), ", ".join(filter(None, parts))))
     return _tabulate(results, written, chosen, name="sensitivity")
 
 

@@ -27,6 +27,7 @@ from helpers.view.show import draw_table, frame_part, show, tell_kind
 EACH_CLAIM = "Each stands with its reason in the review of all evidence, the first card of the gallery."
 SIZE, LINE = 1000, 46  # CSS pixels: the picture's width, and the height of a row
 FAINT = {"color": charts.MUTED, "size": 9}
+NO_CHECKSUM = "none: made by this run, or read from a database, which could change meanwhile"
 VERBS = {"pass": ("passes", "pass"), "fail": ("fails", "fail")}
 
 
@@ -67,12 +68,10 @@ def _name_check(results, name) -> str:
 
 def _list_steps(results: Results) -> list[tuple[str, str]]:
     steps = [(s, f"{numbers.write_count(n)}{f', {note}' if note else ''}") for s, n, note in results.data.steps]
-    noun, arms = scales.find_noun(results), results.data.units_by_variant
-    arms = [
-        (scales.begin(results, f"{noun} {scales.name_arm(results, arm)}"), numbers.write_count(n))
-        for arm, n in arms.items()
-    ]
-    return [*((capitalise(name), told) for name, told in steps), *arms]
+    told, noun = [(capitalise(name), words) for name, words in steps], scales.find_noun(results)
+    for arm, n in results.data.units_by_variant.items():
+        told.append((scales.begin(results, f"{noun} {scales.name_arm(results, arm)}"), numbers.write_count(n)))
+    return told
 
 
 def describe_plan(results: Results) -> Display:
@@ -122,12 +121,11 @@ def methods(results: Results) -> Display:
     tables = {name for name, table in results.tables.items() if len(table)}
     chosen = [m for m in known if any(word in said for word in m["of"]) or tables & set(m.get("tables", ()))]
     facts = list_facts((m["name"], f"{capitalise(m['says'])} ({m['by']}).") for m in chosen)
-    units = {True: "units", False: "clusters"}
-    promised = (
-        find_promise(e.method, e.estimand, unit=units[e.clusters_control is None], adjustment=e.adjustment)
-        for e in results.estimates
-    )
-    worked = sorted({m.name for m in promised if isinstance(m, Method)})
+    promised = set()
+    for e in results.estimates:
+        unit = "units" if e.clusters_control is None else "clusters"
+        promised.add(find_promise(e.method, e.estimand, unit=unit, adjustment=e.adjustment))
+    worked = sorted(method.name for method in promised if isinstance(method, Method))
     linked = html.draw("worked", names={name: html.name_id(name) for name in worked})
     return Display(facts.html + linked, facts.text)
 
@@ -148,18 +146,11 @@ def run_record(results: Results, parameters: Mapping[str, Any]) -> Display:
     data, plan = results.data, results.plan
     given = [f"{name.replace('_', ' ')} {_tell(_hide(v))}" for name, v in parameters.items() if v is not None]
     given += ["all others as planned"] if None in parameters.values() else []
-    rows = [
-        ("Parameters", "; ".join(given)),
-        ("Data", f"{tell_kind(results)}: {data.source}. {data.note}"),
-        (
-            "Data checksum (SHA-256)",
-            data.sha256 or "none: made by this run, or read from a database, which could change meanwhile",
-        ),
-        ("Plan", plan.get("file", "")),
-        ("Plan checksum (SHA-256)", plan.get("sha256", "")),
-        ("Lock checksum (SHA-256)", hashlib.sha256(paths.LOCK.read_bytes()).hexdigest()),
-    ]
-    return list_facts((name, told) for name, told in rows if told)
+    rows = {"Parameters": "; ".join(given), "Data": f"{tell_kind(results)}: {data.source}. {data.note}"}
+    rows |= {"Data checksum (SHA-256)": data.sha256 or NO_CHECKSUM, "Plan": plan.get("file")}
+    rows |= {"Plan checksum (SHA-256)": plan.get("sha256")}
+    rows |= {"Lock checksum (SHA-256)": hashlib.sha256(paths.LOCK.read_bytes()).hexdigest()}
+    return list_facts((name, told) for name, told in rows.items() if told)
 
 
 def _hide(value):
@@ -194,11 +185,11 @@ def make_card(results: Results) -> dict[str, Any]:
     mark, metrics = None, results.tables.get("metrics")
     is_idle = metrics is not None and "role" in metrics and "primary" not in set(metrics["role"])
     for first in list_card(results)[0][:1]:
-        ends = first.numbers
-        low, high = (min(ends), max(ends)) if first.pieces and ends else (None, None)
-        words = {"name": first.name, "effect": first.effect, "interval": first.interval, "verdict": first.verdict}
-        words["verdict"] = UNDECIDED if is_idle and first.verdict else first.verdict
-        mark = {**words, "low": low, "middle": None if first.middle != first.middle else first.middle, "high": high}
+        ends = first.numbers if first.pieces else []
+        mark = {"name": first.name, "effect": first.effect, "interval": first.interval}
+        mark["verdict"] = UNDECIDED if is_idle and first.verdict else first.verdict
+        middle = None if first.middle != first.middle else first.middle
+        mark |= {"low": min(ends, default=None), "middle": middle, "high": max(ends, default=None)}
     return {"kind": kind, "question": results.question, "answer": headline, "next": following, "mark": mark}
 
 

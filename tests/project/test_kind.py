@@ -26,8 +26,8 @@ sys.exit(max(main(words) for words in json.loads(sys.argv[1])))"""
 def copy(tmp_path_factory):
     """Return a copy of the repository with the files that the section writes out."""
     root = tmp_path_factory.mktemp("copy")
-    for name in ("helpers", "notebooks", "data"):
-        shutil.copytree(paths.REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("helpers", "notebooks", "data"):  # with what is compiled
+        shutil.copytree(paths.REPOSITORY / name, root / name)
     for name in ("pyproject.toml", "requirements.lock"):
         shutil.copy(paths.REPOSITORY / name, root)
     for name, block in zip(FILES, BLOCKS, strict=True):

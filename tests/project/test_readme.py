@@ -44,9 +44,8 @@ def list_commands(start="."):
 def clone(reports, runs, tmp_path_factory):
     """Return a copy of what a clone holds, with its reports, and a home with the table that README speaks of."""
     folder = tmp_path_factory.mktemp("readme")
-    ignored = shutil.ignore_patterns("__pycache__", ".*")
-    for name in ("helpers", "notebooks", "data"):
-        shutil.copytree(ROOT / name, folder / "clone" / name, ignore=ignored)
+    for name in ("helpers", "notebooks", "data"):  # with what is compiled
+        shutil.copytree(ROOT / name, folder / "clone" / name, ignore=shutil.ignore_patterns(".*"))
     shutil.copy(ROOT / "requirements.lock", folder / "clone")
     shutil.copy(runs, folder / "clone" / "notebooks" / "reports.yaml")
     shutil.copytree(reports, folder / "clone" / "reports", ignore=shutil.ignore_patterns(".*", "index.html"))

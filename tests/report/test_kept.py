@@ -51,21 +51,6 @@ def test_withheld_run_keeps_nothing(make, render, tmp_path, quick, monkeypatch, 
     assert (private / "steps.csv").exists() == (tmp_path / "out" / "one" / "definitions" / "a.sql").exists() == there
 
 
-def test_equal_runs_keep_equal_bytes(make, render, tmp_path, quick, monkeypatch):
-    monkeypatch.setattr(execution, "execute", lambda run, *_: leave_outputs(run, TEXT, ROWS))
-    found = []
-    for _ in range(2):
-        assert render(make(), force=True)[0] == 0
-        found.append(
-            {
-                name: text
-                for name, text in read_all(tmp_path / "out").items()
-                if not name.endswith(("run.json", "checksums.json"))
-            }
-        )
-    assert found[0] == found[1] and ".private/one/steps.csv" in found[0]
-
-
 @pytest.mark.parametrize("name", ["report.html", "tables/effects.txt", "private/a.sql", "a/../../b.sql", "/a/b.sql"])
 def test_names_that_leave_their_folder_or_take_the_place_of_another_file_are_refused(name):
     with pytest.raises(
@@ -101,11 +86,6 @@ def test_keep_displays_rows_for_the_runner_and_a_sentence_for_everybody_else(sho
 def test_keep_is_silent_outside_a_notebook(capsys):
     report.keep_private("steps", pd.DataFrame({"unit": [1]}))
     assert capsys.readouterr().out == ""
-
-
-def test_keep_writes_an_empty_table_as_its_header(shown):
-    report.keep_private("steps", pd.DataFrame({"unit": [], "gain": []}))
-    assert shown[0][document.KEPT_MIME]["text"] == "unit,gain\n"
 
 
 def test_keep_definitions_displays_one_text_a_database(shown):

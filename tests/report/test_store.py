@@ -45,13 +45,6 @@ def test_private_store_are_closed_to_others(tmp_path):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_settle_drops_what_is_not_complete_report(tmp_path):
-    replace(tmp_path, "good")
-    begin(tmp_path)
-    store.settle(tmp_path, "one")
-    assert contents(tmp_path) == [{"good"}, {"good"}]
-
-
 @pytest.mark.parametrize("step", range(6))
 def test_repair_of_a_change_interrupted_at_any_step(tmp_path, monkeypatch, step):
     replace(tmp_path, "old")
@@ -145,13 +138,6 @@ def test_make_key_follows_the_repository(make, repository, tmp_path, name):
     assert key(make(), tmp_path) == before
     (repository / name).write_text("changed")
     assert key(make(), tmp_path) != before
-
-
-def test_make_key_ignores_compiled_code(make, repository, tmp_path):
-    before = key(make(), tmp_path)
-    (repository / "helpers" / "__pycache__").mkdir()
-    (repository / "helpers" / "__pycache__" / "a.pyc").write_text("y")
-    assert key(make(), tmp_path) == before
 
 
 def test_make_key_follows_name_parameters_code_and_notebook(make, repository, tmp_path, study):

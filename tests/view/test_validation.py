@@ -1,30 +1,14 @@
 """What the validation says: who keeps its promise and who does not, how far chance goes, and what others do."""
 
-import pandas as pd
 import pytest
 import validation_samples as samples
 
-from helpers import checks
 from helpers.studies import list_domains
 from helpers.view.effects import masthead
 from helpers.view.record import limits, trust_line
 from helpers.view.show import show
-from helpers.view.words import explain
 
-
-def told(judged=None, table=None, depth="quick", **changes):
-    """Return explained results of cells made by hand."""
-    judged = samples.cells() if judged is None else judged
-    table = samples.summary() if table is None else table
-    beside = {**samples.beside(), **changes}
-    return explain(checks.conclude(judged, table, beside, confidence_level=0.95, depth=depth), None)
-
-
-def good(**changes):
-    """Return results in which every method keeps its promise."""
-    judged, table = samples.cells(), samples.summary()
-    judged, table = (t[t["guarantee"] != "Fieller lift"].reset_index(drop=True) for t in (judged, table))
-    return told(judged, table, **changes)
+told, good = samples.results, samples.good
 
 
 def test_all_methods_keep_their_promise():
@@ -95,8 +79,8 @@ def test_the_first_screen_shows_words_and_verdicts():
     ("powers", "In 1 of 2 designs the promised power is not the one that came: means"),
 ])  # fmt: skip
 def test_every_part_is_titled_by_what_was_found(name, title):
-    assert f'<h3 id="{name}">{title[:40]}' in show(good(), name).html.replace("\xa0", " ")
-    assert show(good(), name).text.startswith(title)
+    shown = show(good(), name)
+    assert f'<h3 id="{name}">{title[:40]}' in shown.html.replace("\xa0", " ") and shown.text.startswith(title)
 
 
 def test_methods_are_drawn_against_their_nominal_level():
@@ -128,7 +112,5 @@ def test_limits_and_trust_say_what_is_not_seen():
 
 
 def test_cells_inside_and_outside_are_shown_apart():
-    inside = show(told(), "cells", sort="-coverage", most=3, inside=True).text
-    outside = show(told(), "cells", sort="-coverage", inside=False).text
+    inside, outside = (show(told(), "cells", sort="-coverage", most=3, inside=there).text for there in (True, False))
     assert "Why not" not in inside and "An arm has 200 units" in outside
-    assert isinstance(told().tables["cells"], pd.DataFrame)
