@@ -87,10 +87,7 @@ def beside():
         for rule, end in (("test every day", 0.21), ("planned looks", 0.05), ("always-valid", 0.01))
         for day in (1, 2, 3)
     ]
-    power = [
-        ("shares, 10 % to 15 %", 1372, 0.8, 0.805, 0.76, 0.84, True),
-        ("means", 200, 0.8, 0.7, 0.66, 0.74, False),
-    ]
+    power = [("shares, 10 % to 15 %", 1372, 0.8, 0.805, 0.76, 0.84, True), ("means", 200, 0.8, 0.7, 0.66, 0.74, False)]
     return {
         "peers": pd.DataFrame(peers, columns=PEERS),
         "looking": pd.DataFrame(looks, columns=["rule", "day", "n", "false_alarm", "ci_low", "ci_high", "replicates"]),

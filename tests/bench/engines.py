@@ -140,10 +140,7 @@ def run_reference(file, by, threads):
             columns = [rows[name].to_numpy() for name in COLUMNS]
             cells[group, arm] = {
                 name: Moments(names, *_centre_twice(pair, np))
-                for name, names, pair in (
-                    ("outcome", ("y", "x"), columns[:2]),
-                    ("ratio", ("num", "den"), columns[2:]),
-                )
+                for name, names, pair in (("outcome", ("y", "x"), columns[:2]), ("ratio", ("num", "den"), columns[2:]))
             }
     return _compare_cells(cells)
 

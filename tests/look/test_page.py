@@ -134,11 +134,7 @@ def test_render_leaves_out_code_unless_asked():
 def test_render_leaves_out_tagged_cells_and_cleans_foreign_output():
     book = samples.notebook("## Data")
     foreign = f'<table onclick="x()"><tr><td id="x">cell{samples.HOSTILE}</td></tr></table><img src=x onerror=y>'
-    shown = [
-        {"text/html": foreign},
-        {RESULTS_MIME: {"a": "results"}, "text/plain": "results"},
-        {"text/plain": "plain"},
-    ]
+    shown = [{"text/html": foreign}, {RESULTS_MIME: {"a": "results"}, "text/plain": "results"}, {"text/plain": "plain"}]
     shown += [{"image/png": 'aGk=" onload="x', "text/plain": "A picture"}]
     shown += [{"text/markdown": f"*told* {samples.HOSTILE}"}]
     outputs = [nbformat.v4.new_output("display_data", data=data) for data in shown]

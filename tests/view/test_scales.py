@@ -211,8 +211,7 @@ def test_say_codes_leaves_the_names_of_files_as_they_are():
 
 
 @pytest.mark.parametrize(
-    ("kind", "heads"),
-    [("yours", ["activado", "ohne", "éclair"]), ("simulated", ["Activado", "Ohne", "Éclair"])],
+    ("kind", "heads"), [("yours", ["activado", "ohne", "éclair"]), ("simulated", ["Activado", "Ohne", "Éclair"])]
 )
 def test_labels_begin_a_line_as_she_wrote_them_where_the_data_are_hers(kind, heads):
     found = samples.results(data=replace(samples.results().data, kind=kind), tables={})
