@@ -64,31 +64,18 @@ def _tell_method(method, *, confidence_level, seed):
     control, treatment = (arms[0] for arms in next(checks.draw_arms(population, cell, 1, rng)))
     effect = method.compute(control, treatment, confidence_level=confidence_level, rng=rng)
     truth = population.truth[method.estimand]
-    decides = find_method(method.method, method.estimand, unit=method.domain.unit) is method
-    kinds = _list_kinds(method) if decides else []
+    kinds = _list_kinds(method)
     lifts = [m.name for m in METHODS if m.lift == method.method and {*m.families} & {*method.families}]
     lifts = lifts if method.estimand == "relative_lift" else []
-    return {
-        "name": method.name,
-        "method": method.method,
-        "estimand": method.estimand,
-        "families": join_words(method.families),
-        "kinds": join_words(kinds) if kinds else "",
-        "lift_of": join_words(lifts) if lifts else "",
-        "formula": "\n".join(_list_formulas(method)),
-        "claim": method.claim,
-        "domain": method.domain.describe(),
-        "reference": method.reference,
-        "population": cell.population,
-        "n_control": cell.n_control,
-        "n_treatment": cell.n_treatment,
-        "drawn_control": _describe_arm(control),
-        "drawn_treatment": _describe_arm(treatment),
-        "truth": truth,
-        **{name: getattr(effect, name) for name in ("estimate", "ci_low", "ci_high", "p_value")},
-        "holds": effect.ci_low <= truth <= effect.ci_high if effect.ci_low == effect.ci_low else None,
-        "reason": effect.reason,
-    }
+    told = {"name": method.name, "method": method.method, "estimand": method.estimand}
+    told |= {"families": join_words(method.families), "kinds": join_words(kinds) if kinds else ""}
+    told |= {"lift_of": join_words(lifts) if lifts else "", "formula": "\n".join(_list_formulas(method))}
+    told |= {"claim": method.claim, "domain": method.domain.describe(), "reference": method.reference}
+    told |= {"population": cell.population, "n_control": cell.n_control, "n_treatment": cell.n_treatment}
+    told |= {"drawn_control": _describe_arm(control), "drawn_treatment": _describe_arm(treatment), "truth": truth}
+    told |= {name: getattr(effect, name) for name in ("estimate", "ci_low", "ci_high", "p_value")}
+    holds = effect.ci_low <= truth <= effect.ci_high if effect.ci_low == effect.ci_low else None
+    return told | {"holds": holds, "reason": effect.reason}
 
 
 def _choose_cell(method):
@@ -101,7 +88,8 @@ def _choose_cell(method):
 
 def _list_kinds(method):
     """The kinds of metric, or their forms, that are compared by a method where nothing calls for another."""
-    if method.estimand != "difference" or method.domain.unit != "units":
+    decides = find_method(method.method, method.estimand, unit=method.domain.unit) is method
+    if method.estimand != "difference" or method.domain.unit != "units" or not decides:
         return []
     forms = [(f"{name} with {given}", form) for name, kind in KINDS.items() for given, form in kind.forms.items()]
     return [name for name, kind in [*KINDS.items(), *forms] if kind.method == method.method]
@@ -152,9 +140,7 @@ def _list_facts(row, results):
     """Term and words of each thing that a reader asks about a method."""
     uses = {"Decides on metrics of kind {}.": row["kinds"], "Stands beside {}.": row["lift_of"]}
     when = results.words.get(f"when {row['name']}") or (f"For {row['families']}.",)
-    known = {
-        name: row[name] == row[name] and row[name] is not None for name in ("estimate", "ci_low", "p_value", "draws")
-    }
+    known = {name: bool(pd.notna(row[name])) for name in ("estimate", "ci_low", "p_value", "draws")}
     found = [f"{row['estimate']:.4g}"] * known["estimate"]
     found += [f"[{row['ci_low']:.4g}, {row['ci_high']:.4g}]"] if known["ci_low"] else []
     found += [write_p(row["p_value"])] * known["p_value"]
@@ -231,8 +217,7 @@ def _tell_key(part, place, key, line):
     field, shared = part.model_fields[key], key in Design.model_fields and issubclass(part, Design)
     part, place = (Design, "every plan") if shared else (part, place)
     given = field.get_default(call_default_factory=True)
-    default = (
-        "needed" if field.is_required() else "" if given in (None, [], {}, "") or list_parts(type(given)) else given
-    )
+    is_plain = given in (None, [], {}, "") or list_parts(type(given))
+    default = "needed" if field.is_required() else "" if is_plain else given
     told = {"place": place, "key": key, "example": written.strip(), "default": str(default), "meaning": meaning.strip()}
     return {"part": part.__name__, **told}

@@ -10,9 +10,9 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from helpers import paths
-from helpers.records import Check, Claim, Estimate, Refused, Test
+from helpers.records import Refused
 from helpers.report.runs import check_value, read_parameters
-from helpers.report.store import PATHS
+from helpers.report.store import PATHS, ROWS
 from helpers.view.html import make_plain, write_csv
 
 RESULTS_MIME = "application/vnd.support-studies.results+json"
@@ -22,7 +22,6 @@ KEPT = re.compile(
 )
 DATA_KEYS = ("kind", "note", "source", "sha256", "rows", "units", "units_by_variant")
 PLAN_KEYS = {"file": None, "sha256": None, "departures": ()}
-RECORDS = {"estimates": Estimate, "tests": Test, "checks": Check, "claims": Claim}
 KEPT_WHEN_WITHHELD = ("metrics",)
 NEEDED = ("estimate", "ci_low", "ci_high", "p_value")
 SECRET = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY", re.I)
@@ -238,8 +237,8 @@ def write_tables(results, columns) -> dict[str, str]:
 
     Of withheld results only the header lines are left.
     """
-    headers = {name: [field.name for field in fields(kind)] for name, kind in RECORDS.items()} | columns
-    rows = results["tables"] | {name: results[name] for name in RECORDS}
+    headers = {name: [field.name for field in fields(kind)] for name, kind in ROWS.items()} | columns
+    rows = results["tables"] | {name: results[name] for name in ROWS}
     if results["status"] == "withheld":
         rows = dict.fromkeys(rows, ())
     return {f"tables/{name}.csv": write_csv(rows[name], header) for name, header in headers.items() if header}

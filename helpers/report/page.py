@@ -99,29 +99,19 @@ def render(notebook, results: Mapping[str, Any], *, code: bool = False, beside: 
     told = [(cell, [_show_output(output, prose) for output in cell.get("outputs", [])]) for cell in cells]
     shown = [(cell, [name_apart(text, taken) for text in texts if text]) for cell, texts in told]
     prose.taken |= taken
-    mastheads = [output for _, outputs in shown for output in outputs if output.startswith(MASTHEAD)]
-    parts = [mastheads[0] if mastheads else _write_masthead(results)]
-    body, expert = [], []
-    place = body
+    first = (output for _, outputs in shown for output in outputs if output.startswith(MASTHEAD))
+    parts, place = {"masthead": next(first, "") or _write_masthead(results), "body": "", "expert": ""}, "body"
     for cell, outputs in chain(*_keep_sections(shown)):
         source = f'<details class="code"><summary>Code</summary>{_preformat(cell.source)}</details>' if code else ""
         source = _preformat(cell.source) if "show-code" in cell.metadata.get("tags", []) else source
-        place.append(prose.read(cell.source) if cell.cell_type == "markdown" else source + "".join(outputs))
-        if _read_heading(cell)[1] == EXPERT:
-            place = expert
+        parts[place] += prose.read(cell.source) if cell.cell_type == "markdown" else source + "".join(outputs)
+        place = "expert" if _read_heading(cell)[1] == EXPERT else place
     simulated = "Simulated data are no evidence. " if results["data"]["kind"] == "simulated" else ""
-    told = _fill(
-        "page.html.j2",
-        title=results["title"],
-        masthead=Markup(parts[0]),
-        contents=[{"id": "answer", "text": "Answer"}, *prose.contents],
-        body=Markup("".join(body)),
-        expert=Markup("".join(expert)),
-        glossary=_choose_words("".join([*parts, *body, *expert])),
-        foot=f"Run {results['run']} of the study {results['study']}. {simulated}"
-        "Every table can be downloaded where it stands.",
-    )
-    return keep_links(told, beside)
+    foot = f"Run {results['run']} of the study {results['study']}. {simulated}"
+    words = {"title": results["title"], "foot": f"{foot}Every table can be downloaded where it stands."}
+    words |= {"contents": [{"id": "answer", "text": "Answer"}, *prose.contents]}
+    words |= {"glossary": _choose_words("".join(parts.values()))}
+    return keep_links(_fill("page.html.j2", **words, **{name: Markup(text) for name, text in parts.items()}), beside)
 
 
 def keep_links(text: str, beside: Collection[str]) -> str:
@@ -162,10 +152,9 @@ def _find_free(name, taken):
 
 def _choose_words(text: str) -> dict[str, str]:
     """The words of the glossary that the page uses, each with its meaning."""
-    known = paths.read_words(paths.VIEWS / "glossary.yaml")
     low = html.unescape(re.sub(r"<[^>]*>", " ", text)).lower()
-    used = lambda word: re.search(rf"\b{re.escape(word.split(' (')[0].lower())}\b", low)  # noqa: E731
-    return {word: told for word, told in known.items() if used(word)}
+    known = paths.read_words(paths.VIEWS / "glossary.yaml").items()
+    return {word: told for word, told in known if re.search(rf"\b{re.escape(word.split(' (')[0].lower())}\b", low)}
 
 
 def _read_heading(cell) -> tuple[int, str]:
@@ -239,18 +228,16 @@ def collect_cards(out: Path) -> list[dict[str, Any]]:
     -------
     list of dict: name, group, kind, question, answer, next, mark, status, date, started, href, failed
     """
-    found = []
-    marks = ("report.html", "failed.html")
+    found, marks = [], ("report.html", "failed.html")
     for folder in sorted({file.parent for name in marks for file in out.glob(f"[a-z0-9]*/{name}")}):
         results, record = read_results(folder / "results.json"), read_record(folder)
-        kind = results["data"]["kind"] if results else "none"
+        kind, failed = results["data"]["kind"] if results else "none", (folder / "failed.html").is_file()
         group = results.get("study") if results.get("study") in WORDS["groups"] else kind
         card = {"answer": "", "question": folder.name, "mark": None, **record.get("card", {}), "name": folder.name}
-        card |= {"group": group, "kind": WORDS["kinds"].get(group, WORDS["kinds"][kind])}
-        failed = (folder / "failed.html").is_file()
-        card |= {"status": results.get("status", "" if failed else "unreadable"), "failed": failed}
-        card |= {} if results else {"answer": "", "mark": None}
+        card |= {"group": group, "kind": WORDS["kinds"].get(group, WORDS["kinds"][kind]), "failed": failed}
         card |= {"date": record.get("as_of") or "", "started": record.get("started", "")}
+        card |= {"status": results.get("status", "" if failed else "unreadable")}
+        card |= {} if results else {"answer": "", "mark": None}
         found.append({**card, "href": f"{folder.name}/{'failed' if failed and not results else 'report'}.html"})
     return found
 

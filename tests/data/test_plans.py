@@ -103,8 +103,3 @@ def test_plan_hillstrom_fits_the_public_file(shared):
     design = plan.read("hillstrom").design
     assert set(table["segment"]) == set(design.variant.arms)
     assert {*design.metrics, *design.covariates, *design.segments} <= set(table)
-    means = table.groupby("segment")[["visit", "conversion", "spend"]].mean()
-    gains = means.loc[design.variant.treatments] - means.loc[design.variant.control]
-    assert gains["visit"].tolist() == pytest.approx([0.0766, 0.0452], abs=5e-5)
-    assert gains["conversion"].tolist() == pytest.approx([0.0068, 0.0031], abs=5e-5)
-    assert gains["spend"].tolist() == pytest.approx([0.770, 0.424], abs=5e-4)

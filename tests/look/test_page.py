@@ -231,19 +231,7 @@ def test_gallery_marks_no_effect_as_decided_where_no_metric_is_primary():
 
 WHOLE = {"schema": 1, "run": "one", "title": "", "status": "answered", "answer": [], "parameters": {}, "plan": {}}
 WHOLE |= {"tables": {}, "estimates": [], "tests": [], "checks": [], "claims": []}
-
-
-def test_gallery_begins_with_the_review_of_all_evidence(tmp_path):
-    for name, study in (("mine", "experiment"), ("review", "evidence_review")):
-        (tmp_path / name).mkdir()
-        kind = "yours" if name == "mine" else "public"
-        (tmp_path / name / "report.html").touch()
-        (tmp_path / name / "results.json").write_text(json.dumps({**WHOLE, "study": study, "data": {"kind": kind}}))
-    cards = page.collect_cards(tmp_path)
-    assert {card["name"]: card["group"] for card in cards} == {"mine": "yours", "review": "evidence_review"}
-    text = page.render_index(cards)
-    assert text.index("The evidence so far") < text.index("Your own data")
-    assert "published claims and studies" in text
+PUBLIC = {"data": {"kind": "public"}}
 
 
 def test_gallery_says_what_failed_or_is_withheld_and_keeps_labels_inert():
@@ -257,20 +245,20 @@ def test_gallery_says_what_failed_or_is_withheld_and_keeps_labels_inert():
 
 def test_collect_cards_reads_what_runs_left(tmp_path):
     for name, files in {
-        "done": {"results.json": {**WHOLE, "data": {"kind": "public"}, "study": "experiment"}, "report.html": {}},
+        "done": {"results.json": {**WHOLE, **PUBLIC, "study": "experiment"}, "report.html": {}},
         "lost": {"failed.html": {}},
         "notes": {"readme.txt": {}},
+        "review": {
+            "results.json": {**WHOLE, "data": {"kind": "public"}, "study": "evidence_review"},
+            "report.html": {},
+        },
     }.items():
         (tmp_path / name).mkdir()
         for file, content in {**files, "run.json": {"card": {"question": f"{name}?"}, "as_of": "2020-01-01"}}.items():
             (tmp_path / name / file).write_text(json.dumps(content))
-    done, lost = page.collect_cards(tmp_path)
-    assert (done["question"], done["group"], done["date"], done["href"]) == (
-        "done?",
-        "public",
-        "2020-01-01",
-        "done/report.html",
-    )
+    done, lost, review = page.collect_cards(tmp_path)
+    told = {"question": "done?", "group": "public", "date": "2020-01-01", "href": "done/report.html"}
+    assert {key: done[key] for key in told} == told and review["group"] == "evidence_review"
     told = {"question": "lost?", "group": "none", "kind": "no data yet", "href": "lost/failed.html", "failed": True}
     assert {key: lost[key] for key in told} == told
 

@@ -37,12 +37,6 @@ def list_prose(notebook):
     return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
 
 
-def test_notebooks_are_found():
-    studies = {"customer_milestones", "evidence_review", "experiment", "experiment_design", "in_app_support"}
-    studies |= {"live_support", "proactive_help", "support_metrics", "validation"}
-    assert studies <= {file.stem for file in NOTEBOOKS}
-
-
 def test_notebook_has_one_literal_only_parameters_cell(notebook):
     tagged = [source for cell, source in list_code(notebook) if "parameters" in list_tags(cell)]
     assert len(tagged) == 1
