@@ -26,10 +26,10 @@ TABLES = ("units", "accounts", "events")  # of a loaded source
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 SMALL = {
     "proactive_help": {"n_units": 1200},
-    "live_support": {"n_units": 800},
+    "live_support": {"n_units": 400},
     "customer_milestones": {"n_units": 500, "refits": 4, "n_resamples": 99, "folds": 3},
     "in_app_support": {"n_units": 8000, "n_resamples": 99, "folds": 4},
-    "support_metrics": {"n_units": 1200, "n_resamples": 200},
+    "support_metrics": {"n_units": 800, "n_resamples": 200},
     "experiment": {},
     "experiment_design": {"most_weeks": 6, "weeks": 4, "n_splits": 100, "draws": 1000},
     "evidence_review": {},
