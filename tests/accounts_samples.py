@@ -7,17 +7,10 @@ from helpers.plan import FrameworkPlan
 
 RATES = {"basic": 0.004, "premium": 0.001}  # losses a day
 LANDMARK, HORIZON = 90.0, 180.0
-PLAN = {
-    "kind": "framework",
-    "title": "Milestones",
-    "question": "Which milestones mark accounts that stay?",
-    "unit_id": "account_id",
-    "started_at": "started_at",
-    "size": "seats",
-    "plan_tier": "plan_tier",
-    "activation": {"event": "asked", "at_least": 5, "landmark_days": [LANDMARK]},
-    "outcomes": {"retained": {"lost": "cancelled", "within_days": HORIZON}},
-}
+PLAN = {"kind": "framework", "title": "Milestones", "question": "Which milestones mark accounts that stay?"}
+PLAN |= {"unit_id": "account_id", "started_at": "started_at", "size": "seats", "plan_tier": "plan_tier"}
+PLAN |= {"activation": {"event": "asked", "at_least": 5, "landmark_days": [LANDMARK]}}
+PLAN |= {"outcomes": {"retained": {"lost": "cancelled", "within_days": HORIZON}}}
 
 
 def make_framework(**changes):

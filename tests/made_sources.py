@@ -13,14 +13,9 @@ from helpers.sources import Source
 
 def make_design(metrics, *, variant=None, **more):
     """Return a plan with control a and treatment b unless `variant` says otherwise."""
-    content = {
-        "kind": "experiment",
-        "title": "A test",
-        "question": "Does it work?",
-        "unit_id": "id",
-        "variant": {"column": "variant", "control": "a", "treatments": ["b"]} | (variant or {}),
-        "metrics": metrics,
-    }
+    content = {"kind": "experiment", "title": "A test", "question": "Does it work?", "unit_id": "id"}
+    content |= {"variant": {"column": "variant", "control": "a", "treatments": ["b"]} | (variant or {})}
+    content |= {"metrics": metrics}
     return ExperimentPlan.model_validate(content | more)
 
 

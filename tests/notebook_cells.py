@@ -24,19 +24,12 @@ matplotlib.use("Agg")
 SIMULATE = simulate.simulate  # as it is when nobody watches it
 TABLES = ("units", "accounts", "events")  # of a loaded source
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-SMALL = {
-    "proactive_help": {"n_units": 1200},
-    "live_support": {"n_units": 400},
-    "customer_milestones": {"n_units": 500, "refits": 4, "n_resamples": 99, "folds": 3},
-    "in_app_support": {"n_units": 8000, "n_resamples": 99, "folds": 4},
-    "support_metrics": {"n_units": 800, "n_resamples": 200},
-    "experiment": {},
-    "experiment_design": {"most_weeks": 6, "weeks": 4, "n_splits": 100, "draws": 1000},
-    "evidence_review": {},
-    "validation": {"replicates": 20},
-    "methods": {},
-    "guide": {},
-}
+SMALL = {"proactive_help": {"n_units": 1200}, "live_support": {"n_units": 400}}
+SMALL |= {"customer_milestones": {"n_units": 500, "refits": 4, "n_resamples": 99, "folds": 3}}
+SMALL |= {"in_app_support": {"n_units": 8000, "n_resamples": 99, "folds": 4}}
+SMALL |= {"support_metrics": {"n_units": 800, "n_resamples": 200}, "experiment": {}}
+SMALL |= {"experiment_design": {"most_weeks": 6, "weeks": 4, "n_splits": 100, "draws": 1000}, "evidence_review": {}}
+SMALL |= {"validation": {"replicates": 20}, "methods": {}, "guide": {}}
 SKEWED = """\
 kind: experiment
 title: Revenue
@@ -47,12 +40,8 @@ metrics:
   revenue: {kind: amount, role: primary, better: higher}
 """
 SKEWED_RUN = {"plan": "{folder}/skewed.yaml", "data": "{folder}/skewed.csv", "n_resamples": 400}
-OWN = {
-    "data": "duckdb:{folder}/own.duckdb",
-    "table": "assigned_1",
-    "events": "duckdb:{folder}/own.duckdb",
-    "events_table": "events_1",
-}
+OWN = {"data": "duckdb:{folder}/own.duckdb", "table": "assigned_1", "events": "duckdb:{folder}/own.duckdb"}
+OWN |= {"events_table": "events_1"}
 
 
 def read_default(study, name):

@@ -29,27 +29,12 @@ def metrics(label=None):
 
 def effect(metric="activated", estimate=0.09, half=0.019, values=(0.142, 0.232), **changes):
     """Return an effect with a symmetric interval."""
-    standard = {
-        "id": f"{metric}_difference",
-        "metric": metric,
-        "control": "links",
-        "treatment": "no_links",
-        "comparison": "no_links - links",
-        "estimand": "difference",
-        "role": "primary",
-        "family": "primary",
-        "estimate": estimate,
-        "std_error": half / 1.96,
-        "ci_low": estimate - half,
-        "ci_high": estimate + half,
-        "p_value": 0.0004,
-        "control_value": values[0],
-        "treatment_value": values[1],
-        "n_control": 2003,
-        "n_treatment": 1997,
-        "method": "miettinen-nurminen",
-        "verdict": "clear benefit",
-    }
+    standard = {"id": f"{metric}_difference", "metric": metric, "control": "links", "treatment": "no_links"}
+    standard |= {"comparison": "no_links - links", "estimand": "difference", "role": "primary", "family": "primary"}
+    standard |= {"estimate": estimate, "std_error": half / 1.96, "ci_low": estimate - half}
+    standard |= {"ci_high": estimate + half, "p_value": 0.0004, "control_value": values[0]}
+    standard |= {"treatment_value": values[1], "n_control": 2003, "n_treatment": 1997, "method": "miettinen-nurminen"}
+    standard |= {"verdict": "clear benefit"}
     return Estimate(**{**standard, **changes})
 
 

@@ -15,15 +15,9 @@ metrics:
   spend: {kind: amount, role: primary, better: higher}
 """
 EVENT_PLAN = PLAN.replace("unit_id", "assigned_at: assigned_at\nunit_id")
-LOG_PLAN = {
-    "kind": "experiment",
-    "title": "A test",
-    "question": "Does it pay?",
-    "unit_id": "user_id",
-    "assigned_at": "assigned_at",
-    "as_of": "2024-06-30",
-    "variant": {"column": "variant", "control": "old", "treatments": ["new"]},
-}
+LOG_PLAN = {"kind": "experiment", "title": "A test", "question": "Does it pay?", "unit_id": "user_id"}
+LOG_PLAN |= {"assigned_at": "assigned_at", "as_of": "2024-06-30"}
+LOG_PLAN |= {"variant": {"column": "variant", "control": "old", "treatments": ["new"]}}
 FIVE = "user_id,variant,spend\n1,old,1\n2,old,2\n3,new,3\n4,new,4.5\n5,new,\n"
 
 

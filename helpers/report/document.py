@@ -187,18 +187,15 @@ def describe_results(results, parameters) -> dict:
         name: frame.iloc[:0] if withheld and name not in KEPT_WHEN_WITHHELD else frame
         for name, frame in results.tables.items()
     }
-    told = {
-        **{"schema": 1, "study": results.study, "run": os.environ.get("STUDIES_RUN", results.study)},
-        **{key: getattr(results, key) for key in ("title", "status", "answer")},
-        "data": {key: getattr(results.data, key) for key in DATA_KEYS},
-        "parameters": {name: _show(name, value) for name, value in parameters.items()},
-        "plan": {key: results.plan.get(key, default) for key, default in PLAN_KEYS.items()},
-        "checks": list(map(vars, results.checks)),
-        "estimates": [] if withheld else [_explain_null(estimate) for estimate in results.estimates],
-        "tests": [] if withheld else list(map(vars, results.tests)),
-        "claims": list(map(vars, results.claims)),
-        "tables": {name: frame.to_dict("records") for name, frame in tables.items()},
-    }
+    told = {"schema": 1, "study": results.study, "run": os.environ.get("STUDIES_RUN", results.study)}
+    told |= {key: getattr(results, key) for key in ("title", "status", "answer")}
+    told |= {"data": {key: getattr(results.data, key) for key in DATA_KEYS}}
+    told |= {"parameters": {name: _show(name, value) for name, value in parameters.items()}}
+    told |= {"plan": {key: results.plan.get(key, default) for key, default in PLAN_KEYS.items()}}
+    told |= {"checks": list(map(vars, results.checks))}
+    told |= {"estimates": [] if withheld else [_explain_null(estimate) for estimate in results.estimates]}
+    told |= {"tests": [] if withheld else list(map(vars, results.tests)), "claims": list(map(vars, results.claims))}
+    told |= {"tables": {name: frame.to_dict("records") for name, frame in tables.items()}}
     columns = {name: list(map(str, frame.columns)) for name, frame in tables.items()}
     return make_plain({"results": told, "as_of": results.as_of, "columns": columns})
 

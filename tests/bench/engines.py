@@ -184,11 +184,8 @@ def _taste(table):
     """tea-tasting's analysis; the adjusted mean is computed and left out, since it has one slope for both arms."""
     import tea_tasting as tt
 
-    kinds = {
-        "mean": tt.Mean("outcome"),
-        "adjusted": tt.Mean("outcome", "covariate"),
-        "ratio": tt.RatioOfMeans("numerator", "denominator"),
-    }
+    kinds = {"mean": tt.Mean("outcome"), "adjusted": tt.Mean("outcome", "covariate")}
+    kinds |= {"ratio": tt.RatioOfMeans("numerator", "denominator")}
     done = tt.Experiment(kinds).analyze(table, control="control")
     return {task: [done[task].effect_size, done[task].effect_size / done[task].statistic] for task in ("mean", "ratio")}
 

@@ -25,11 +25,8 @@ TWO_WORKERS = {  # nothing begins before both are there
     "spark.scheduler.minRegisteredResourcesRatio": 1,
     "spark.scheduler.maxRegisteredResourcesWaitingTime": "120s",
 }
-QUICK_JAVA = {
-    "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    "SPARK_LOCAL_IP": "127.0.0.1",
-    "SPARK_DAEMON_MEMORY": "256m",
-}
+QUICK_JAVA = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", "SPARK_LOCAL_IP": "127.0.0.1"}
+QUICK_JAVA |= {"SPARK_DAEMON_MEMORY": "256m"}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -63,21 +63,18 @@ def test_readme_commands_are_found():
 def test_readme_commands_run(clone):
     home, commands = str(clone / "home"), list_commands(start=str(clone / "clone"))
     commands = [[word.replace("~", home, 1) if word.startswith("~") else word for word in words] for words in commands]
-    few = {
-        ("simulate", "customer_milestones"): "--units 600",
-        ("report", "customer_milestones"): "-p refits=4 -p n_resamples=99 -p folds=3",
-        ("report", "proactive_help"): "-p n_units=1500",
-    }
+    few = {("simulate", "customer_milestones"): "--units 600"}
+    few |= {("report", "customer_milestones"): "-p refits=4 -p n_resamples=99 -p folds=3"}
+    few |= {("report", "proactive_help"): "-p n_units=1500", ("check", "assignments.csv"): "--aa 50"}
+    few |= {("report", "experiment_design"): "-p most_weeks=20 -p draws=4000"}
     commands = [words + few.get((*words[1:3],), "").split() for words in commands]
     environment = os.environ | {"PYTHONPATH": str(clone / "clone"), "HOME": home}
     command = [sys.executable, "-c", DRIVER, json.dumps(commands)]
     done = subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-1000:]
     assert (clone / "clone" / "reports" / "index.html").is_file()
-    assert (
-        json.loads((clone / "home/my-experiment/reports/my_experiment/results.json").read_text())["data"]["units"]
-        == 400
-    )
+    results = json.loads((clone / "home/my-experiment/reports/my_experiment/results.json").read_text())
+    assert results["data"]["units"] == 400
 
 
 def test_recipes_that_render_again_are_yaml_and_call_commands_that_exist():

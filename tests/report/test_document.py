@@ -42,12 +42,8 @@ def results(status="answered", **changes):
     known = {"estimate": 1 / 3, "std_error": 0.1, "ci_low": -0.0, "ci_high": 0.5, "p_value": 0.04}
     estimate = Estimate("e", "activated", "a", "b", "b - a", "difference", **known)
     info = DataInfo("yours", "note", "t.csv", "ab", 4, 4, {"a": np.int64(2), "b": 2}, (("read", 4, ""),), ("said",))
-    plan = {
-        "file": "mine.yaml",
-        "sha256": "cd",
-        "departures": [{"parameter": "as_of"}],
-        "commit": "not in the contract",
-    }
+    plan = {"file": "mine.yaml", "sha256": "cd", "departures": [{"parameter": "as_of"}]}
+    plan |= {"commit": "not in the contract"}
     parts = {
         "checks": (Check("srm", "pass", np.nan, 0.001, "fine"),),
         "estimates": (estimate,),

@@ -93,22 +93,16 @@ def ended(folder, tmp_path_factory):
     return out, status, stream.read()
 
 
-ENDS = {
-    "killed": f"dead kernel in “Compute”: {DIED.message}",
-    "orphaned": f"dead kernel in “Compute”: {DIED.message}",
-    "left": "error in “Compute”: the notebook ended before its last cell had published results",
-    "slow": "time limit in “Compute”: a cell ran longer than 3 seconds; raise the limit or give less",
-    "wrong": "error in “Compute”: ValueError in a cell; open the notebook in JupyterLab to see it happen",
-    "refused": "refused in “Compute”: t.csv, column x: 3 cells are text; mend them",
-}
+ENDS = {"killed": f"dead kernel in “Compute”: {DIED.message}"}
+ENDS |= {"orphaned": f"dead kernel in “Compute”: {DIED.message}"}
+ENDS |= {"left": "error in “Compute”: the notebook ended before its last cell had published results"}
+ENDS |= {"slow": "time limit in “Compute”: a cell ran longer than 3 seconds; raise the limit or give less"}
+ENDS |= {"wrong": "error in “Compute”: ValueError in a cell; open the notebook in JupyterLab to see it happen"}
+ENDS |= {"refused": "refused in “Compute”: t.csv, column x: 3 cells are text; mend them"}
 
 
-WORDS = {
-    "refused": "refused what it was given",
-    "time limit": "ran into the time limit",
-    "dead kernel": "ended with a dead kernel",
-    "error": "stopped at an error",
-}
+WORDS = {"refused": "refused what it was given", "time limit": "ran into the time limit"}
+WORDS |= {"dead kernel": "ended with a dead kernel", "error": "stopped at an error"}
 
 
 @pytest.mark.parametrize("name", ENDS)

@@ -37,14 +37,8 @@ BINARY = Scale("activated", "activated", "binary")
 MONEY = Scale("arr", "yearly revenue", "amount", unit="USD")
 SCORE = Scale("m", "m", "score")
 NAN = math.nan
-PLAN = {
-    "kind": "experiment",
-    "title": "t",
-    "question": "q",
-    "unit": "company",
-    "unit_id": "id",
-    "variant": {"column": "v", "control": "a", "treatments": ["b"]},
-}
+PLAN = {"kind": "experiment", "title": "t", "question": "q", "unit": "company", "unit_id": "id"}
+PLAN |= {"variant": {"column": "v", "control": "a", "treatments": ["b"]}}
 SHOWN = {"labels": {"links": "with links", "no_links": "without links", "plan_tier": "plan", "plan_tier=a": "first"}}
 TURNED = {**SHOWN, "shown_as": {"contrast": "control - treatment", "words": "with links minus without"}}
 

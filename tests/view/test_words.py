@@ -155,11 +155,8 @@ def test_of_many_primary_effects_three_are_told_and_the_rest_counted():
 
 
 def test_labels_stand_as_she_wrote_them_within_a_sentence():
-    metrics = {
-        "y": {**Y, "label": "Kontaktquote"},
-        "z": {**Y, "label": "NPS der Kunden"},
-        "g": {**G, "label": "Zufriedenheit"},
-    }
+    metrics = {"y": {**Y, "label": "Kontaktquote"}, "z": {**Y, "label": "NPS der Kunden"}}
+    metrics |= {"g": {**G, "label": "Zufriedenheit"}}
     guard = make(id="g", metric="g", role="guardrail", verdict="not inferior")
     found = explained(make(), make(id="b", metric="z"), guard, metrics=metrics).answer
     assert found[0].startswith("Kontaktquote: 35.0 %") and "; NPS der Kunden: 35.0 %" in found[0]
