@@ -24,7 +24,7 @@ matplotlib.use("Agg")
 SIMULATE = simulate.simulate  # as it is when nobody watches it
 TABLES = ("units", "accounts", "events")  # of a loaded source
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-SMALL = {"proactive_help": {"n_units": 1200}, "live_support": {"n_units": 400}}
+SMALL = {"proactive_help": {"n_units": 1200}, "live_support": {"n_units": 800}}
 SMALL |= {"customer_milestones": {"n_units": 500, "refits": 4, "n_resamples": 99, "folds": 3}}
 SMALL |= {"in_app_support": {"n_units": 8000, "n_resamples": 99, "folds": 4}}
 SMALL |= {"support_metrics": {"n_units": 800, "n_resamples": 200}, "experiment": {}}
