@@ -65,7 +65,7 @@ def test_readme_commands_run(clone):
     commands = [[word.replace("~", home, 1) if word.startswith("~") else word for word in words] for words in commands]
     few = {("simulate", "customer_milestones"): "--units 600"}
     few |= {("report", "customer_milestones"): "-p refits=4 -p n_resamples=99 -p folds=3"}
-    few |= {("report", "proactive_help"): "-p n_units=1500", ("check", "assignments.csv"): "--aa 50"}
+    few |= {("report", "proactive_help"): "-p n_units=1500", ("check", "assignments.csv"): "--aa 100"}
     few |= {("report", "experiment_design"): "-p most_weeks=20 -p draws=4000"}
     commands = [words + few.get((*words[1:3],), "").split() for words in commands]
     environment = os.environ | {"PYTHONPATH": str(clone / "clone"), "HOME": home}
