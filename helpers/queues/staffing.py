@@ -12,7 +12,7 @@ from helpers import examples
 from helpers.inference.means import linearise, measure_columns
 from helpers.queues.erlang import agents_needed, answer_by_erlang_a, answer_by_erlang_c
 from helpers.records import Refused
-from helpers.simulate.support_world import HOURS_A_WEEK, SECONDS_AN_HOUR, serve
+from helpers.simulate.kit import HOURS_A_WEEK, SECONDS_AN_HOUR, serve
 
 QUESTIONS, WEEKS_A_YEAR = "questions", 52
 BLOCK = 4  # hours; of a weekday or of the weekend, one name for each hour of the week

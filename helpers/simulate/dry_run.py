@@ -229,11 +229,11 @@ def _draw_metrics(design, known, treated, rng):
                 raise Refused(f"simulation experiment, metric {name}: {taken}")
         columns, owners = drawn | columns, dict.fromkeys(drawn, metric.kind) | owners
         for treatment in design.variant.treatments:
-            arms = (name, design.variant.control, treatment)
+            arms = (design.variant.control, treatment)
             if metric.how.is_mean and metric.how.has_lift:
-                effects += kit.list_effects(*arms, *values["difference"])
+                effects += kit.list_effects(name, arms, values["difference"])
             else:
-                effects += [kit.make_effect(*arms, *pair, estimand=estimand) for estimand, pair in values.items()]
+                effects += [kit.make_effect(name, arms, pair, estimand=estimand) for estimand, pair in values.items()]
     return columns, effects
 
 

@@ -11,9 +11,9 @@ from scipy import stats
 
 from helpers import plan
 from helpers.milestones.contrasts import adjusted_difference, make_controls
-from helpers.simulate import account_world as world
-from helpers.simulate.account_world import AccountWorld, Rates, find_chances
-from helpers.simulate.customer_milestones import customer_milestones, standardise
+from helpers.simulate import customer_milestones as world
+from helpers.simulate.customer_milestones import AccountWorld, Rates, customer_milestones, find_chances
+from helpers.simulate.kit import standardise
 
 NOTHING = dict.fromkeys(("tier_effect", "usage_effect", "feature_effect", "harmful_effect", "maturity_effect"), 0.0)
 DESIGN = plan.read("customer_milestones", kind="framework").design

@@ -11,10 +11,10 @@ from sources_samples import tell_refusal
 
 from helpers import plan, simulate
 from helpers.records import Refused
-from helpers.simulate.account_world import AccountWorld
+from helpers.simulate.customer_milestones import AccountWorld
 from helpers.simulate.kit import check_count, check_names, list_effects, spawn_generators
+from helpers.simulate.live_support import SupportWorld
 from helpers.simulate.proactive_help import HelpWorld
-from helpers.simulate.support_world import SupportWorld
 
 WORLDS = {world.study: world for world in (HelpWorld, SupportWorld, AccountWorld)}
 
@@ -54,11 +54,11 @@ def test_spawn_generators_a_new_part_at_the_end_shifts_no_other():
 
 
 def test_list_effects_by_hand():
-    difference, lift = list_effects("paid", "c", "t", 0.25, 0.16)
+    difference, lift = list_effects("paid", ("c", "t"), (0.25, 0.16))
     told = {"metric": "paid", "control": "c", "treatment": "t", "estimand": "difference", "population": "itt"}
     assert difference == told | {"value": pytest.approx(-0.09), "control_value": 0.25, "treatment_value": 0.16}
     assert (lift["estimand"], lift["value"]) == ("relative_lift", pytest.approx(-0.36))
-    assert [e["estimand"] for e in list_effects("m", "c", "t", 0.0, 1.0)] == ["difference"]  # no lift on nothing
+    assert [e["estimand"] for e in list_effects("m", ("c", "t"), (0.0, 1.0))] == ["difference"]  # no lift on nothing
 
 
 @pytest.mark.parametrize("study", WORLDS)

@@ -12,12 +12,16 @@ from scipy import integrate, stats
 
 from helpers import metrics, plan, sources
 from helpers.simulate.kit import cut_delay
-from helpers.simulate.live_support import asking_means, count_payments, live_support, solve_chances, state_truth
-from helpers.simulate.support_world import (
+from helpers.simulate.live_support import (
     COMPLETE_TO,
     SIGN_UPS,
     SupportWorld,
+    asking_means,
+    count_payments,
     deliver,
+    live_support,
+    solve_chances,
+    state_truth,
 )
 
 METRICS = ("revenue", "revenue_30", "revenue_60", "trial", "paid", "questions", "csat", "answered")

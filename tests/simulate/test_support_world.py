@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.simulate import support_world
-from helpers.simulate.support_world import HOURS_A_WEEK, ON_DUTY, SIGN_UPS, SupportWorld, deliver, gather_teams, serve
+from helpers.simulate import live_support as support_world
+from helpers.simulate.kit import HOURS_A_WEEK, serve
+from helpers.simulate.live_support import ON_DUTY, SIGN_UPS, SupportWorld, deliver, gather_teams
 
 ALWAYS = np.ones((1, HOURS_A_WEEK), bool)
 PATIENT = np.inf
