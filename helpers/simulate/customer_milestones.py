@@ -29,12 +29,11 @@ SIGNS = {"helpful": 1, "mature": 1, "harmful": -1}  # whether a feature itself r
 # in which it makes an account mature, as in the plan. Roles: helpful and harmful are associated with loss itself,
 # mature only through its category; a companion is used together with a helpful one; niche, universal and inert are not
 # associated once tier and seats are alike.
-STEP, FEATURE = (
-    pd.read_csv(Path(__file__).with_name(f"account_{name}.csv"), keep_default_na=False)
-    for name in ("steps", "features")
-)
+FILES = (Path(__file__).with_name(f"account_{name}.csv") for name in ("steps", "features"))
+STEP, FEATURE = (pd.read_csv(file, keep_default_na=False) for file in FILES)
 STEPS, FEATURES = (tuple(table.itertuples(index=False)) for table in (STEP, FEATURE))
 MILESTONES, OUTCOMES = ("set_up", "activated", "using", "mature"), ("retained", "expanded", "dormant")
+PARTS = ("accounts", "steps", "features", "seats", "talks", "replies", "ends", "later_seats", "later_talks")
 KINDS = ["conversation", "conversation_resolved", "cancelled", "expanded", "seats_changed"]
 SEAT_EDGES = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 17, 21, 28, 40)  # compared within a tier and a band of seats
 
@@ -48,17 +47,7 @@ class AccountWorld(kit.World):
     """
 
     study: ClassVar = "customer_milestones"
-    parts: ClassVar = (
-        "accounts",
-        "steps",
-        "features",
-        "seats",
-        "talks",
-        "replies",
-        "ends",
-        "later_seats",
-        "later_talks",
-    )
+    parts: ClassVar = PARTS
     calendar: ClassVar = {"at": "started_at", "end": COMPLETE_TO, "kinds": [*KINDS, *STEP["name"], *FEATURE["name"]]}
     activation_shape: str = kit.limit("step", "step, smooth or none", lambda shape: shape in SHAPES)
     # of loss after three months by conversations within them
@@ -312,11 +301,9 @@ def find_rates(world, accounts, count, features, talk) -> Rates:
     habit = world.usage_effect * accounts["solving"].to_numpy()
     stays = tier + good - bad + habit + world.maturity_effect * mature
     grows = tier + MATURITY_EXPANSION * world.maturity_effect * mature
+    leave, quiet, expand = np.array([world.monthly_loss, world.dormancy_rate, world.expansion_rate]) / MONTH_DAYS
     return Rates(
-        leave=world.monthly_loss / MONTH_DAYS * np.exp(-activated - stays),
-        quiet=world.dormancy_rate / MONTH_DAYS * np.exp(-activated),
-        expand=world.expansion_rate / MONTH_DAYS * np.exp(activated + grows),
-        talk=talk,
+        leave * np.exp(-activated - stays), quiet * np.exp(-activated), expand * np.exp(activated + grows), talk
     )
 
 
@@ -430,13 +417,13 @@ def _list_events(accounts, steps, features, changes, talks):
 
 
 def _tell_units(accounts, changes, talks):
-    last, found = WINDOW_DAYS + HORIZON_DAYS, accounts[["alive", "conversations", *MILESTONES]].to_dict("series")
+    last, lost, n = WINDOW_DAYS + HORIZON_DAYS, accounts["lost"], len(accounts)
     grown = changes["row"][changes["grows"] & (changes["day"] >= WINDOW_DAYS) & (changes["day"] < last)]
     heard = talks["row"][(talks["day"] >= last - DORMANT_DAYS) & (talks["day"] < last)]
-    found = {"lost_day": accounts["lost"].where(accounts["lost"] < accounts["followed"]), **found}
-    found |= {"retained": (accounts["lost"] > last).astype(int)}
-    found |= {"expanded": np.isin(accounts.index, grown).astype(int)}
-    found |= {"dormant": (~np.isin(accounts.index, heard)).astype(int)}
+    found = {"lost_day": lost.where(lost < accounts["followed"])}
+    found |= {name: accounts[name] for name in ("alive", "conversations", *MILESTONES)}
+    ends = (lost > last, np.bincount(grown, minlength=n) > 0, np.bincount(heard, minlength=n) == 0)
+    found |= {name: end.astype(int) for name, end in zip(OUTCOMES, ends, strict=True)}
     return found | {f"chance_{name}": accounts[f"chance_{name}"] for name in OUTCOMES}
 
 

@@ -13,6 +13,7 @@ from scipy import optimize, special
 from helpers.records import Refused, suggest
 
 SECONDS_A_DAY, SECONDS_AN_HOUR, HOURS_A_WEEK = 86_400, 3_600, 168
+SHIFT_HOURS, HOURS_A_PERSON = 4, 40  # a rota in blocks of four hours; nobody works more than forty a week
 DUTY_CHANGES, TALK_ENDS, CUSTOMER_COMES = range(3)  # the order of what happens at one moment in a queue
 TRIAL_DAYS, MONTH_DAYS, REFUND_DAYS = 14, 30, 10
 MOST_MONTHS = 15  # more payments than the data can show
@@ -167,6 +168,12 @@ class Chance:
     level: float
     slope: float
     factor: float = 0.0
+
+    @classmethod
+    def solve(cls, rate, effect, slope) -> Chance:
+        """Return the chance that has a rate in the population without, and an effect with the treatment."""
+        level = solve_level(lambda level: special.expit(level + slope * NODES), rate)
+        return cls(level, slope, effect / average(cls(level, slope).room(NODES)))
 
     def plain(self, trait) -> np.ndarray:
         """Chance without the treatment, at each trait."""
@@ -374,6 +381,25 @@ def make_effect(metric, arms, means, *, value=None, estimand="difference", popul
     row = {"metric": metric, "control": arms[0], "treatment": arms[1], "estimand": estimand, "population": population}
     row["value"] = float(means[1] - means[0] if value is None else value)
     return row | {"control_value": float(means[0]), "treatment_value": float(means[1])}
+
+
+def plan_duty(share, seats) -> np.ndarray:
+    """Return who is on duty in each hour of the week, shape (people, 168).
+
+    Blocks of four hours go round the people of the team, so that all work about the same time.
+
+    Parameters
+    ----------
+    share : array, shape (168,), of the full team in each hour of the week
+    seats : int, on duty in office hours; a thinner block has at least one
+    """
+    wanted = np.ceil(share * seats - 1e-9).astype(int)
+    people = max(seats, int(np.ceil(wanted.sum() / HOURS_A_PERSON)))
+    duty, turn = np.zeros((people, HOURS_A_WEEK), dtype=bool), 0
+    for start in range(0, HOURS_A_WEEK, SHIFT_HOURS):
+        duty[(turn + np.arange(wanted[start])) % people, start : start + SHIFT_HOURS] = True
+        turn += wanted[start]
+    return duty
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,7 @@ import pandas as pd
 from scipy import special
 
 from helpers.simulate import kit
-from helpers.simulate.kit import (
-    HOURS_A_WEEK,
-    NODES,
-    SECONDS_A_DAY,
-    SECONDS_AN_HOUR,
-    TRIAL_DAYS,
-    average,
-    bound,
-    tell,
-    to_seconds,
-)
+from helpers.simulate.kit import HOURS_A_WEEK, NODES, SECONDS_A_DAY, SECONDS_AN_HOUR, TRIAL_DAYS, average, bound, tell
 
 CONTROL, TREATMENT, BEFORE = "standard", "live", "before"
 WEEKS, WEEKS_BEFORE = 16, 4  # the article's sixteen, and the month before that shows what the test itself changed
@@ -29,11 +19,10 @@ DAYS = {"earlier": 14, "before": 7 * WEEKS_BEFORE, "test": 7 * WEEKS, "later": 4
 TEST_FROM = (DAYS["earlier"] + DAYS["before"]) * SECONDS_A_DAY  # second 0 is a Monday 00:00
 CLOCK_STARTS = pd.Timestamp("2018-07-23", tz="UTC")
 COMPLETE_TO = pd.Timestamp("2019-04-01", tz="UTC")  # the end of the plan's as_of, 2019-03-31
-SATISFACTION_AND_KEENNESS = 0.5  # correlation, so that surveys depend on what covariates tell, a little
+ALIKE = 0.5  # correlation of satisfaction and keenness, so that surveys depend on what covariates tell, a little
 SIZES, SIZE_LEVELS, SIZE_SLOPES = np.array(["1-10", "11-50", "51+"]), [0.8, 0.2, -0.6], [-0.4, 0.0, 0.4]
 CHANNELS, CHANNEL_LEVELS = np.array(["search", "referral", "ads", "direct"]), [0.5, -0.3, 0.1, 0.0]
 CHANNEL_SLOPES = [0.0, 0.4, -0.4, 0.2]
-SHIFT_HOURS, HOURS_A_PERSON = 4, 40  # a rota in blocks of four hours; nobody works more than forty a week
 FLAT = 0.15  # part of sign-ups and of other customers' questions that keeps no office hours
 
 
@@ -48,10 +37,9 @@ _MORNING = np.array([*[0.02] * 4, 0.1, 0.4, 0.8, 1.0, 1.0, 0.8, 0.4, 0.15, *[0.0
 BUSY, MORNINGS = _tile(_DAY, _DAY / 4), _tile(_MORNING, _MORNING / 4)
 SIGN_UPS = (1 - FLAT) * BUSY / BUSY.sum() + FLAT / HOURS_A_WEEK  # share of them in each hour of the week
 # On duty of a full team in blocks of four hours, weekday and weekend. Nobody answers between midnight and four.
-ON_DUTY = {
-    "regular": np.repeat(_tile([0, 0.5, 0.8, 0.8, 1, 0.5], [0, 0.12, 0.25, 0.25, 0.25, 0.12]), SHIFT_HOURS),
-    "live": np.repeat(_tile([0, 0.75, 1, 1, 1, 0.4], [0, 0.4, 0.4, 0.4, 0.4, 0.2]), SHIFT_HOURS),
-}
+ON_DUTY = {"regular": _tile([0, 0.5, 0.8, 0.8, 1, 0.5], [0, 0.12, 0.25, 0.25, 0.25, 0.12])}
+ON_DUTY["live"] = _tile([0, 0.75, 1, 1, 1, 0.4], [0, 0.4, 0.4, 0.4, 0.4, 0.2])
+ON_DUTY = {team: np.repeat(share, kit.SHIFT_HOURS) for team, share in ON_DUTY.items()}
 
 
 @dataclass(frozen=True)
@@ -108,25 +96,6 @@ class SupportWorld(kit.World):
         return self.loyalty_effect * (self.nps / 100 if self.loyalty_as == "percent" else 1)
 
 
-def plan_duty(team, seats) -> np.ndarray:
-    """Return who is on duty in each hour of the week, shape (people, 168).
-
-    Blocks of four hours go round the people of the team, so that all work about the same time.
-
-    Parameters
-    ----------
-    team : str, `live` or `regular`
-    seats : int, on duty in office hours; a thinner block has at least one
-    """
-    wanted = np.ceil(ON_DUTY[team] * seats - 1e-9).astype(int)
-    people = max(seats, int(np.ceil(wanted.sum() / HOURS_A_PERSON)))
-    duty, turn = np.zeros((people, HOURS_A_WEEK), dtype=bool), 0
-    for start in range(0, HOURS_A_WEEK, SHIFT_HOURS):
-        duty[(turn + np.arange(wanted[start])) % people, start : start + SHIFT_HOURS] = True
-        turn += wanted[start]
-    return duty
-
-
 def deliver(world) -> np.ndarray:
     """Return by how much the planted effect is multiplied, by hour of sign-up, shape (168,).
 
@@ -149,13 +118,13 @@ def gather_teams(world, n_units) -> dict[str, np.ndarray]:
     Halfin, Whitt 1981, Operations Research 29(3): the square-root rule.
     """
     size, seats = n_units / USUAL_UNITS, (world.regular_agents, world.regular_agents - world.moved_agents)
-    before, standard = (plan_duty("regular", max(1, round(size * number))) for number in seats)
+    before, standard = (kit.plan_duty(ON_DUTY["regular"], max(1, round(size * number))) for number in seats)
     if world.shared_agents:
         return {"before": before, "standard": before}
     asked = _count_questions(world)[1] / HOURS_A_WEEK
     work = min(world.live_agents, asked * world.handle_minutes / 60)
     live = size * work + np.sqrt(size) * (world.live_agents - work)
-    return {"before": before, "standard": standard, "live": plan_duty("live", max(1, round(live)))}
+    return {"before": before, "standard": standard, "live": kit.plan_duty(ON_DUTY["live"], max(1, round(live)))}
 
 
 def _count_questions(world):
@@ -170,10 +139,9 @@ def expect_others(world, n_units, teams) -> np.ndarray:
     For 24,000 sign-ups it is the world's rate. For others it is what keeps the work for each agent on duty, hour by
     hour, as whole agents cannot shrink with the number of sign-ups.
     """
-    usual, arms = gather_teams(world, USUAL_UNITS), _count_questions(world)
+    usual, arms, rates = gather_teams(world, USUAL_UNITS), _count_questions(world), []
     asked = {"before": 2 * arms[0], "standard": sum(arms) if world.shared_agents else arms[0]}
     weeks = {"before": DAYS["earlier"] + DAYS["before"], "standard": DAYS["test"] + DAYS["later"]}
-    rates = []
     for name, known in asked.items():
         seats, usual_seats = teams[name].sum(axis=0), usual[name].sum(axis=0)
         ratio = np.where(usual_seats > 0, seats / np.maximum(usual_seats, 1), seats.sum() / usual_seats.sum())
@@ -194,31 +162,24 @@ def draw_people(world, n_units, rng):
     `start` counts seconds since the clock starts; `shown`: is in the tables; `delivered`: how much of the effect.
     """
     lot, draw = rng["assignment"], rng["people"]
-    start, shown, first = [], [], 0
+    start, first = [], 0
     for name, days in DAYS.items():
         size = n_units if name == "test" else max(1, round(n_units * days / DAYS["test"]))
         hour = lot.choice(HOURS_A_WEEK, size, p=SIGN_UPS) + lot.integers(0, days // 7, size) * HOURS_A_WEEK
         start.append(first + np.sort(hour * SECONDS_AN_HOUR + lot.integers(0, SECONDS_AN_HOUR, size)))
-        shown.append(np.full(size, name in ("before", "test")))
         first += days * SECONDS_A_DAY
     start = np.concatenate(start)
     tested = start >= TEST_FROM
     live = tested & (lot.random(start.size) < 0.5)
     keenness, other = draw.standard_normal((2, start.size))
-    alike = SATISFACTION_AND_KEENNESS
-    return pd.DataFrame(
-        {
-            "start": start,
-            "variant": np.where(live, TREATMENT, np.where(tested, CONTROL, BEFORE)),
-            "assigned_at": CLOCK_STARTS.as_unit("s") + pd.to_timedelta(start, unit="s"),
-            "shown": np.concatenate(shown),
-            "delivered": np.where(live, deliver(world)[hour_of_week(start)], 0.0),
-            "keenness": keenness,
-            "satisfaction": alike * keenness + np.sqrt(1 - alike**2) * other,
-            "company_size": SIZES[kit.choose(SIZE_LEVELS, SIZE_SLOPES, keenness, draw)],
-            "channel": CHANNELS[kit.choose(CHANNEL_LEVELS, CHANNEL_SLOPES, keenness, draw)],
-        }
-    )
+    people = {"start": start, "variant": np.where(live, TREATMENT, np.where(tested, CONTROL, BEFORE))}
+    people["assigned_at"] = CLOCK_STARTS.as_unit("s") + pd.to_timedelta(start, unit="s")
+    people["shown"] = (start >= DAYS["earlier"] * SECONDS_A_DAY) & (start < TEST_FROM + DAYS["test"] * SECONDS_A_DAY)
+    people["delivered"] = np.where(live, deliver(world)[hour_of_week(start)], 0.0)
+    people |= {"keenness": keenness, "satisfaction": ALIKE * keenness + np.sqrt(1 - ALIKE**2) * other}
+    people["company_size"] = SIZES[kit.choose(SIZE_LEVELS, SIZE_SLOPES, keenness, draw)]
+    people["channel"] = CHANNELS[kit.choose(CHANNEL_LEVELS, CHANNEL_SLOPES, keenness, draw)]
+    return pd.DataFrame(people)
 
 
 ASKING_SLOPE, LOYALTY_SLOPE, RATING_SLOPE = 0.5, 1.0, 1.2  # log questions and log-odds per standard deviation
@@ -312,11 +273,9 @@ def solve_chances(world) -> dict[str, kit.Chance]:
     """
     delivered, outcome = deliver(world), world.keenness_and_outcome
     square = float(delivered**2 @ SIGN_UPS)
-    found = {
-        "trial": _solve_share(world.trial_rate, world.trial_lift * world.trial_rate, outcome),
-        "paid": _solve_share(world.paid_rate, world.revenue_lift * world.paid_rate, outcome),
-        "answered": _solve_share(world.response_rate, world.response_effect, world.satisfied_answer),
-    }
+    found = {"trial": kit.Chance.solve(world.trial_rate, world.trial_lift * world.trial_rate, outcome)}
+    found["paid"] = kit.Chance.solve(world.paid_rate, world.revenue_lift * world.paid_rate, outcome)
+    found["answered"] = kit.Chance.solve(world.response_rate, world.response_effect, world.satisfied_answer)
     loyalty = (world.nps / 100, (world.nps + world.loyalty_gain) / 100)
     good = (world.csat_good, world.csat_good + world.csat_effect / (GOOD_MEAN - BAD_MEAN))
     shapes = {"promoter": (1, 0.0), "detractor": (-1, -PASSIVE_GAP)}
@@ -333,11 +292,6 @@ def solve_chances(world) -> dict[str, kit.Chance]:
     return found
 
 
-def _solve_share(rate, effect, slope):
-    level = kit.solve_level(lambda level: special.expit(level + slope * NODES), rate)
-    return kit.Chance(level, slope, effect / average(kit.Chance(level, slope).room(NODES)))
-
-
 def _solve_answers(answered, shapes, slope, targets, square):
     """Return chances, by name, whose signed sum has its target in either arm among those who answer.
 
@@ -346,10 +300,10 @@ def _solve_answers(answered, shapes, slope, targets, square):
     """
 
     def make(level, factor=0.0):
-        return {
-            name: kit.Chance(sign * level + offset, sign * slope, sign * factor)
-            for name, (sign, offset) in shapes.items()
-        }
+        found = {}
+        for name, (sign, offset) in shapes.items():
+            found[name] = kit.Chance(sign * level + offset, sign * slope, sign * factor)
+        return found
 
     def add(level):
         return sum(shapes[name][0] * chance.plain(NODES) for name, chance in make(level).items())
@@ -446,27 +400,21 @@ def _draw_replies(world, people, talks, teams, rng):
 
 
 def _tell_talks(people, talks):
-    shown = people["shown"].to_numpy()
+    shown, start = people["shown"].to_numpy(), people["start"].to_numpy()
     talks = talks[(talks["person"] >= 0) & shown[talks["person"]]]
-    start, talks = (
-        people["start"].to_numpy()[talks["person"]],
-        talks.assign(row=(np.cumsum(shown) - 1)[talks["person"]]),
-    )
-    talks["conversation_id"] = kit.name_units("cv", len(talks))
-    talks["agent_id"] = [f"agent{number + 1:03d}" for number in talks["agent"]]
-    answered = talks["agent"] >= 0
-    told = {  # who replies, and whether it happens
-        "question": (talks["asked"] - start, ["conversation_id"], answered | True),
-        "first_reply": (talks["replied"] - start, ["conversation_id", "agent_id"], answered),
-    }
+    row, start, answered = (np.cumsum(shown) - 1)[talks["person"]], start[talks["person"]], talks["agent"] >= 0
+    ids = {"conversation_id": kit.name_units("cv", len(talks))}
+    both = ids | {"agent_id": [f"agent{number + 1:03d}" for number in talks["agent"]]}
     live = answered & (talks["replied"] - talks["asked"] <= LIVE_SECONDS)
-    told["live_reply"] = (*told["first_reply"][:2], live)
-    events, counts = [], {}
-    for name, (seconds, ids, where) in told.items():
-        events.append(tell(name, talks["row"], seconds, where=where, **talks[ids]))
-        inside = talks["row"][where & (seconds < QUESTION_DAYS * SECONDS_A_DAY)]
-        counts[name] = np.bincount(inside, minlength=int(shown.sum()))
-    return {"questions": counts["question"], "live_reply": (counts["live_reply"] > 0).astype(int)}, events
+    replied = talks["replied"] - start
+    events = [tell("question", row, talks["asked"] - start, **ids)]
+    events += [
+        tell("first_reply", row, replied, where=answered, **both),
+        tell("live_reply", row, replied, where=live, **both),
+    ]
+    inside = [told["row"][told["seconds"] < QUESTION_DAYS * SECONDS_A_DAY] for _, told in events]
+    asked, _, served = (np.bincount(rows, minlength=int(shown.sum())) for rows in inside)
+    return {"questions": asked, "live_reply": (served > 0).astype(int)}, events
 
 
 def _draw_money(world, people, chances, rng):
@@ -476,12 +424,12 @@ def _draw_money(world, people, chances, rng):
     late = ~trial & (late < LATE_SHARE)
     soon = rng.uniform(LATE_FROM, LATE_TO, size), kit.cut_delay(rng.random(size), TRIAL_MEAN, QUESTION_DAYS)
     begins = np.where(late, *soon)
-    pays = to_seconds(begins + TRIAL_DAYS + kit.cut_delay(rng.random(size), PAY_MEAN, PAY_DAYS))
+    pays = kit.to_seconds(begins + TRIAL_DAYS + kit.cut_delay(rng.random(size), PAY_MEAN, PAY_DAYS))
     buys = paid | (late & (rng.random(size) < 0.5))
     logs = np.log(world.monthly_amount) - world.revenue_spread**2 / 2 + world.revenue_spread * rng.standard_normal(size)
     months, refunded = kit.draw_months(world, buys, rng)
     revenue, payments = kit.list_payments(pays, np.round(np.exp(logs), 2), months, refunded, REVENUE_WINDOWS)
-    starts = tell("trial_started", None, to_seconds(begins), where=trial | late)
+    starts = tell("trial_started", None, kit.to_seconds(begins), where=trial | late)
     columns = {"trial": trial.astype(int), "paid": paid.astype(int), **revenue}
     return columns, [starts, tell("paid", None, pays, where=buys), *payments]
 
@@ -495,8 +443,8 @@ def _draw_survey(people, chances, rng):
     scores = [kit.pick(*LOYALTY[name], place) for name in ("detractor", "promoter", "passive")]
     csat = np.where(rated < served["good"], *(kit.pick(*RATINGS[name], kind) for name in ("good", "bad")))
     scores = {"nps": np.select(ends, scores[:2], scores[2]), "csat": csat}
-    heard = to_seconds(SURVEY_DAY) + to_seconds(kit.cut_delay(rng.random(size), ANSWER_MEAN, ANSWER_DAYS))
+    heard = kit.to_seconds(SURVEY_DAY) + kit.to_seconds(kit.cut_delay(rng.random(size), ANSWER_MEAN, ANSWER_DAYS))
     columns = {name: np.where(answered, score, np.nan) for name, score in scores.items()}
     events = [tell(f"{name}_answered", None, heard, value=told, where=answered) for name, told in columns.items()]
     columns |= {"answered": answered.astype(int), "survey_sent": np.ones(size, dtype=int)}
-    return columns, [tell("survey_sent", None, np.full(size, to_seconds(SURVEY_DAY))), *events]
+    return columns, [tell("survey_sent", None, np.full(size, kit.to_seconds(SURVEY_DAY))), *events]

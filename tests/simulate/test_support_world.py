@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.simulate import live_support as support_world
-from helpers.simulate.kit import HOURS_A_WEEK, serve
+from helpers.simulate.kit import HOURS_A_PERSON, HOURS_A_WEEK, plan_duty, serve
 from helpers.simulate.live_support import ON_DUTY, SIGN_UPS, SupportWorld, deliver, gather_teams
 
 ALWAYS = np.ones((1, HOURS_A_WEEK), bool)
@@ -143,11 +143,11 @@ def test_deliver_follows_staffing():
 
 @pytest.mark.parametrize(("team", "seats"), [("live", 5), ("regular", 8), ("live", 1), ("regular", 31)])
 def test_plan_duty_fills_each_hour_and_overworks_nobody(team, seats):
-    duty = support_world.plan_duty(team, seats)
+    duty = plan_duty(ON_DUTY[team], seats)
     wanted = np.ceil(ON_DUTY[team] * seats - 1e-9)
     assert duty.sum(axis=0).tolist() == wanted.tolist()
     assert (duty[:, :4] == 0).all()  # between midnight and four
-    assert duty.sum(axis=1).mean() <= support_world.HOURS_A_PERSON
+    assert duty.sum(axis=1).mean() <= HOURS_A_PERSON
     assert np.ptp(duty.sum(axis=1)) <= 8  # two blocks
 
 
