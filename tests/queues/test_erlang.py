@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import linalg
 from sources_samples import tell_refusal
 
-from helpers.queues.erlang import Promise, agents_needed, answer_by_erlang_a, answer_by_erlang_c
+from helpers.queues import Promise, agents_needed, answer_by_erlang_a, answer_by_erlang_c
 from helpers.simulate.kit import HOURS_A_WEEK, serve
 
 

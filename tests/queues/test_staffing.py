@@ -11,15 +11,17 @@ import pytest
 from sources_samples import tell_refusal
 
 from helpers import examples
-from helpers.queues import study_staffing
-from helpers.queues.erlang import Promise, agents_needed, answer_by_erlang_a, answer_by_erlang_c
-from helpers.queues.staffing import (
+from helpers.queues import (
     BLOCKS,
     DOUBLED,
     LIVE,
     STANDARD,
     TEST,
+    Promise,
     add_means,
+    agents_needed,
+    answer_by_erlang_a,
+    answer_by_erlang_c,
     check_staffing,
     count_arrivals,
     count_hours,
@@ -29,6 +31,7 @@ from helpers.queues.staffing import (
     plan_staffing,
     range_hours,
     rate_questions,
+    study_staffing,
 )
 
 PROMISE = Promise(10, 15, 2, 0.8)
