@@ -344,7 +344,9 @@ def find_chances(rates) -> dict[str, np.ndarray]:
     """
     ends, days = rates.leave + rates.quiet, HORIZON_DAYS
     silent = QUIET_LEAVING * rates.leave
-    retained = np.exp(-ends * days) + rates.quiet * days * np.exp(-silent * days) * _average((ends - silent) * days)
+    gap = (ends - silent) * days  # far below 0 nobody is left to fall silent
+    quiet = rates.quiet * days * np.exp(-silent * days) * _average(np.maximum(gap, -500))
+    retained = np.exp(-ends * days) + np.where(gap > -500, quiet, 0.0)
     expanded = rates.expand * days * _average((rates.expand + ends) * days)
     before, both = np.exp(-ends * (days - DORMANT_DAYS)), (ends[:, None] + rates.talk) * DORMANT_DAYS
     silence = (ends * DORMANT_DAYS)[:, None] * _average(both) + np.exp(-both)
