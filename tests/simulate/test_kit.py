@@ -10,7 +10,6 @@ import pytest
 from sources_samples import tell_refusal
 
 from helpers import plan, simulate
-from helpers.records import Refused
 from helpers.simulate.customer_milestones import AccountWorld
 from helpers.simulate.kit import check_count, check_names, list_effects, spawn_generators
 from helpers.simulate.live_support import SupportWorld
@@ -24,20 +23,10 @@ def make(study, seed=11):
     return simulate.simulate(study, n_units=1000, seed=seed)
 
 
-@pytest.mark.parametrize(
-    "n_units",
-    [
-        9,  # too few for two arms
-        100_000_001,  # more than memory holds
-        2_000.5,  # no whole number
-        "2000",  # text
-        True,  # counts as 1 in Python
-        None,  # left out by mistake
-    ],
-)
+# too few for two arms; more than memory holds; no whole number; text; counts as 1 in Python; left out by mistake
+@pytest.mark.parametrize("n_units", [9, 100_000_001, 2_000.5, "2000", True, None])
 def test_check_count_refuses_what_is_no_number_of_units(n_units):
-    with pytest.raises(Refused, match=r"^simulation, n_units: give a whole number from 10 to 100,000,000$"):
-        check_count(n_units)
+    assert tell_refusal(check_count, n_units) == "simulation, n_units: give a whole number from 10 to 100,000,000"
     assert check_count(10) == 10
 
 
@@ -72,15 +61,10 @@ def test_simulate_gives_the_same_for_the_same_seed_and_another_for_another(study
 
 
 # How much of a world each field may change: the first named part must change, those before it must not.
+OUTCOMES = ["questions", "trial", "paid", "revenue", "revenue_30", "revenue_60", "nps", "csat", "answered"]
 PARTS = {
-    "proactive_help": {
-        "help_opened": ["help_opened"],
-        "units": slice(None),
-    },
-    "live_support": {
-        "outcomes": ["questions", "trial", "paid", "revenue", "revenue_30", "revenue_60", "nps", "csat", "answered"],
-        "waits": None,  # of the events
-    },
+    "proactive_help": {"help_opened": ["help_opened"], "units": slice(None)},
+    "live_support": {"outcomes": OUTCOMES, "waits": None},  # waits: of the events
     "customer_milestones": {
         "alive": ["alive"],
         "before": ["alive", "conversations", "set_up", "activated", "using", "mature"],
@@ -184,30 +168,25 @@ def test_simulate_refuses_an_unknown_study():
     )
 
 
-@pytest.mark.parametrize(
-    ("study", "what", "planted"),
-    [
-        ("proactive_help", "1,000 workspaces whose effects are planted", "them"),
-        ("live_support", "1,000 sign-ups whose effects are planted, and 250 of the weeks before", "the effects"),
-        ("customer_milestones", "1,000 accounts whose associations are planted", "them"),
-        ("support_metrics", "1,000 customers of a help desk whose effects are planted", "them"),
-    ],
-)
+NOTES = [
+    ("proactive_help", "1,000 workspaces whose effects are planted", "them"),
+    ("live_support", "1,000 sign-ups whose effects are planted, and 250 of the weeks before", "the effects"),
+    ("customer_milestones", "1,000 accounts whose associations are planted", "them"),
+    ("support_metrics", "1,000 customers of a help desk whose effects are planted", "them"),
+]
+
+
+@pytest.mark.parametrize(("study", "what", "planted"), NOTES)
 def test_simulate_says_that_it_is_planted(study, what, planted):
     assert make(study).note == (
         f"Simulated: {what}. Recovering {planted} tests the method; it is no evidence for the published claims."
     )
 
 
-@pytest.mark.parametrize(
-    ("study", "n_units", "seconds"),
-    [
-        ("proactive_help", 10_000, 1.5),
-        ("live_support", 12_000, 2.5),
-        ("customer_milestones", 8_000, 5),
-        ("support_metrics", 3_000, 4),
-    ],
-)
+SPEEDS = [("proactive_help", 10_000, 1.5), ("live_support", 12_000, 2.5), ("customer_milestones", 8_000, 5)]
+
+
+@pytest.mark.parametrize(("study", "n_units", "seconds"), [*SPEEDS, ("support_metrics", 3_000, 4)])
 def test_simulate_is_fast(study, n_units, seconds):
     start = time.perf_counter()
     simulate.simulate(study, n_units=n_units)
