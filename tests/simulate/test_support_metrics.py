@@ -1,7 +1,5 @@
 """The help desk: what is planted, what follows from it, and that planted effects are found over seeds."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,20 +28,9 @@ def seeds():
     return [read(2500, seed) for seed in range(3)]
 
 
-def test_same_seed_gives_the_same_and_the_truth_is_plain_json():
-    made, again, other = (simulate.simulate("support_metrics", n_units=300, seed=seed) for seed in (1, 1, 2))
-    pd.testing.assert_frame_equal(made.events, again.events)
-    assert not made.events.equals(other.events)
-    assert json.loads(json.dumps(made.truth, allow_nan=False)) == made.truth
-    assert support_metrics.support_metrics(n_units=10, seed=1).truth["causal"].keys() <= made.truth["causal"].keys()
-
-
-@pytest.mark.parametrize("name", ["reply_effect", "one_reply_effect", "loyal_service", "premium_effect", "fix_effect"])
-def test_each_field_changes_what_customers_do_and_not_who_they_are(name):
-    usual = simulate.simulate("support_metrics", n_units=700, seed=1)
-    made = simulate.simulate("support_metrics", n_units=700, seed=1, **{name: 0.1})
-    pd.testing.assert_frame_equal(made.assignments, usual.assignments)
-    assert not made.events.equals(usual.events)
+def test_a_world_of_ten_customers_has_the_same_truths():
+    few, many = (support_metrics.support_metrics(n_units=n, seed=1).truth["causal"] for n in (10, 300))
+    assert few.keys() <= many.keys()
 
 
 def test_truth_is_that_of_the_published_distributions_by_hand():
