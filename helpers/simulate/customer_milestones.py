@@ -78,8 +78,8 @@ class AccountWorld(kit.World):
 TIERS, TIER_SHARES = np.array(["Starter", "Pro", "Premium"]), (0.55, 0.33, 0.12)
 SEATS_MEDIAN, SEATS_SPREAD = np.array([2.2, 5.0, 14.0]), 0.7  # by tier: a larger plan is bought by larger teams
 COUNTRIES, COUNTRY_SHARES = np.array(["US", "GB", "DE", "FR", "AU"]), (0.45, 0.2, 0.15, 0.1, 0.1)
-EARLY_DAYS = 45  # mean of the exponential by which early leavers leave, cut off at three months
-STEP_DAYS = 60  # a step that is not taken in two months is not taken
+# Early leavers leave by an exponential of this mean, cut off at three months; what is no step in two months never is.
+EARLY_DAYS, STEP_DAYS = 45, 60
 LIKENESS = 0.75  # correlation of each feature of a group with what the group shares
 LATER_ADOPTION = 0.03  # first uses a month after day 90, times the share of the tier that used the feature by then
 SAVED_SHARE, SAVED_DAYS = 0.75, 20  # of the activated save a reply, so many days later on average
@@ -88,10 +88,9 @@ EARLY_EDGES = np.array([0, 3, 7, 10, 14, 21, 30, 45, 60, 75, 90], dtype=float)
 LATE_EDGES = np.arange(90, 901, 30, dtype=float)
 LATER_VOLUME = 0.45  # of conversations go on after three months: a new messenger is tried out, and then used
 TYPICAL_SEATS = 4
-SOLVED_LEVEL, SOLVED_SLOPE = 0.1, 1.0  # log-odds of being resolved: a quarter to three quarters across accounts
-SOLVED_DAYS = 0.5  # mean days to a resolution
-CHANGES_FROM = 30  # seats stay as bought in the first month
-SHRINKING = 0.006  # accounts a month that give up a seat
+# log-odds of being resolved: a quarter to three quarters across accounts; mean days to a resolution
+SOLVED_LEVEL, SOLVED_SLOPE, SOLVED_DAYS = 0.1, 1.0, 0.5
+CHANGES_FROM, SHRINKING = 30, 0.006  # seats stay as bought in the first month; accounts a month that give up a seat
 GROWTH, MOST_SEATS = 0.25, 400  # an expansion adds a quarter, at least one seat, up to so many
 
 
@@ -412,7 +411,6 @@ def _list_events(accounts, steps, features, changes, talks):
     told += [(everyone, days) for days in (*steps.T, *features.T)]
     seats, events = {"seats_changed": changes["seats"].to_numpy(float)}, []
     for event, (row, day) in zip(AccountWorld.calendar["kinds"], told, strict=True):
-        row, day = np.asarray(row), np.asarray(day)
         value, where = seats.get(event, np.nan), day < followed[row]
         events.append(kit.tell(event, row, day * SECONDS_A_DAY, value=value, where=where))
     return events
