@@ -220,6 +220,7 @@ def test_list_events_fold_to_the_units():
         assert (rows[event].size().reindex(units.index, fill_value=0) == units[name]).all()
     assert np.allclose(rows["payment"]["value"].sum().reindex(units.index, fill_value=0), units["spend"])
     assert np.allclose(rows["rated"]["value"].last(), units["csat"])
+    assert (events.loc[events["event"] == "payment", "value"] != 0).all()  # who pays nothing tells no payment
     assert rows["survey"].ngroups == 400
     paid = rows["pay"]["at"].first()
     days = (paid - units["start"].reindex(paid.index)).dt.total_seconds() / 86_400

@@ -29,8 +29,16 @@ def seeds():
 
 
 def test_a_world_of_ten_customers_has_the_same_truths():
-    few, many = (support_metrics.support_metrics(n_units=n, seed=1).truth["causal"] for n in (10, 300))
-    assert few.keys() <= many.keys()
+    few, many = (support_metrics.support_metrics(n_units=n, seed=1) for n in (10, 300))
+    assert few.truth["causal"].keys() <= many.truth["causal"].keys()
+
+
+def test_nothing_is_heard_of_customers_who_have_left():
+    made = support_metrics.support_metrics(n_units=300, seed=1)
+    events = made.events.merge(made.units, on="customer_id")
+    days = (events["at"] - events["started_at"]).dt.total_seconds() / 86_400
+    assert not (days > events["left_day"]).any()
+    assert events["left_day"].notna().any()
 
 
 def test_truth_is_that_of_the_published_distributions_by_hand():
