@@ -87,7 +87,7 @@ def test_a_fix_takes_away_what_was_planted_and_nothing_before_it(seeds):
 
 
 def test_the_line_finds_premium_support_where_it_is_strong():
-    customers, renewals, _, _, truth = read(6000, 1, premium_effect=0.09, tickets_a_year=0.1)
+    customers, renewals, _, _, truth = read(4000, 1, premium_effect=0.09, tickets_a_year=0.1)
     (e,), tables = service.study_premium(customers, renewals, line=20, launched_on="2020-11-01", design=DESIGN)
     assert truth["effects"][-1]["value"] == pytest.approx(-0.09)
     assert abs(e.estimate + 0.09) < 3 * e.std_error
