@@ -244,20 +244,12 @@ def study_movers(frame: pd.DataFrame, design) -> tuple[list[Estimate], pd.DataFr
         part = frame[frame[name].notna()]
         good, kept = part[name].to_numpy(float), 1 - part["left"].to_numpy(float)
         controls = np.column_stack([contrasts.make_controls(part), part["tenure"] - part["tenure"].mean()])
-        sides, crude = (
-            contrasts.count_sides(good, kept),
-            contrasts.adjusted_difference(good, kept, controls[:, :0], **level),
-        )
-        fair = contrasts.adjusted_difference(good, kept, controls, **level)
+        sides, fair = contrasts.count_sides(good, kept), contrasts.adjusted_difference(good, kept, controls, **level)
+        crude = contrasts.adjusted_difference(good, kept, controls[:, :0], **level)
         crude = crude if fair.reason is None else replace(fair, method=crude.method)  # of few, nothing is told
         estimates += [_label(name, fair, sides, design), _label(name, crude, sides, design, **NAIVE)]
-        row = {
-            "metric": name,
-            "even": 1.0,
-            **sides,
-            **contrasts.tell_effect(crude, "crude"),
-            **contrasts.tell_effect(fair),
-        }
+        row = {"metric": name, "even": 1.0, **sides, **contrasts.tell_effect(crude, "crude")}
+        row |= contrasts.tell_effect(fair)
         tipping = contrasts.measure_tipping(fair, contrasts.adjusted_ratio(good, 1 - kept, controls, **level))
         row["needed"] = sample_size_proportions(fair.control_value, fair.estimate / 2, alpha=design.alpha)
         row |= {"e_value": tipping["e_value"], "e_limit": tipping["e_value_limit"]}
@@ -326,11 +318,9 @@ def study_premium(customers, renewals, *, line, launched_on, design) -> tuple[li
         "buyer": (rows, lambda part: _change(part) / part.loc[part["after"] & part["eligible"], "buyer"].mean()),
     }
     told = {name: jackknife(part, measure, **level) for name, (part, measure) in readings.items()}
-    last = told["buyer"]
-    p = float(2 * stats.t.sf(abs(last["value"] / last["std_error"]), GROUPS - 1))
-    effect = Effect(
-        last["value"], last["std_error"], GROUPS - 1.0, last["ci_low"], last["ci_high"], None, p, method=MATCHED
-    )
+    found = {name: told["buyer"][name] for name in ("std_error", "ci_low", "ci_high")}
+    p = float(2 * stats.t.sf(abs(told["buyer"]["value"] / found["std_error"]), GROUPS - 1))
+    effect = Effect(told["buyer"]["value"], **found, df=GROUPS - 1.0, p_value=p, method=MATCHED)
     labels = {"id": "left:premium", "metric": "left", "control": "not eligible", "treatment": "premium"}
     labels |= {"estimand": "difference", "population": "observational", "role": "secondary", **level}
     labels |= {"n_control": len(rows) - len(late), "n_treatment": len(late)}

@@ -13,7 +13,7 @@ from scipy.special import ndtr
 
 from helpers.inference.credibility import find_exaggeration, read_posterior
 from helpers.inference.planning import power_normal
-from helpers.queues.staffing import GIVEN
+from helpers.queues import GIVEN
 from helpers.records import Estimate, Results
 
 Range = float | Sequence[float]  # certain, or low, central and high

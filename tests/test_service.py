@@ -167,16 +167,15 @@ def source():
     return SimpleNamespace(info=SimpleNamespace(steps=[("exact duplicates dropped", 0, "")]), truth=None)
 
 
-@pytest.mark.parametrize(("n_early", "status", "more"), [
-    (1, "pass", ""), (5, "warn", ""),
-    (20, "fail", f" {CLOCKS}; give both in UTC."),
-])  # fmt: skip
+EARLY = [(1, "pass", ""), (5, "warn", ""), (20, "fail", f" {CLOCKS}; give both in UTC.")]
+
+
+@pytest.mark.parametrize(("n_early", "status", "more"), EARLY)
 def test_check_desk_of_replies_before_their_tickets(source, n_early, status, more):
     tickets = pd.DataFrame({"replied": [-0.1] * n_early + [0.2] * (100 - n_early)})
     found = {check.id: check for check in service.check_desk(source, tickets, make_frame(200), DESIGN)}["events_fit"]
-    assert (found.status, found.message) == (
-        status, f"Tickets answered before they were opened: {n_early:.1f} %.{more}",
-    )  # fmt: skip
+    told = f"Tickets answered before they were opened: {n_early:.1f} %.{more}"
+    assert (found.status, found.message) == (status, told)
 
 
 def test_check_desk_of_a_plan_that_is_written_anew_at_leaving(source):

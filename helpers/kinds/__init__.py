@@ -60,7 +60,7 @@ class Kind:
     Attributes
     ----------
     name : str, the `kind` that a plan writes
-    draw : function of a `simulate.dry_run.Draw`
+    draw : function of a `simulate.Draw`
         Its columns in a dry run, and by estimand the true values of control and treatment.
     keys : dict, key of the plan -> (type, default)
         Keys that this kind brings along; on a metric of another kind they are refused, unless it brings them too.

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from helpers.records import Refused
 from helpers.simulate import kit
 from helpers.simulate.kit import NODES, SECONDS_A_DAY, SECONDS_AN_HOUR, WEIGHTS, bound, limit, make_effect, tell
 
@@ -23,24 +22,24 @@ SILENT = {"gave_up": 0.10, "returned": 0.02}  # of requests without a suggestion
 TICKET = 0.84  # of the same; the rest found the answer alone
 BACK = 0.6  # of those whom a suggestion falsely deflects, who come back; the rest give up
 RETURN_DAYS = 6.0  # at most, to the ticket of who comes back
-ANSWERS = {
-    OUTSIDE: np.array([1.2, 0.8, 0.5]),
-    INSIDE: np.array([0.4, 0.3, 0.2]),
-}  # log odds of passion, paying, long here
+# log odds of passion, paying, long here
+ANSWERS = {OUTSIDE: np.array([1.2, 0.8, 0.5]), INSIDE: np.array([0.4, 0.3, 0.2])}
 WANT_LEVEL, WANTS = -0.4, np.array([0.7, 0.6, 0.0])  # log odds of wanting the idea that is asked about, of the same
 TOPICS, TOPIC_SHARES, TOPIC_SLOWER = ("how_to", "billing", "bug"), (0.5, 0.3, 0.2), np.array([-1.0, 0.0, 1.5])
 BUSY = 6 + 10 * np.exp(-(((np.arange(24) - 14) / 5.0) ** 2))  # tickets that wait, by hour
 DAY_SPREAD, LOAD_SLOPE, MIDDLE, NOISE = 0.7, 1.1, 5.2, 1.1  # log load by day; doublings of the wait in minutes
 EASE_PRAISE, PRAISE = 0.03, 0.13  # an easy question is praised so much more; at 15 minutes
 FAST, HALVINGS = 15.0, 4.0  # minutes; from four hours to fifteen minutes
-PARTS = ("people", "activity", "requests", "feedback", "replies")
 
 
 @dataclass(frozen=True)
 class InAppWorld(kit.World):
     """Baselines and planted effects. The article gives five figures; all others are ours."""
 
-    study: ClassVar[str] = "in_app_support"
+    study: ClassVar = "in_app_support"
+    arms: ClassVar = (CONTROL, TREATMENT)
+    parts: ClassVar = ("people", "activity", "requests", "feedback", "replies")
+    calendar: ClassVar = {"end": COMPLETE_TO, "texts": ["request_id", "topic"]}
     contact_rate: float = bound(0.03, 0.001, 0.3)  # of active users in a month (claim U06; the article names no period)
     share_suggested: float = bound(0.5, 0.01, 1)  # of requests, with suggestions (claim U07)
     share_opened: float = bound(0.6, 0.01, 1)  # of what is suggested
@@ -57,10 +56,10 @@ class InAppWorld(kit.World):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.deflection + self.false_deflection > TICKET:
-            raise Refused("simulation in_app_support: more requests would be deflected than become tickets; lower one")
-        if self.reach_ratio * self.link_rate > 0.95:
-            raise Refused("simulation in_app_support: more would answer inside than are asked; lower reach_ratio")
+        deflected = self.deflection + self.false_deflection
+        self.refuse(deflected > TICKET, ": more requests would be deflected than become tickets; lower one")
+        answer = self.reach_ratio * self.link_rate
+        self.refuse(answer > 0.95, ": more would answer inside than are asked; lower reach_ratio")
 
 
 def in_app_support(*, n_units=60_000, seed=2013, **world) -> kit.Simulation:
@@ -97,8 +96,7 @@ def in_app_support(*, n_units=60_000, seed=2013, **world) -> kit.Simulation:
     >>> sorted(set(made.units["variant"]))
     ['hold_out', 'suggestions']
     """
-    n_units, settings = kit.check_count(n_units), InAppWorld.read(world)
-    rng = kit.spawn_generators(seed, PARTS)
+    settings, n_units, rng = InAppWorld.open(world, n_units, seed)
     people = _draw_people(settings, n_units, rng["people"])
     assignments = people[["variant", "assigned_at", "place", "monthly_usd", "tenure_months"]]
     assignments.insert(0, "user_id", kit.name_units("u", n_units))
@@ -112,24 +110,19 @@ def in_app_support(*, n_units=60_000, seed=2013, **world) -> kit.Simulation:
     ]
     truth = {"effects": state_truth(settings) + praise, "rates": list_rates(settings), "wants": expect_wants(settings)}
     truth |= {"praise": {"shape": settings.praise_shape, "cut": FAST, "halving": settings.praise_effect / HALVINGS}}
-    note = kit.write_note(f"{n_units:,} users whose effects are planted", "the effects")
-    return kit.finish(settings, assignments, parts, truth, note, end=COMPLETE_TO, texts=["request_id", "topic"])
+    what = f"{n_units:,} users whose effects are planted"
+    return settings.finish(assignments, parts, truth, what, planted="the effects")
 
 
 def _draw_people(world, n, rng):
     pays = rng.random(n) < world.paying_share
     price = np.exp(np.log(PRICE_MEDIAN) + PRICE_SPREAD * rng.standard_normal(n)).round(2)
     seconds = rng.integers(0, ENROLMENT_DAYS * SECONDS_A_DAY, n)
-    return pd.DataFrame(
-        {
-            "variant": np.where(rng.random(n) < 0.5, TREATMENT, CONTROL),
-            "assigned_at": STARTS + pd.to_timedelta(seconds, unit="s"),
-            "place": np.where(rng.random(n) < 0.5, INSIDE, OUTSIDE),
-            "monthly_usd": np.where(pays, price, 0.0),
-            "tenure_months": rng.exponential(TENURE_MEAN, n).round(1),
-            "passion": rng.standard_normal(n),
-        }
-    )
+    people = {"variant": np.where(rng.random(n) < 0.5, TREATMENT, CONTROL)}
+    people["assigned_at"] = STARTS + pd.to_timedelta(seconds, unit="s")
+    people["place"] = np.where(rng.random(n) < 0.5, INSIDE, OUTSIDE)
+    people |= {"monthly_usd": np.where(pays, price, 0.0), "tenure_months": rng.exponential(TENURE_MEAN, n).round(1)}
+    return pd.DataFrame(people | {"passion": rng.standard_normal(n)})
 
 
 def list_rates(world) -> dict[str, float]:
@@ -167,13 +160,13 @@ def state_truth(world) -> list[dict]:
     pairs = {name: (plain[name], plain[name] + reached * (helped[name] - plain[name])) for name in plain}
     pairs["left_over"] = tuple(map(sum, zip(*pairs.values(), strict=True)))
     pairs["suggested_share"] = (0.0, world.share_suggested)
-    names = {"ticket": "ticket_share", "returned": "returned_share", "gave_up": "gave_up_share"}
-    rows = [make_effect(names.get(name, name), CONTROL, TREATMENT, *pair) for name, pair in pairs.items()]
-    rates = (world.link_rate, world.reach_ratio * world.link_rate)
-    for estimand, value in (("ratio", world.reach_ratio), ("relative_lift", world.reach_ratio - 1)):
-        rows.append(make_effect("reach", OUTSIDE, INSIDE, *rates, value=value, estimand=estimand))
+    names = {name: f"{name}_share" for name in plain}
+    rows = [make_effect(names.get(name, name), world.arms, pair) for name, pair in pairs.items()]
+    rates, ratio = (world.link_rate, world.reach_ratio * world.link_rate), world.reach_ratio
+    for estimand, value in (("ratio", ratio), ("relative_lift", ratio - 1)):
+        rows.append(make_effect("reach", (OUTSIDE, INSIDE), rates, value=value, estimand=estimand))
     for name, level in (("contact_rate", world.contact_rate), ("paying", world.paying_share)):
-        rows.append(make_effect(name, "", "", 0.0, level, estimand="level"))
+        rows.append(make_effect(name, ("", ""), (0.0, level), estimand="level"))
     return rows
 
 
@@ -201,18 +194,13 @@ def _draw_requests(world, people, rng):
 
 def _tell_requests(requests, n):
     """The columns of users and the events of their requests; a minute passes between each step and the next."""
-    after = {"suggested": 2, "opened": 30, "ticket": 90, "gave_up": 150}
-    told = [tell("request", requests["row"], requests["seconds"], **requests[["request_id", "topic"]])]
-    for event, seconds in after.items():
-        if event != "ticket":  # told with what waits, beside its reply
-            some = requests[requests[event]]
-            told.append(tell(event, some["row"], some["seconds"] + seconds, **some[["request_id", "topic"]]))
-    some = requests[requests["returned"]]
-    late = some["seconds"] + SECONDS_AN_HOUR + kit.to_seconds((RETURN_DAYS - 0.1) * some["back"])
-    told.append(tell("returned", some["row"], late, **some[["request_id", "topic"]]))
-    columns = {"requests": np.bincount(requests["row"], minlength=n)}
+    row, start, ids = requests["row"], requests["seconds"], requests[["request_id", "topic"]]
+    back = SECONDS_AN_HOUR + kit.to_seconds((RETURN_DAYS - 0.1) * requests["back"])
+    later = {"suggested": 2, "opened": 30, "gave_up": 150, "returned": back}  # tickets are told beside their replies
+    told = [tell("request", row, start, **ids)]
+    told += [tell(event, row, start + wait, where=requests[event], **ids) for event, wait in later.items()]
     parts = ("suggested", "ticket", "returned", "gave_up")
-    columns |= {name: np.bincount(requests["row"], requests[name], n) for name in parts}
+    columns = {"requests": np.bincount(row, minlength=n)} | {p: np.bincount(row, requests[p], n) for p in parts}
     columns["unsettled"] = columns["ticket"] + columns["returned"] + columns["gave_up"]
     return columns, told
 
@@ -234,13 +222,13 @@ def _draw_replies(world, people, requests, rng):
     praised, luck, large = rng.random(n) < chance, rng.random(n), people["monthly_usd"].to_numpy()[tickets["row"]]
     known = world.known_free + (world.known_large - world.known_free) * np.clip(np.log10(1 + large) / 3, 0, 1)
     replied = asked + np.ceil(60 * minutes).astype(np.int64)
-    ids = tickets[["request_id", "topic"]]
-    told = [tell("ticket", tickets["row"], asked, value=load, **ids), tell("replied", tickets["row"], replied, **ids)]
-    for event, some, late in (("kudos", praised, 3600), ("solved", luck < known, 7200)):
-        told.append(tell(event, tickets["row"][some], (replied + late)[some], **ids[some]))
+    row, ids = tickets["row"], tickets[["request_id", "topic"]]
+    told = [tell("ticket", row, asked, value=load, **ids), tell("replied", row, replied, **ids)]
+    told.append(tell("kudos", row, replied + SECONDS_AN_HOUR, where=praised, **ids))
+    told.append(tell("solved", row, replied + 2 * SECONDS_AN_HOUR, where=luck < known, **ids))
     fast = minutes <= FAST
     pair = [float(chance[fast == side].mean()) if (fast == side).any() else np.nan for side in (False, True)]
-    effects = [make_effect("praise", "later", "within", *pair, population="observational")]
+    effects = [make_effect("praise", ("later", "within"), pair, population="observational")]
     return told, [effect for effect in effects if np.isfinite(effect["value"])]
 
 
@@ -284,6 +272,6 @@ def _draw_feedback(world, people, rng):
     traits, level = np.column_stack([people["passion"], pays, here]).astype(float), solve_answers(world)
     odds = np.select([people["place"] == place for place in level], [level[p] + traits @ ANSWERS[p] for p in level])
     answered, wants = luck < special.expit(odds), opinion < special.expit(WANT_LEVEL + traits @ WANTS)
-    who, ids = np.flatnonzero(answered), {"request_id": "", "topic": ""}
-    events = [tell("feedback", who, kit.to_seconds(27 * day[who]), value=wants[who].astype(float), **ids)]
+    at, ids = kit.to_seconds(27 * day), {"request_id": "", "topic": ""}
+    events = [tell("feedback", None, at, value=wants.astype(float), where=answered, **ids)]
     return {"answered": answered.astype(int), "wants": np.where(answered, wants, np.nan)}, events

@@ -1,8 +1,9 @@
-"""What every simulated world is made of: bounded parameters, a hidden trait, chances, payments, events, the truth."""
+"""What every simulated world is made of: bounded parameters, hidden traits, chances, payments, a queue, events."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
+from heapq import heappop, heappush
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +12,9 @@ from scipy import optimize, special
 
 from helpers.records import Refused, suggest
 
-SECONDS_A_DAY, SECONDS_AN_HOUR = 86_400, 3_600
+SECONDS_A_DAY, SECONDS_AN_HOUR, HOURS_A_WEEK = 86_400, 3_600, 168
+SHIFT_HOURS, HOURS_A_PERSON = 4, 40  # a rota in blocks of four hours; nobody works more than forty a week
+DUTY_CHANGES, TALK_ENDS, CUSTOMER_COMES = range(3)  # the order of what happens at one moment in a queue
 TRIAL_DAYS, MONTH_DAYS, REFUND_DAYS = 14, 30, 10
 MOST_MONTHS = 15  # more payments than the data can show
 NODES, _MASS = np.polynomial.hermite_e.hermegauss(121)  # of a hidden trait in the population, standard normal
@@ -52,20 +55,62 @@ def bound(usual, low, high, words=None) -> Any:
 
 @dataclass(frozen=True)
 class World:
-    """The parameters of one study's world; a field is made by `bound` or `limit`, and refused outside its range."""
+    """The parameters of one study's world; a field is made by `bound` or `limit`, and refused outside its range.
+
+    `arms` are its control and treatment; `parts` name what has a random generator of its own; `calendar` holds `at`,
+    `end`, `kinds` and `texts` of `join_events`.
+    """
 
     study: ClassVar[str] = ""
+    arms: ClassVar[tuple[str, str]] = ("", "")
+    parts: ClassVar[tuple[str, ...]] = ()
+    calendar: ClassVar[dict[str, Any]] = {}
 
     def __post_init__(self):
         for one in fields(self):
-            if not one.metadata["fits"](getattr(self, one.name)):
-                raise Refused(f"simulation {self.study}, {one.name}: give {one.metadata['words']}")
+            self.refuse(
+                not one.metadata["fits"](getattr(self, one.name)), f", {one.name}: give {one.metadata['words']}"
+            )
+
+    def refuse(self, is_wrong, told):
+        """Refuse a world where something is wrong."""
+        if is_wrong:
+            raise Refused(f"simulation {self.study}{told}")
 
     @classmethod
-    def read(cls, given) -> World:
-        """Return the world with some parameters changed; one that it does not have is refused."""
+    def open(cls, given, n_units, seed) -> tuple[World, int, dict[str, np.random.Generator]]:
+        """Return the world with some parameters changed, the number of its units, and a generator for each part.
+
+        Raises
+        ------
+        Refused: a parameter that the world does not have, or a value outside its range.
+        """
+        n_units = check_count(n_units)
         check_names(given, ("n_units", "seed", *(one.name for one in fields(cls))), study=cls.study)
-        return cls(**given)
+        return cls(**given), n_units, spawn_generators(seed, cls.parts)
+
+    def finish(self, assignments, parts, truth, what, *, planted="them") -> Simulation:
+        """Return the simulation of this world from its parts.
+
+        Parameters
+        ----------
+        assignments : DataFrame
+        parts : list of (columns of units by name, list of events from `tell`)
+        truth : dict, `effects` and more
+        what, planted : str
+            What is simulated, and what of it is recovered, in words.
+        """
+        columns = {name: column for found, _ in parts for name, column in found.items()}
+        events = join_events(assignments, [event for _, told in parts for event in told], **self.calendar)
+        truth = {"study": self.study, "world": asdict(self), **truth}
+        no_evidence = f"Recovering {planted} tests the method; it is no evidence for the published claims."
+        return Simulation(
+            assignments, events, assignments.assign(**columns), truth, f"Simulated: {what}. {no_evidence}"
+        )
+
+    def tell_effects(self, metric, means) -> list[dict[str, Any]]:
+        """Return the true effects of one metric from the population means of both arms, as `list_effects` does."""
+        return list_effects(metric, self.arms, means)
 
 
 def spawn_generators(seed, names) -> dict[str, np.random.Generator]:
@@ -123,6 +168,12 @@ class Chance:
     level: float
     slope: float
     factor: float = 0.0
+
+    @classmethod
+    def solve(cls, rate, effect, slope) -> Chance:
+        """Return the chance that has a rate in the population without, and an effect with the treatment."""
+        level = solve_level(lambda level: special.expit(level + slope * NODES), rate)
+        return cls(level, slope, effect / average(cls(level, slope).room(NODES)))
 
     def plain(self, trait) -> np.ndarray:
         """Chance without the treatment, at each trait."""
@@ -237,9 +288,14 @@ def name_units(prefix, n_units) -> list[str]:
     return [f"{prefix}{i:07d}" for i in range(n_units)]
 
 
-def tell(event, row, seconds, *, value=np.nan, **texts) -> tuple[str, pd.DataFrame]:
-    """Return events of one kind: the rows of their units, seconds since the assignment, value, and further ids."""
-    return event, pd.DataFrame({"row": row, "seconds": seconds, "value": value, **texts})
+def tell(event, row, seconds, *, value=np.nan, where=None, **texts) -> tuple[str, pd.DataFrame]:
+    """Return events of one kind: the rows of their units, seconds since the assignment, value, and further ids.
+
+    A row of None: each is of its own unit. `where` says of each whether it happens; without it all do.
+    """
+    row = np.arange(len(seconds)) if row is None else row
+    told = pd.DataFrame({"row": row, "seconds": seconds, "value": value, **texts})
+    return event, told if where is None else told[np.asarray(where)]
 
 
 def join_events(assignments, told, *, at="assigned_at", end=None, kinds=None, texts=()) -> pd.DataFrame:
@@ -277,63 +333,172 @@ def join_events(assignments, told, *, at="assigned_at", end=None, kinds=None, te
     return pd.DataFrame(found | {name: events[name].astype("str").array.take(order) for name in texts})
 
 
-def finish(world, assignments, parts, truth, note, **calendar) -> Simulation:
-    """Return the simulation of a world from its parts.
+def standardise(exposed, chance, cells) -> tuple[float, float]:
+    """Return the mean chance had nobody, and had everybody, the exposure, comparing within cells.
+
+    A cell in which all or none are exposed tells nothing and is left out; nan where no cell is left.
 
     Parameters
     ----------
-    world : World
-    assignments : DataFrame
-    parts : list of (columns of units by name, list of events from `tell`)
-    truth : dict, `effects` and more
-    note : str
-    **calendar
-        `at`, `end`, `kinds` and `texts` of `join_events`.
+    exposed : array of 0/1, shape (n,)
+    chance : array, shape (n,)
+    cells : array of int, shape (n,)
     """
-    units = assignments.assign(**{name: column for columns, _ in parts for name, column in columns.items()})
-    events = join_events(assignments, [event for _, events in parts for event in events], **calendar)
-    return Simulation(assignments, events, units, {"study": world.study, "world": asdict(world), **truth}, note)
+    size = np.array([np.bincount(cells[exposed == side], minlength=cells.max() + 1) for side in (0, 1)])
+    total = [np.bincount(cells[exposed == side], chance[exposed == side], cells.max() + 1) for side in (0, 1)]
+    both = (size > 0).all(axis=0)
+    if not both.any():
+        return np.nan, np.nan
+    weight = size.sum(axis=0)[both]
+    plain, reached = (np.average(total[side][both] / size[side][both], weights=weight) for side in (0, 1))
+    return float(plain), float(reached)
 
 
-def write_note(what, planted="effects") -> str:
-    """Return the sentence that says what is simulated, and what it is no evidence for."""
-    return f"Simulated: {what}. Recovering {planted} tests the method; it is no evidence for the published claims."
-
-
-def list_effects(metric, control, treatment, control_value, treatment_value) -> list[dict[str, Any]]:
+def list_effects(metric, arms, means) -> list[dict[str, Any]]:
     """Return the true effects of one metric over all assigned, as rows of `truth["effects"]`.
 
     Parameters
     ----------
-    metric, control, treatment : str
-    control_value, treatment_value : float, population means of the two arms
+    metric : str
+    arms, means : pair of str and of float, names and population means of control and treatment
 
     Returns
     -------
     list of dict: metric, control, treatment, estimand, population, value, control_value, treatment_value; a
         difference (treatment minus control), and a relative lift where the control value is above 0.
     """
-    pair = (metric, control, treatment, control_value, treatment_value)
-    rows = [make_effect(*pair)]
-    if control_value > 0:
-        rows.append(make_effect(*pair, value=treatment_value / control_value - 1, estimand="relative_lift"))
+    rows, (control, treatment) = [make_effect(metric, arms, means)], means
+    if control > 0:
+        rows.append(make_effect(metric, arms, means, value=treatment / control - 1, estimand="relative_lift"))
     return rows
 
 
-def make_effect(
-    metric, control, treatment, control_value, treatment_value, *, value=None, estimand="difference", population="itt"
-) -> dict[str, Any]:
+def make_effect(metric, arms, means, *, value=None, estimand="difference", population="itt") -> dict[str, Any]:
     """Return one row of `truth["effects"]`; its keys are the fields of an estimate, so that the two can be matched.
 
-    The value is the difference of the two where none is given.
+    The value is the difference of the two means where none is given.
     """
-    return {
-        "metric": metric,
-        "control": control,
-        "treatment": treatment,
-        "estimand": estimand,
-        "population": population,
-        "value": float(treatment_value - control_value if value is None else value),
-        "control_value": float(control_value),
-        "treatment_value": float(treatment_value),
-    }
+    row = {"metric": metric, "control": arms[0], "treatment": arms[1], "estimand": estimand, "population": population}
+    row["value"] = float(means[1] - means[0] if value is None else value)
+    return row | {"control_value": float(means[0]), "treatment_value": float(means[1])}
+
+
+def plan_duty(share, seats) -> np.ndarray:
+    """Return who is on duty in each hour of the week, shape (people, 168).
+
+    Blocks of four hours go round the people of the team, so that all work about the same time.
+
+    Parameters
+    ----------
+    share : array, shape (168,), of the full team in each hour of the week
+    seats : int, on duty in office hours; a thinner block has at least one
+    """
+    wanted = np.ceil(share * seats - 1e-9).astype(int)
+    people = max(seats, int(np.ceil(wanted.sum() / HOURS_A_PERSON)))
+    duty, turn = np.zeros((people, HOURS_A_WEEK), dtype=bool), 0
+    for start in range(0, HOURS_A_WEEK, SHIFT_HOURS):
+        duty[(turn + np.arange(wanted[start])) % people, start : start + SHIFT_HOURS] = True
+        turn += wanted[start]
+    return duty
+
+
+@dataclass(frozen=True)
+class Service:
+    """What became of each customer: `agent` (n,) int, -1 where nobody answered; `wait` (n,) seconds, nan there."""
+
+    agent: np.ndarray
+    wait: np.ndarray
+
+
+def serve(arrived, handling, patience, duty, *, priority=None) -> Service:
+    """Return who answered each customer of one queue, and after how many seconds.
+
+    The free agent who has been idle longest takes the customer of the lowest priority number who came first. An
+    agent begins only on duty, and finishes what was begun (non-preemptive). A customer whose patience ends before
+    a start leaves unanswered. At one moment duty changes first, then conversations end, then customers arrive.
+    Nothing is drawn: equal inputs give equal results.
+
+    Parameters
+    ----------
+    arrived : array-like, shape (n,), seconds, rising; second 0 is a Monday 00:00
+    handling : array-like, shape (n,), seconds, 0 or more
+    patience : array-like, shape (n,), seconds, 0 or more; inf: never leaves
+    duty : array-like of bool, shape (agents, 168)
+        Who is on duty in each hour of the week, Monday 00 first; each week is the same.
+    priority : array-like of int, shape (n,), optional
+        Lower is served first; without it all are equal.
+
+    Returns
+    -------
+    Service: agent and wait, both shape (n,), in the order of `arrived`.
+    """
+    arrived, handling, patience = (np.asarray(values, dtype=float) for values in (arrived, handling, patience))
+    priority = np.zeros(arrived.size, dtype=int) if priority is None else np.asarray(priority)
+    agent, wait = np.full(arrived.size, -1), np.full(arrived.size, np.nan)
+    if arrived.size:
+        desk = _Desk(arrived.tolist(), handling.tolist(), (arrived + patience).tolist(), priority.tolist())
+        for row, (who, start) in desk.run(np.asarray(duty, dtype=bool)).items():
+            agent[row], wait[row] = who, start - arrived[row]
+    return Service(agent, wait)
+
+
+class _Desk:
+    """Who waits, who is idle and what has begun, and the events to come as one heap of (second, kind, number)."""
+
+    def __init__(self, arrived, handling, leaves_at, priority):
+        self.handling, self.leaves_at, self.priority = handling, leaves_at, priority
+        self.events = [(at, CUSTOMER_COMES, customer) for customer, at in enumerate(arrived)]  # a heap, as they rise
+        self.waiting, self.idle = [], []  # heaps of (priority, customer), (idle since, agent); these count while true
+        self.on_duty, self.busy, self.idle_since = set(), set(), {}
+        self.started = {}  # customer -> (agent, second)
+
+    def release(self, now, agent):
+        if agent in self.on_duty and agent not in self.busy:
+            self.idle_since[agent] = now
+            heappush(self.idle, (now, agent))
+
+    def match(self, now):
+        while self.waiting and self.idle:
+            since, agent = self.idle[0]
+            if self.idle_since.get(agent) != since:
+                heappop(self.idle)
+                continue
+            customer = heappop(self.waiting)[1]
+            if self.leaves_at[customer] >= now:
+                heappop(self.idle)
+                del self.idle_since[agent]
+                self.busy.add(agent)
+                self.started[customer] = (agent, now)
+                heappush(self.events, (now + self.handling[customer], TALK_ENDS, agent))
+
+    def run(self, duty):
+        """Return, by customer who is answered, the agent and the second at which it begins."""
+        first, ahead = self.events[0][0], len(self.events)
+        hour, changes = int(first // SECONDS_AN_HOUR), duty != np.roll(duty, 1, axis=1)
+        hours = np.flatnonzero(changes.any(axis=0))
+
+        def plan_change(hour):
+            if hours.size:
+                following = hour + 1 + int(((hours - hour - 1) % HOURS_A_WEEK).min())
+                heappush(self.events, (following * SECONDS_AN_HOUR, DUTY_CHANGES, following))
+
+        self.on_duty.update(np.flatnonzero(duty[:, hour % HOURS_A_WEEK]).tolist())
+        for agent in self.on_duty:
+            self.release(first, agent)
+        plan_change(hour)
+        while self.events and (ahead or self.waiting):
+            now, kind, who = heappop(self.events)
+            if kind == DUTY_CHANGES:
+                for agent in np.flatnonzero(changes[:, who % HOURS_A_WEEK]).tolist():
+                    self.on_duty ^= {agent}
+                    self.idle_since.pop(agent, None)
+                    self.release(now, agent)
+                plan_change(who)
+            elif kind == TALK_ENDS:
+                self.busy.discard(who)
+                self.release(now, who)
+            else:
+                heappush(self.waiting, (self.priority[who], who))
+                ahead -= 1
+            self.match(now)
+        return self.started

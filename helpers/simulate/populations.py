@@ -71,34 +71,30 @@ def _contrast(control, treatment):
     return {"difference": float(treatment - control), "relative_lift": float(treatment / control - 1)}
 
 
-def _shape(*arms):
-    """Return the larger skewness, and the ratio of standard deviations, from three raw moments of either arm."""
-    skewness, deviations = [], []
-    for first, second, third in arms:
-        deviations.append(math.sqrt(second - first**2))
-        skewness.append(abs(third - 3 * first * second + 2 * first**3) / deviations[-1] ** 3)
-    return {"skewness": float(max(skewness)), "spread": float(deviations[1] / deviations[0])}
+def _shape(raw, *, is_positive=False):
+    """Return the larger skewness, and the ratio of standard deviations, from three raw moments of either arm.
+
+    Of a positive outcome, also how many units of either arm are above 0 at least, as a share.
+    """
+    deviations = [math.sqrt(second - first**2) for first, second, _ in raw]
+    thirds = [abs(third - 3 * first * second + 2 * first**3) for first, second, third in raw]
+    skewness = float(max(third / deviation**3 for third, deviation in zip(thirds, deviations, strict=True)))
+    told = {"skewness": skewness, "spread": float(deviations[1] / deviations[0])}
+    return told | ({"apart": tuple(first**2 / second for first, second, _ in raw)} if is_positive else {})
 
 
-def _find_apart(raw):
-    """How many units of either arm are above 0 at least, as a share."""
-    return tuple(first**2 / second for first, second, _ in raw)
-
-
-def make_share(name, control, treatment) -> Population:
-    """Return a population of 0 and 1 with two shares of 1."""
-    shares = (control, treatment)
+def make_share(name, *shares) -> Population:
+    """Return a population of 0 and 1 with two shares of 1, of control and treatment."""
 
     def draw(rng, n, treated):
         return (rng.random((n, 1)) < shares[treated]).astype(float)
 
-    skewness = _shape(*((share, share, share) for share in shares))["skewness"]
+    skewness = _shape([(share, share, share) for share in shares])["skewness"]
     return Population(name, "shares", draw, _contrast(*shares), skewness, shares)
 
 
-def make_count(name, control, treatment, *, size=np.inf) -> Population:
+def make_count(name, *means, size=np.inf) -> Population:
     """Return a population of counts, Poisson, or negative binomial where `size` (1 / overdispersion) is finite."""
-    means = (control, treatment)
 
     def draw(rng, n, treated):
         rates = means[treated] if np.isinf(size) else rng.gamma(size, means[treated] / size, (n, 1))
@@ -106,19 +102,18 @@ def make_count(name, control, treatment, *, size=np.inf) -> Population:
 
     factorial = [(mean, mean**2 * (1 + 1 / size), mean**3 * (1 + 1 / size) * (1 + 2 / size)) for mean in means]
     raw = [(first, second + first, third + 3 * second + first) for first, second, third in factorial]
-    return Population(name, "counts", draw, _contrast(*means), apart=_find_apart(raw), **_shape(*raw))
+    return Population(name, "counts", draw, _contrast(*means), **_shape(raw, is_positive=True))
 
 
-def make_money(name, control, treatment, *, spread) -> Population:
+def make_money(name, *arms, spread) -> Population:
     """Return a population of money: zero, or for some units lognormal with a standard deviation of the logarithm.
 
     Parameters
     ----------
     name : str
-    control, treatment : tuple (share of payers, mean of the logarithm)
+    *arms : tuple (share of payers, mean of the logarithm), of control and treatment
     spread : float
     """
-    arms = (control, treatment)
 
     def draw(rng, n, treated):
         share, log = arms[treated]
@@ -129,13 +124,13 @@ def make_money(name, control, treatment, *, spread) -> Population:
 
     raw = [[share * math.exp(k * log + k**2 * spread**2 / 2) for k in (1, 2, 3)] for share, log in arms]
     truth = _contrast(raw[0][0], raw[1][0])
-    return Population(name, "money", draw, truth, apart=_find_apart(raw), **_shape(*raw))
+    return Population(name, "money", draw, truth, **_shape(raw, is_positive=True))
 
 
-def make_score(name, control, treatment, *, family="scores") -> Population:
+def make_score(name, *arms, family="scores") -> Population:
     """Return a population of values with given chances: 1 to 5, or NPS (-100, 0, 100) where three chances are given."""
-    chances = [np.array(arm) for arm in (control, treatment)]
-    values = np.array([-100.0, 0.0, 100.0]) if len(control) == 3 else np.arange(1.0, LEVELS + 1)
+    chances = [np.array(arm) for arm in arms]
+    values = np.array([-100.0, 0.0, 100.0]) if len(arms[0]) == 3 else np.arange(1.0, LEVELS + 1)
 
     def draw(rng, n, treated):
         return kit.pick(values, chances[treated], rng.random((n, 1)))
@@ -144,7 +139,7 @@ def make_score(name, control, treatment, *, family="scores") -> Population:
     truth = _contrast(raw[0][0], raw[1][0])
     if family == "ordered scores":
         truth = {"difference": kit.win(*chances[::-1]) - kit.win(*chances)}
-    return Population(name, family, draw, truth, **_shape(*raw))
+    return Population(name, family, draw, truth, **_shape(raw))
 
 
 def make_quantile(name, probability, shift, *, step=0.0, zeros=(0.0, 0.0), least=0.0) -> Population:
@@ -198,15 +193,15 @@ def make_ratio(name, effect) -> Population:
         rates.append((chances * counts).sum() / (chances * days).sum())
         left = counts - rates[-1] * days
         raw.append((0.0, (chances * left**2).sum(), (chances * left**3).sum()))
-    return Population(name, "ratios", draw, _contrast(*rates), **_shape(*raw))
+    return Population(name, "ratios", draw, _contrast(*rates), **_shape(raw))
 
 
-def make_cluster(name, control, treatment, *, alike) -> Population:
+def make_cluster(name, *shares, alike) -> Population:
     """Return a population of clusters (units with the event, units), of very unequal sizes.
 
     `alike` is the correlation within clusters.
     """
-    shares, weight, sizes = (control, treatment), 1 / alike - 1, np.arange(2, 1000)
+    weight, sizes = 1 / alike - 1, np.arange(2, 1000)
 
     def draw(rng, n, treated):
         sizes = 1 + rng.geometric(1 / (CLUSTER_MEAN + 1), n)
@@ -219,7 +214,7 @@ def make_cluster(name, control, treatment, *, alike) -> Population:
         raw.append((0.0, chances @ variances, chances @ (skewness * variances**1.5)))
     mean, variance = CLUSTER_MEAN + 2, CLUSTER_MEAN + CLUSTER_MEAN**2  # of the sizes: 2 more than a geometric number
     worth = 1 / (1 + variance / mean**2)
-    return Population(name, "clusters", draw, _contrast(*shares), worth=worth, **_shape(*raw))
+    return Population(name, "clusters", draw, _contrast(*shares), worth=worth, **_shape(raw))
 
 
 def make_rate(name, ratio) -> Population:
@@ -235,7 +230,7 @@ def make_rate(name, ratio) -> Population:
         means = [(high ** (k + 1) - low ** (k + 1)) / (k + 1) / (high - low) for k in (1, 2, 3)]
         first, second, third = (rate**k * mean for k, mean in zip((1, 2, 3), means, strict=True))
         raw.append((0.0, first + second, first + 3 * second + 2 * third))
-    return Population(name, "rates", draw, {**_contrast(*rates), "rate_ratio": ratio}, **_shape(*raw))
+    return Population(name, "rates", draw, {**_contrast(*rates), "rate_ratio": ratio}, **_shape(raw))
 
 
 def make_covariates(name, effect, *, missing=0.0) -> Population:
@@ -286,16 +281,15 @@ def make_gaps(name, effect, *, by_arm=False) -> Population:
     return Population(name, family, draw, {"difference": effect})
 
 
-def make_unknown(name, control, treatment, *, hidden) -> Population:
+def make_unknown(name, *shares, hidden) -> Population:
     """Return a population of 0, 1 and unknown: of the treated without the event a share is hidden, nobody else."""
-    shares = (control, treatment)
 
     def draw(rng, n, treated):
         outcome = (rng.random(n) < shares[treated]).astype(float)
         outcome[(outcome == 0) & (rng.random(n) < hidden * treated)] = np.nan
         return outcome[:, None]
 
-    return Population(name, "outcomes unknown in one arm", draw, {"difference": treatment - control})
+    return Population(name, "outcomes unknown in one arm", draw, {"difference": shares[1] - shares[0]})
 
 
 def make_take_up(name, effect, *, compliers=COMPLIERS) -> Population:
@@ -315,7 +309,7 @@ def make_take_up(name, effect, *, compliers=COMPLIERS) -> Population:
         raw.append((0.0, 2 + centred**2 @ chances, 4 + centred**3 @ chances))
     family = "take-up" if compliers >= COMPLIERS else "weak take-up"
     truth = {"cace": effect, "difference": effect * compliers}
-    return Population(name, family, draw, truth, _shape(*raw)["skewness"])
+    return Population(name, family, draw, truth, _shape(raw)["skewness"])
 
 
 def make_looks(name, effect, *, family) -> Population:
@@ -348,9 +342,8 @@ def make_split(name, *, family, shares, estimand) -> Population:
     return Population(name, family, draw, {estimand: 0.0}, math.sqrt(2))
 
 
-def make_times(name, control, treatment, *, competing=0.0) -> Population:
+def make_times(name, *hazards, competing=0.0) -> Population:
     """Return a population of (days, event): 0 not yet seen, 1 the event, 2 a competing event; hazards stay the same."""
-    hazards = (control, treatment)
 
     def draw(rng, n, treated):
         total = hazards[treated] + competing

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from helpers.records import Refused
 from helpers.simulate import kit
 from helpers.simulate.kit import NODES, SECONDS_A_DAY, TRIAL_DAYS, average, bound, tell, to_seconds
 
@@ -23,7 +22,6 @@ ENROLMENT_STARTS = pd.Timestamp("2021-03-01", tz="UTC")
 COMPLETE_TO = pd.Timestamp("2022-05-01", tz="UTC")  # the end of the plan's as_of, 2022-04-30
 COUNTRIES = {"US": 0.36, "GB": 0.16, "DE": 0.14, "FR": 0.12, "BR": 0.12, "IN": 0.10}
 FORMATS = {"article": 0.40, "tour": 0.35, "video": 0.15, "course": 0.10}
-PARTS = ("people", "assignment", "help", "activation", "activity", "questions", "money")
 LEAST, MOST, BELOW_ONE = np.nextafter(0, 1), float_info.max, np.nextafter(1, 0)
 SHARE, PART = (LEAST, BELOW_ONE, "a share above 0 and below 1"), (0, BELOW_ONE, "a number from 0 to below 1")
 MEAN, EFFECT = (LEAST, MOST, "a number above 0"), (-MOST, MOST, "a number")
@@ -36,7 +34,10 @@ class HelpWorld(kit.World):
     The article gives no baseline. Baselines are those of the arm with links, as a company sees them today.
     """
 
-    study: ClassVar[str] = "proactive_help"
+    study: ClassVar = "proactive_help"
+    arms: ClassVar = (CONTROL, TREATMENT)
+    parts: ClassVar = ("people", "assignment", "help", "activation", "activity", "questions", "money")
+    calendar: ClassVar = {"end": COMPLETE_TO, "texts": ["format"]}
     share_use_content: float = bound(0.40, *SHARE)  # of workspaces with links; leaves room for a ratio of 2.5 at 30 %
     share_find_anyway: float = bound(0.05, *SHARE)  # open help without links (help centre); so take-up is two-sided
     keenness_and_use: float = bound(0.70, *PART)  # correlation of keenness and use: the article's own doubt, made large
@@ -58,8 +59,8 @@ class HelpWorld(kit.World):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.share_find_anyway >= self.share_use_content:
-            raise Refused("simulation proactive_help, share_find_anyway: it must be below share_use_content")
+        wrong = self.share_find_anyway >= self.share_use_content
+        self.refuse(wrong, ", share_find_anyway: it must be below share_use_content")
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def proactive_help(*, n_units=4000, seed=2022, **world) -> kit.Simulation:
     >>> sorted(set(made.units["variant"]))
     ['links', 'no_links']
     """
-    n_units, settings, rng = kit.check_count(n_units), HelpWorld.read(world), kit.spawn_generators(seed, PARTS)
+    settings, n_units, rng = HelpWorld.open(world, n_units, seed)
     responses = solve_responses(settings)
     assignments, hidden = _draw_people(n_units, rng, settings)
     means = {name: response.served(hidden["keenness"], hidden["helped"]) for name, response in responses.items()}
@@ -126,9 +127,8 @@ def proactive_help(*, n_units=4000, seed=2022, **world) -> kit.Simulation:
         _draw_questions(means, rng["questions"]),
         _draw_money(assignments, means["paid"], rng["money"], settings),
     ]
-    note = kit.write_note(f"{n_units:,} workspaces whose effects are planted", "them")
     truth = {"effects": state_truth(settings, responses)}
-    return kit.finish(settings, assignments, parts, truth, note, end=COMPLETE_TO, texts=["format"])
+    return settings.finish(assignments, parts, truth, f"{n_units:,} workspaces whose effects are planted")
 
 
 def opening_shares(world, keenness) -> tuple[np.ndarray, np.ndarray]:
@@ -161,17 +161,15 @@ def solve_responses(world) -> dict[str, Response]:
         "searches": _solve(world, world.searches, world.searches_effect, 0.4, ceiling=None),
     }
     for name, response in found.items():
-        if not -1 <= response.factor <= (np.inf if response.ceiling is None else 1):
-            more = f"the effect on {name} is more than opened help can carry; lower it"
-            raise Refused(f"simulation proactive_help: {more}")
+        fits = -1 <= response.factor <= (np.inf if response.ceiling is None else 1)
+        world.refuse(not fits, f": the effect on {name} is more than opened help can carry; lower it")
     return found
 
 
 def _solve(world, control, effect, slope, *, ceiling=1) -> Response:
     base = control + effect
-    if base <= 0 or (ceiling and max(base, control) >= ceiling):
-        beyond = "a baseline with its effect leaves the possible range; lower the effect"
-        raise Refused(f"simulation proactive_help: {beyond}")
+    beyond = base <= 0 or (ceiling and max(base, control) >= ceiling)
+    world.refuse(beyond, ": a baseline with its effect leaves the possible range; lower the effect")
     if ceiling is None:
         level = np.log(base / average(np.exp(slope * NODES)))
     else:
@@ -189,8 +187,8 @@ def _solve_activation(world) -> Response:
         others, users = contrast_users(world, respond(slope))
         return users / others - world.activation_ratio
 
-    if miss(-6) * miss(6) > 0:
-        raise Refused("simulation proactive_help, activation_ratio: no strength of keenness gives it at these rates")
+    never = miss(-6) * miss(6) > 0
+    world.refuse(never, ", activation_ratio: no strength of keenness gives it at these rates")
     return respond(optimize.brentq(miss, -6, 6, xtol=1e-12))
 
 
@@ -221,43 +219,37 @@ def state_truth(world, responses) -> list[dict]:
     """
     tiers = special.softmax(TIER_LEVELS + np.multiply.outer(NODES, TIER_SLOPES), axis=-1)
     months = kit.expect_payments(world, REVENUE_DAYS, lambda day: kit.cut_share(day - TRIAL_DAYS, DELAY_DAYS, PAY_DAYS))
-    rows = {
-        "activated": ("activated", 1.0),
-        "conversations": ("conversations", 1.0),
-        "searches": ("searches", 1.0),
-        "converted": ("paid", 1.0),
-        "arr": ("paid", months * (tiers @ list(PRICES.values())) * (1 + mean_seats(NODES))),
-        "still_paying": ("paid", (1 - world.refund_share) * (1 - world.monthly_churn) ** RENEWAL_MONTHS),
+    worth = {
+        "arr": months * (tiers @ list(PRICES.values())) * (1 + mean_seats(NODES)),
+        "still_paying": (1 - world.refund_share) * (1 - world.monthly_churn) ** RENEWAL_MONTHS,
     }
-    effects = [row for name, (key, worth) in rows.items() for row in _state_metric(world, name, responses[key], worth)]
+    paying = dict.fromkeys(("converted", "arr", "still_paying"), "paid")
+    outcomes = {name: name for name in ("activated", "conversations", "searches")} | paying
+    effects = []
+    for name, key in outcomes.items():
+        effects += _state_metric(world, name, responses[key], worth.get(name, 1.0))
     days = [1 + mean for mean in mean_by_arm(world, responses["active"])]
-    talks = mean_by_arm(world, responses["conversations"])
-    rates = [talk / day for talk, day in zip(talks, days, strict=True)]
+    rates = [talk / day for talk, day in zip(mean_by_arm(world, responses["conversations"]), days, strict=True)]
     delay = DELAY_DAYS + PAY_DAYS / np.expm1(-PAY_DAYS / DELAY_DAYS) * np.exp(-PAY_DAYS / DELAY_DAYS)  # mean, cut off
-    times = [
-        HORIZON_DAYS - share * (HORIZON_DAYS - TRIAL_DAYS - delay) for share in mean_by_arm(world, responses["paid"])
-    ]
-    return [
-        *effects,
-        *kit.list_effects("active_days", CONTROL, TREATMENT, *days),
-        *kit.list_effects("per_active", CONTROL, TREATMENT, *rates),
-        kit.make_effect("paid_in", CONTROL, TREATMENT, *times, estimand="rmst_difference"),
-    ]
+    gained = HORIZON_DAYS - TRIAL_DAYS - delay
+    times = [HORIZON_DAYS - share * gained for share in mean_by_arm(world, responses["paid"])]
+    effects += world.tell_effects("active_days", days) + world.tell_effects("per_active", rates)
+    return [*effects, kit.make_effect("paid_in", world.arms, times, estimand="rmst_difference")]
 
 
 def _state_metric(world, metric, response, worth):
     links, without = mean_by_arm(world, response, worth=worth)
-    others, users = contrast_users(world, response, worth=worth)
+    others, users = seen = contrast_users(world, response, worth=worth)
     use, find = opening_shares(world, NODES)
     compliers = average(use - find)
     plain = average(worth * (use - find) * response.plain(NODES)) / compliers
-    pair, seen = (metric, CONTROL, TREATMENT), {"population": "as_treated"}
-    return [
-        *kit.list_effects(*pair, links, without),
-        kit.make_effect(*pair, others, users, estimand="naive", **seen),
-        kit.make_effect(*pair, others, users, value=users / others, estimand="ratio", **seen),
-        kit.make_effect(*pair, plain, plain + (links - without) / compliers, estimand="cace", population="compliers"),
+    told = [
+        (seen, {"estimand": "naive", "population": "as_treated"}),
+        (seen, {"value": users / others, "estimand": "ratio", "population": "as_treated"}),
+        ((plain, plain + (links - without) / compliers), {"estimand": "cace", "population": "compliers"}),
     ]
+    effects = [kit.make_effect(metric, world.arms, means, **labels) for means, labels in told]
+    return world.tell_effects(metric, (links, without)) + effects
 
 
 def _draw_people(n_units, rng, settings):
@@ -321,20 +313,17 @@ def _draw_money(assignments, share, rng, settings):
     bill = assignments["seats"].to_numpy() * assignments["plan_tier"].map(PRICES).to_numpy()
     revenue, payments = kit.list_payments(first, bill, months, refunded, {"arr": REVENUE_DAYS})
     unpaid = (COMPLETE_TO - assignments["assigned_at"]).dt.total_seconds()
-    payers, renewed = np.flatnonzero(paid), np.flatnonzero(months > RENEWAL_MONTHS)
+    renewed, trial_ends = months > RENEWAL_MONTHS, np.full(share.size, to_seconds(TRIAL_DAYS))
     columns = {
         "converted": paid.astype(int),
         **revenue,
-        "still_paying": (months > RENEWAL_MONTHS).astype(int),
+        "still_paying": renewed.astype(int),
         "paid_in_days": np.where(paid, first, unpaid) / SECONDS_A_DAY,
         "paid_in_observed": paid.astype(int),
     }
-    return columns, [
-        *payments,
-        tell("trial_ended", np.arange(share.size), to_seconds(TRIAL_DAYS)),
-        tell("paid", payers, first[payers]),
-        tell("renewed", renewed, first[renewed] + to_seconds(RENEWAL_MONTHS * kit.MONTH_DAYS)),
-    ]
+    again = first + to_seconds(RENEWAL_MONTHS * kit.MONTH_DAYS)
+    told = [("trial_ended", trial_ends, None), ("paid", first, paid), ("renewed", again, renewed)]
+    return columns, [*payments, *(tell(event, None, seconds, where=where) for event, seconds, where in told)]
 
 
 def _spread(rng, size, *, early=1.0, late=False):

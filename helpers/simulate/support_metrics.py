@@ -9,7 +9,6 @@ from scipy import stats
 from scipy.special import expit
 
 from helpers.simulate import kit
-from helpers.simulate.customer_milestones import standardise
 
 END, TERM, YEARS, LOG_YEARS, LEAD = pd.Timestamp("2022-05-01", tz="UTC"), 365, 6, 3, 30
 TIERS, FEES = ("Starter", "Business"), np.array([180.0, 360.0])  # dollars a seat and year
@@ -26,7 +25,9 @@ KINDS += ("premium_bought", "renewed", "left")
 class Desk(kit.World):
     """Baselines and planted effects of the help desk."""
 
-    study: ClassVar[str] = "support_metrics"
+    study: ClassVar = "support_metrics"
+    parts: ClassVar = ("customers", "tickets", "replies", "reviews", "renewals")
+    calendar: ClassVar = {"at": "started_at", "end": END, "kinds": KINDS, "texts": ("ticket", "topic", "agent")}
     reply_effect: float = kit.bound(0.5, -0.5, 0.5)  # times p (1 - p), on staying, of replies kept within the promise
     one_reply_effect: float = kit.bound(0.3, -0.5, 0.5)  # the same, of tickets solved in one reply
     loyal_service: float = kit.bound(0.5, -2.0, 2.0)  # log odds: loyal customers are served better, whatever follows
@@ -60,8 +61,7 @@ def support_metrics(*, n_units=6000, seed=2022, **world) -> kit.Simulation:
     ------
     Refused: an unknown parameter, or a value outside its range.
     """
-    n_units, settings = kit.check_count(n_units), Desk.read(world)
-    rng = kit.spawn_generators(seed, ("customers", "tickets", "replies", "reviews", "renewals"))
+    settings, n_units, rng = Desk.open(world, n_units, seed)
     customers = _draw_customers(n_units, rng["customers"])
     tickets = _draw_tickets(settings, customers, rng["tickets"])
     years = _live(settings, customers, tickets, rng["renewals"])
@@ -69,10 +69,8 @@ def support_metrics(*, n_units=6000, seed=2022, **world) -> kit.Simulation:
     ends = np.fmin(left, customers["age"].to_numpy())
     told = _tell_tickets(settings, tickets, ends[tickets["row"]], rng) + _tell_contracts(customers, years, ends)
     shown = customers[["customer_id", "started_at", "plan", "seats", "amount"]]
-    note = kit.write_note(f"{n_units:,} customers of a help desk whose effects are planted", "them")
-    calendar = {"at": "started_at", "end": END, "kinds": KINDS, "texts": ("ticket", "topic", "agent")}
-    parts, truth = [({"left_day": left}, told)], _state_truth(settings, customers, years)
-    return kit.finish(settings, shown, parts, truth, note, **calendar)
+    what = f"{n_units:,} customers of a help desk whose effects are planted"
+    return settings.finish(shown, [({"left_day": left}, told)], _state_truth(settings, customers, years), what)
 
 
 def _draw_customers(n, rng):
@@ -160,34 +158,32 @@ def _tell_tickets(world, tickets, ends, rng):
     content = luck.random(n) < expit(-0.5 + 1.2 * right + 0.6 * fast + 0.5 * tickets["trait"])
     rates = heard & (luck.random(n) < expit(-1.4 + 0.9 * content))
     score = np.where(content, 4 + luck.integers(0, 2, n), 1 + luck.integers(0, 3, n)).astype(float)
-    told = [("ticket_opened", day, day > 0, score * np.nan), ("first_reply", replied, heard, score * np.nan)]
-    told += [("merged", day + 0.2, merged, score * np.nan), ("reply", second, heard & ~right & ~back, score * np.nan)]
-    told += [("solved", solved, heard, score * np.nan), ("rated", solved + 0.1, rates, score)]
-    told += [("reopened", solved + 0.2 + 5 * luck.random(n), back, score * np.nan)]
-    luck = rng["reviews"]
+    told = [("ticket_opened", day, day > 0, np.nan), ("first_reply", replied, heard, np.nan)]
+    told += [("merged", day + 0.2, merged, np.nan), ("reply", second, heard & ~right & ~back, np.nan)]
+    told += [("solved", solved, heard, np.nan), ("rated", solved + 0.1, rates, score)]
+    told += [("reopened", solved + 0.2 + 5 * luck.random(n), back, np.nan)]
+    luck, row, agents = rng["reviews"], tickets["row"].to_numpy(), dict.fromkeys(range(len(told)), "")
     read, quality, first = heard & (luck.random(n) < 0.06), luck.normal(size=n), luck.integers(0, 6, n)
     for nth in (0, 1):
         given = np.clip(np.round(3.4 + quality + world.reviewer_noise * luck.normal(size=n)), 1, 5)
-        told.append((f"reviewer {1 + nth}", solved + 2 + nth, read, given))
-    names, events = np.array(kit.name_units("t", n)), []
-    for name, at, is_in, value in told:
-        kept = np.flatnonzero(is_in & (at < ends))
-        texts = {"ticket": names[kept], "topic": tickets["topic"].to_numpy()[kept], "agent": ""}
-        if name.startswith("reviewer"):
-            who = 1 + (first[kept] + int(name[-1])) % 6
-            name, texts["agent"] = "reviewed", np.char.add("reviewer ", who.astype(str))
-        row = tickets["row"].to_numpy()[kept]
-        events.append(kit.tell(name, row, kit.to_seconds(at[kept]), value=value[kept], **texts))
+        agents[len(told)] = np.char.add("reviewer ", (1 + (first + 1 + nth) % 6).astype(str))
+        told.append(("reviewed", solved + 2 + nth, read, given))
+    ids, events = {"ticket": kit.name_units("t", n), "topic": tickets["topic"].to_numpy()}, []
+    for place, (name, at, is_in, value) in enumerate(told):
+        where, texts = is_in & (at < ends), ids | {"agent": agents[place]}
+        events.append(kit.tell(name, row, at * kit.SECONDS_A_DAY, value=value, where=where, **texts))
     return events
 
 
 def _tell_contracts(customers, years, ends):
     """Events of contracts: what renewed and for how much, who left, who bought premium support."""
-    stays, gone, buys = years[~years["gone"]], years[years["gone"]], np.flatnonzero(customers["bought"] < ends)
-    told = [("renewed", stays["row"], stays["day"], stays["amount"]), ("left", gone["row"], gone["day"], np.nan)]
-    told += [("premium_bought", buys, customers["bought"].to_numpy()[buys], np.nan)]
-    none = dict.fromkeys(("ticket", "topic", "agent"), "")
-    return [kit.tell(name, np.asarray(row), kit.to_seconds(day), value=value, **none) for name, row, day, value in told]
+    none, gone, bought = dict.fromkeys(("ticket", "topic", "agent"), ""), years["gone"], customers["bought"]
+    day = years["day"] * kit.SECONDS_A_DAY
+    return [
+        kit.tell("renewed", years["row"], day, value=years["amount"], where=~gone, **none),
+        kit.tell("left", years["row"], day, where=gone, **none),
+        kit.tell("premium_bought", None, bought * kit.SECONDS_A_DAY, where=bought < ends, **none),
+    ]
 
 
 def _state_truth(world, customers, years):
@@ -199,13 +195,13 @@ def _state_truth(world, customers, years):
     planted = {"replied in time": ("fast", world.reply_effect)}
     planted["solved in one reply"] = ("right", world.one_reply_effect)
     for name, (side, effect) in planted.items() if now.any() else ():
-        pair = standardise(years.loc[now, side].to_numpy(int), 1 - years.loc[now, "chance"].to_numpy(), cells[now])
-        effects.append(kit.make_effect("renewed", f"not {name}", name, *pair, population="landmark"))
+        pair = kit.standardise(years.loc[now, side].to_numpy(int), 1 - years.loc[now, "chance"].to_numpy(), cells[now])
+        effects.append(kit.make_effect("renewed", (f"not {name}", name), pair, population="landmark"))
         causal[name] = effect * room
     scale, mean = _scale_premium(world, customers)
     if np.isfinite(mean):
         pair = (mean, mean * (1 - scale))
-        effects.append(kit.make_effect("left", "not eligible", "premium", *pair, population="observational"))
+        effects.append(kit.make_effect("left", ("not eligible", "premium"), pair, population="observational"))
     kept = {tier: float(stats.betabinom.pmf(0, 10, *shape)) for tier, shape in zip(TIERS, SHAPES, strict=True)}
     lines = stats.norm.cdf([-np.inf, 1.5, 2.5, 3.5, 4.5, np.inf], 3.4 + kit.NODES[:, None], world.reviewer_noise)
     share = kit.WEIGHTS @ np.diff(lines, axis=1)

@@ -12,25 +12,12 @@ from statsmodels.stats.meta_analysis import combine_effects
 from helpers.evidence import pool, pool_outcomes
 
 # BCG vaccine against tuberculosis: cases and others with and without it, 13 trials (Colditz and others 1994)
-BCG = np.array(
-    [
-        (4, 119, 11, 128),
-        (6, 300, 29, 274),
-        (3, 228, 11, 209),
-        (62, 13536, 248, 12619),
-        (33, 5036, 47, 5761),
-        (180, 1361, 372, 1079),
-        (8, 2537, 10, 619),
-        (505, 87886, 499, 87892),
-        (29, 7470, 45, 7232),
-        (17, 1699, 65, 1600),
-        (186, 50448, 141, 27197),
-        (5, 2493, 3, 2338),
-        (27, 16886, 29, 17825),
-    ],
-    float,
-)
-CASES, OTHERS, CONTROL_CASES, CONTROL_OTHERS = BCG.T
+BCG = [
+    4, 119, 11, 128, 6, 300, 29, 274, 3, 228, 11, 209, 62, 13536, 248, 12619, 33, 5036, 47, 5761,
+    180, 1361, 372, 1079, 8, 2537, 10, 619, 505, 87886, 499, 87892, 29, 7470, 45, 7232, 17, 1699, 65, 1600,
+    186, 50448, 141, 27197, 5, 2493, 3, 2338, 27, 16886, 29, 17825,
+]  # fmt: skip
+CASES, OTHERS, CONTROL_CASES, CONTROL_OTHERS = np.reshape(BCG, (13, 4)).T.astype(float)
 LOG_RATIO = np.log(CASES / (CASES + OTHERS) / (CONTROL_CASES / (CONTROL_CASES + CONTROL_OTHERS)))
 VARIANCE = 1 / CASES - 1 / (CASES + OTHERS) + 1 / CONTROL_CASES - 1 / (CONTROL_CASES + CONTROL_OTHERS)
 
@@ -64,28 +51,21 @@ def test_pool_gives_what_metafor_publishes_with_knapp_and_hartungs_interval():
     # Viechtbauer, documentation of metafor's rma: REML gives -0.7145 [-1.1082, -0.3209]; ours estimates the variance
     # between trials by Paule and Mandel: the same to two digits
     found = pool(LOG_RATIO, np.sqrt(VARIANCE))
-    assert (found["estimate"], found["ci_low"], found["ci_high"]) == pytest.approx(
-        (-0.7145, -1.1082, -0.3209), abs=5e-3
-    )
+    told = (found["estimate"], found["ci_low"], found["ci_high"])
+    assert told == pytest.approx((-0.7145, -1.1082, -0.3209), abs=5e-3)
     assert (found["q"], found["i2"]) == pytest.approx((152.233, 0.9212), abs=5e-4)
 
 
 def test_pool_agrees_with_statsmodels_where_studies_differ():
-    found, other = (
-        pool(LOG_RATIO, np.sqrt(VARIANCE)),
-        combine_effects(LOG_RATIO, VARIANCE, method_re="iterated", atol=1e-12),
-    )
+    found = pool(LOG_RATIO, np.sqrt(VARIANCE))
+    other = combine_effects(LOG_RATIO, VARIANCE, method_re="iterated", atol=1e-12)
     assert (found["estimate"], found["tau2"]) == pytest.approx((other.mean_effect_re, other.tau2), abs=1e-8)
     assert found["std_error"] == pytest.approx(other.sd_eff_w_re_hksj, rel=1e-8)
     assert found["q"] == pytest.approx(other.q, rel=1e-10)
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
-@given(
-    effects=st.lists(st.floats(-2, 2), min_size=3, max_size=8),
-    scale=st.floats(0.1, 10),
-    shift=st.floats(-5, 5),
-)
+@given(st.lists(st.floats(-2, 2), min_size=3, max_size=8), st.floats(0.1, 10), st.floats(-5, 5))
 def test_pool_follows_shift_and_scale_and_holds_its_estimate(effects, scale, shift):
     errors = np.linspace(0.2, 0.6, len(effects))
     found = pool(effects, errors)
@@ -109,23 +89,17 @@ def test_pool_covers_the_mean_as_often_as_it_says(between):
     assert next_hits / 800 >= 0.86  # it says 95 %, and promises it for many studies alone
 
 
-@pytest.mark.parametrize(
-    ("effects", "errors", "message"),
-    [
-        ([0.1, 0.2], [0.1, 0.1], "pooling needs at least 3 studies, each with effect and standard error; 2 came"),
-        ([0.1] * 3, [0.1] * 2, "pooling needs at least 3 studies, each with effect and standard error; 3 came"),
-        (
-            [0.1, 0.2, np.nan],
-            [0.1] * 3,
-            "pooling needs finite effects and standard errors above 0; leave a study without them out",
-        ),
-        (
-            [0.1, 0.2, 0.3],
-            [0.1, 0.1, 0.0],
-            "pooling needs finite effects and standard errors above 0; leave a study without them out",
-        ),
-    ],
-)
+FEW = "pooling needs at least 3 studies, each with effect and standard error"
+LACKS = "pooling needs finite effects and standard errors above 0; leave a study without them out"
+REFUSED = [
+    ([0.1, 0.2], [0.1, 0.1], f"{FEW}; 2 came"),
+    ([0.1] * 3, [0.1] * 2, f"{FEW}; 3 came"),
+    ([0.1, 0.2, np.nan], [0.1] * 3, LACKS),
+    ([0.1, 0.2, 0.3], [0.1, 0.1, 0.0], LACKS),
+]
+
+
+@pytest.mark.parametrize(("effects", "errors", "message"), REFUSED)
 def test_pool_refuses_what_cannot_be_pooled(effects, errors, message):
     assert tell_refusal(pool, effects, errors) == message
 
@@ -143,11 +117,8 @@ def test_outcomes_are_pooled_only_from_three_randomised_studies_with_an_error():
         ("E4", "churn", "B", 0.6, 0.1),  # not randomised
     )
     (row,) = pool_outcomes(few).to_dict("records")
-    assert (row["randomised"], row["usable"], row["reason"]) == (
-        3,
-        2,
-        "too few randomised studies with effect and error",
-    )
+    why = "too few randomised studies with effect and error"
+    assert (row["randomised"], row["usable"], row["reason"]) == (3, 2, why)
     assert np.isnan(row["ratio"])
     (row,) = pool_outcomes(few.fillna({"log_error": 0.1})).to_dict("records")
     expected = pool(np.log([0.8, 0.7, 0.6]), [0.1] * 3)

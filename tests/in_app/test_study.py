@@ -15,7 +15,7 @@ CHOICES = Choices(margins=EDGES, segment={"monthly_usd": 100.01, "tenure_months"
 
 def load(**world):
     """Return source, units and the experiment's results on simulated data."""
-    simulation = {"study": "in_app_support", "n_units": 20_000, **world}
+    simulation = {"study": "in_app_support", "n_units": 12_000, **world}
     source = sources.load(DECIDED.design, "simulated", simulation=simulation)
     units = metrics.fold(source, DECIDED.design)
     trust = checks.run(units, source, DECIDED.design)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy import linalg
 from sources_samples import tell_refusal
 
-from helpers.queues.erlang import Promise, agents_needed, answer_by_erlang_a, answer_by_erlang_c
-from helpers.simulate.support_world import HOURS_A_WEEK, serve
+from helpers.queues import Promise, agents_needed, answer_by_erlang_a, answer_by_erlang_c
+from helpers.simulate.kit import HOURS_A_WEEK, serve
 
 
 def _erlang_a(arrivals, handle, agents, *, target=2.0, patience=10.0):

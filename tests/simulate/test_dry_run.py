@@ -10,7 +10,7 @@ from sources_samples import tell_refusal
 
 from helpers import metrics, sources
 from helpers.plan import ExperimentPlan
-from helpers.simulate.dry_run import experiment, find_shared, list_events, reads_events
+from helpers.simulate import experiment, find_shared, list_events, reads_events
 
 TIME = {"kind": "time_to_event"}
 LEFT = TIME | {"horizon_days": 60, "time": "left_days", "observed": "left_state"}
@@ -36,16 +36,12 @@ METRICS = {
 SEEDS = 25
 
 
+BASE = {"kind": "experiment", "title": "t", "question": "q", "unit_id": "id"}
+BASE["variant"] = {"column": "arm", "control": "a", "treatments": ["b"]}
+
+
 def make_plan(**changes):
-    content = {
-        "kind": "experiment",
-        "title": "t",
-        "question": "q",
-        "unit_id": "id",
-        "variant": {"column": "arm", "control": "a", "treatments": ["b"]},
-        "metrics": METRICS,
-    }
-    return ExperimentPlan.model_validate({**content, **changes})
+    return ExperimentPlan.model_validate(BASE | {"metrics": METRICS} | changes)
 
 
 def read_metric(units, name):
@@ -68,29 +64,22 @@ def compare_metric(treatment, control, name):
     return np.sign(np.subtract.outer(treatment[name].to_numpy(), control[name].to_numpy())).mean()
 
 
-@pytest.fixture(scope="module")
-def recovered():
-    """Estimate each difference in each of the seeds."""
+def test_experiment_truth_is_recovered_over_seeds():
     runs = [experiment(make_plan(), n_units=2000, seed=seed).units for seed in range(SEEDS)]
     arms = [(units[units["arm"] == "b"], units[units["arm"] == "a"]) for units in runs]
-    return pd.DataFrame([{m: compare_metric(b, a, m) for m in METRICS} for b, a in arms])
-
-
-@pytest.mark.parametrize("metric", METRICS)
-def test_experiment_truth_is_recovered_over_seeds(recovered, metric):
     effects = experiment(make_plan(), n_units=10).truth["effects"]
-    planted = next(e["value"] for e in effects if e["metric"] == metric and e["estimand"] == "difference")
-    sign = {"higher": 1, "lower": -1}.get(METRICS[metric].get("expected"), 0)
-    assert planted == pytest.approx(sign * METRICS[metric].get("worthwhile", 0))
-    found = recovered[metric]
-    assert abs(found.mean() - planted) < 4.4 * found.std() / np.sqrt(SEEDS)
+    planted = {e["metric"]: e["value"] for e in effects if e["estimand"] == "difference"}
+    assert planted.keys() == METRICS.keys()
+    for metric, value in planted.items():
+        sign = {"higher": 1, "lower": -1}.get(METRICS[metric].get("expected"), 0)
+        assert value == pytest.approx(sign * METRICS[metric].get("worthwhile", 0)), metric
+        found = np.array([compare_metric(treatment, control, metric) for treatment, control in arms])
+        assert abs(found.mean() - value) < 4.4 * found.std(ddof=1) / np.sqrt(SEEDS), metric
 
 
 def test_experiment_table_has_what_the_plan_asks_for():
-    plan = make_plan(
-        cluster="site", assigned_at="at", covariates=["before"], segments=["country"], exposure={"column": "took"}
-    )
-    units = experiment(plan, n_units=500).units
+    asked = {"covariates": ["before"], "segments": ["country"], "exposure": {"column": "took"}}
+    units = experiment(make_plan(cluster="site", assigned_at="at", **asked), n_units=500).units
     wanted = {"id", "arm", "site", "at", "before", "country", "took", "bought", "usd", "days", "seen", "clicks"}
     assert wanted <= set(units)
     assert units["id"].is_unique
@@ -155,47 +144,36 @@ def test_experiment_ratio_of_two_metrics_has_the_truth_of_its_parts():
     assert found["per_page"] == pytest.approx(-0.3 / 5)
 
 
-HIGHER, LOWER = {"expected": "higher"}, {"expected": "lower"}
+HALF = "worthwhile must be below 0.5 for a share; lower it"
+REFUSED = [
+    # a share cannot rise by half from 50 %
+    ({"m": {"kind": "binary", "worthwhile": 0.5, "expected": "higher"}}, f"m: {HALF}"),
+    ({"m": {"kind": "nps", "worthwhile": 36, "expected": "higher"}},
+     "m: worthwhile must be at most 35 points; lower it"),
+    ({"m": TIME | {"horizon_days": 10, "worthwhile": 0.5, "expected": "lower"}}, f"m: {HALF}"),
+    ({"m": {"kind": "score", "scale": "ordered", "worthwhile": 0.8, "expected": "lower"}},
+     "m: worthwhile must be below 0.8 for an ordered score; lower it"),
+    # one column cannot hold two effects
+    ({"m": {"kind": "binary", "column": "x"}, "k": {"kind": "count", "column": "x"}},
+     "k: column x has another metric; give it its own"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("metrics", "message"),
-    [
-        # a share cannot rise by half from 50 %
-        (
-            {"m": {"kind": "binary", "worthwhile": 0.5, **HIGHER}},
-            "m: worthwhile must be below 0.5 for a share; lower it",
-        ),
-        ({"m": {"kind": "nps", "worthwhile": 36, **HIGHER}}, "m: worthwhile must be at most 35 points; lower it"),
-        (
-            {"m": TIME | {"horizon_days": 10, "worthwhile": 0.5} | LOWER},
-            "m: worthwhile must be below 0.5 for a share; lower it",
-        ),
-        (
-            {"m": {"kind": "score", "scale": "ordered", "worthwhile": 0.8, **LOWER}},
-            "m: worthwhile must be below 0.8 for an ordered score; lower it",
-        ),
-        # one column cannot hold two effects
-        (
-            {"m": {"kind": "binary", "column": "x"}, "k": {"kind": "count", "column": "x"}},
-            "k: column x has another metric; give it its own",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("metrics", "message"), REFUSED)
 def test_experiment_refuses_what_cannot_be_planted(metrics, message):
     told = f"simulation experiment, metric {message}"
     assert tell_refusal(experiment, make_plan(metrics=metrics), n_units=100) == told
 
 
-@pytest.mark.parametrize("name", ["paid", "left"])
-def test_experiment_truth_of_a_restricted_mean(name):
-    made = experiment(make_plan(), n_units=40_000, seed=3)
-    planted = next(e for e in made.truth["effects"] if (e["metric"], e["estimand"]) == (name, "rmst_difference"))
-    keys = METRICS[name]
-    free = made.units[keys["time"]].where(made.units[keys["observed"]] == 1, keys["horizon_days"])
-    found = free.groupby(made.units["arm"]).agg(["mean", "sem"])
-    assert abs(found.loc["a", "mean"] - planted["control_value"]) < 4 * found.loc["a", "sem"]
-    assert abs(found.loc["b", "mean"] - planted["treatment_value"]) < 4 * found.loc["b", "sem"]
+def test_experiment_truth_of_a_restricted_mean():
+    made = experiment(make_plan(), n_units=20_000, seed=3)
+    for name in ("paid", "left"):
+        planted = next(e for e in made.truth["effects"] if (e["metric"], e["estimand"]) == (name, "rmst_difference"))
+        keys = METRICS[name]
+        free = made.units[keys["time"]].where(made.units[keys["observed"]] == 1, keys["horizon_days"])
+        found = free.groupby(made.units["arm"]).agg(["mean", "sem"])
+        for arm, value in (("a", planted["control_value"]), ("b", planted["treatment_value"])):
+            assert abs(found.loc[arm, "mean"] - value) < 4 * found.loc[arm, "sem"], (name, arm)
 
 
 def test_experiment_metrics_of_one_column_are_drawn_once_and_the_later_one_is_not_planted():
@@ -205,9 +183,7 @@ def test_experiment_metrics_of_one_column_are_drawn_once_and_the_later_one_is_no
         "rate": {"kind": "count", "column": "visits", "time_at_risk": "hours"},
         "visits": METRICS["visits"],
     }
-    alone, made = (
-        experiment(make_plan(metrics={k: metrics[k] for k in keys}), n_units=50) for keys in (["spend"], metrics)
-    )
+    alone, made = (experiment(make_plan(metrics=one), n_units=50) for one in ({"spend": metrics["spend"]}, metrics))
     assert {e["metric"] for e in made.truth["effects"]} == {"spend", "visits"}
     assert made.units["usd"].equals(alone.units["usd"])
     assert "hours" in made.units
@@ -219,12 +195,7 @@ def test_experiment_a_large_effect_on_a_share_gets_a_middle_baseline():
     assert (effect["control_value"], effect["treatment_value"]) == (0.5, pytest.approx(0.2))
 
 
-CONTENT = {
-    "kind": "experiment",
-    "title": "t",
-    "question": "q",
-    "unit_id": "id",
-    "variant": {"column": "arm", "control": "a", "treatments": ["b"]},
+CONTENT = BASE | {
     "assigned_at": "start",
     "metrics": {
         "bought": {"kind": "binary", "event": "order", "within_days": 20},
@@ -245,15 +216,18 @@ def test_list_events_fold_to_the_units():
     assert set(MADE.assignments) == {"id", "arm", "start", "own_column"}  # without what events tell
     units, events = MADE.units.set_index("id"), MADE.events
     rows = {name: group.groupby("id") for name, group in events.groupby("event")}
-    assert (rows["order"].size().reindex(units.index, fill_value=0) == units["bought"]).all()
-    assert (rows["visits"].size().reindex(units.index, fill_value=0) == units["visits"]).all()
+    for event, name in {"order": "bought", "visits": "visits", "opened": "opened"}.items():
+        assert (rows[event].size().reindex(units.index, fill_value=0) == units[name]).all()
     assert np.allclose(rows["payment"]["value"].sum().reindex(units.index, fill_value=0), units["spend"])
     assert np.allclose(rows["rated"]["value"].last(), units["csat"])
-    assert (rows["opened"].size().reindex(units.index, fill_value=0) == units["opened"]).all()
+    assert (events.loc[events["event"] == "payment", "value"] != 0).all()  # who pays nothing tells no payment
     assert rows["survey"].ngroups == 400
-    days = (rows["pay"]["at"].first() - units["start"].reindex(rows["pay"]["at"].first().index)).dt.total_seconds()
-    assert np.allclose(days / 86_400, units.loc[days.index, "paid_days"], atol=1 / 86_400)
+    paid = rows["pay"]["at"].first()
+    days = (paid - units["start"].reindex(paid.index)).dt.total_seconds() / 86_400
+    assert np.allclose(days, units.loc[days.index, "paid_days"], atol=1 / 86_400)
     assert units.loc[days.index, "paid_observed"].all()
+    first, second = (list_events(PLAN, MADE.units, np.random.default_rng(seed)) for seed in (1, 2))
+    assert not first.equals(second)  # times follow the generator
 
 
 NEW = {
@@ -298,11 +272,6 @@ def test_list_events_stay_in_their_windows():
     age = late.events["at"] - late.units.set_index("id")["start"].loc[late.events["id"]].array
     bought = age[late.events["event"] == "order"]
     assert pd.Timedelta(days=7) <= bought.min() and pd.Timedelta(days=19) < bought.max() < pd.Timedelta(days=20)
-
-
-def test_list_events_times_follow_the_generator():
-    first, second = (list_events(PLAN, MADE.units, np.random.default_rng(seed)) for seed in (1, 2))
-    assert not first.equals(second)
 
 
 def test_find_shared_follows_a_ratio_of_a_shared_metric():

@@ -27,13 +27,8 @@ def read_arm(population, arm):
     return known.mean(), known.std() / len(known) ** 0.5
 
 
-NOT_MEANS = (
-    "ordered scores",
-    "times to an event",
-    "competing events",
-    "outcomes missing by arm",
-    "outcomes unknown in one arm",
-)
+NOT_MEANS = ("ordered scores", "times to an event", "competing events")
+NOT_MEANS += ("outcomes missing by arm", "outcomes unknown in one arm")
 MEANS = [name for name, p in POPULATIONS.items() if "difference" in p.truth and p.family not in NOT_MEANS]
 
 
@@ -41,16 +36,10 @@ MEANS = [name for name, p in POPULATIONS.items() if "difference" in p.truth and 
 def test_truth_of_the_difference_equals_that_of_a_large_draw(name):
     population = POPULATIONS[name]
     (low, error_low), (high, error_high) = (read_arm(population, arm) for arm in draw(population))
+    lift, gap = population.truth.get("relative_lift", np.nan), population.truth["difference"]
+    assert not abs(gap - lift * low) > 4.5 * error_low * abs(lift) + 1e-12  # where there is a lift
     step = 5.0 if "steps" in name else 0.0  # a quantile of whole steps can only be off by a step
     assert abs(high - low - population.truth["difference"]) <= 4.5 * np.hypot(error_low, error_high) + step
-
-
-@pytest.mark.parametrize("name", [n for n, p in POPULATIONS.items() if "relative_lift" in p.truth])
-def test_truth_of_the_lift_follows_from_the_difference(name):
-    population = POPULATIONS[name]
-    control, error = read_arm(population, draw(population)[0])
-    lift, gap = population.truth["relative_lift"], population.truth["difference"]
-    assert abs(gap - lift * control) <= 4.5 * error * abs(lift) + 1e-12
 
 
 @pytest.mark.parametrize("name", [n for n, p in POPULATIONS.items() if p.family == "ordered scores"])
@@ -89,10 +78,9 @@ def test_skewness_of_money_equals_that_of_the_lognormal_where_all_pay():
     assert found == pytest.approx(float(stats.lognorm(0.8).stats("s")), rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    "name", ["followed for 20 to 80 days, a third more events", "ended by other events, a third more events"]
-)
+@pytest.mark.parametrize("name", ["followed for 20 to 80 days", "ended by other events"])
 def test_truth_of_times_equals_quadrature(name):
+    name = f"{name}, a third more events"
     hazards, competing = (0.02, 0.027), 0.01 if "other" in name else 0.0
     days = np.linspace(0, HORIZON_DAYS, 20_001)
     shares, means = [], []

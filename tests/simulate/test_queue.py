@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.simulate import support_world
-from helpers.simulate.support_world import HOURS_A_WEEK, ON_DUTY, SIGN_UPS, SupportWorld, deliver, gather_teams, serve
+from helpers.simulate import live_support as support_world
+from helpers.simulate.kit import HOURS_A_PERSON, HOURS_A_WEEK, plan_duty, serve
+from helpers.simulate.live_support import ON_DUTY, SIGN_UPS, SupportWorld, deliver, gather_teams
 
 ALWAYS = np.ones((1, HOURS_A_WEEK), bool)
 PATIENT = np.inf
@@ -44,28 +45,17 @@ def test_serve_by_priority_and_first_come_within():
 def test_serve_begins_only_on_duty_and_finishes_what_was_begun():
     # on duty 01:00 to 02:00; the first comes at night, the second at 01:59:59 and is finished after 02:00,
     # the third waits for the next Monday 01:00
-    service = serve([1800, 7199, 7200], [60, 600, 60], [PATIENT] * 3, _duty([1]))
-    assert service.wait.tolist() == [1800, 0, HOURS_A_WEEK * 3600 + 3600 - 7200]
-
-
-def test_serve_begins_with_who_is_on_duty_and_goes_on_when_duty_begins_again():
+    week = HOURS_A_WEEK * 3600
+    assert serve([1800, 7199, 7200], [60, 600, 60], [PATIENT] * 3, _duty([1])).wait.tolist() == [1800, 0, week - 3600]
+    for weeks in (1, 5):  # counted from the first Monday
+        assert serve([weeks * week + 1800], [60], [PATIENT], _duty([1])).wait.tolist() == [1800]
+    # begins with who is on duty, and goes on when duty begins again
     assert serve([5400], [60], [PATIENT], _duty([1])).wait.tolist() == [0]
-    assert serve([5400], [60], [PATIENT], _duty([0])).wait.tolist() == [HOURS_A_WEEK * 3600 - 5400]
+    assert serve([5400], [60], [PATIENT], _duty([0])).wait.tolist() == [week - 5400]
     # busy from 00:30 for two hours: duty ends at 01:00, begins again at 02:00, the second is begun at 02:30
     assert serve([1800, 2000], [7200, 1], [PATIENT] * 2, _duty([0, 2])).wait.tolist() == [0, 7000]
-
-
-def test_serve_counts_the_week_from_its_first_monday():
-    week = HOURS_A_WEEK * 3600
-    for weeks in (0, 1, 5):
-        assert serve([weeks * week + 1800], [60], [PATIENT], _duty([1])).wait.tolist() == [1800]
-
-
-@pytest.mark.parametrize("duty", [np.zeros((0, HOURS_A_WEEK)), np.zeros((3, HOURS_A_WEEK))])
-def test_serve_nobody_where_nobody_is_ever_on_duty(duty):
-    service = serve([0, 5], [1, 1], [PATIENT, 3], duty)
-    assert service.agent.tolist() == [-1, -1]
-    assert np.isnan(service.wait).all()
+    for nobody in (np.zeros((0, HOURS_A_WEEK)), np.zeros((3, HOURS_A_WEEK))):
+        assert serve([0, 5], [1, 1], [PATIENT, 3], nobody).agent.tolist() == [-1, -1]
 
 
 def _draw(seed, n, *, gap=60.0):
@@ -73,22 +63,15 @@ def _draw(seed, n, *, gap=60.0):
     return np.cumsum(rng.exponential(gap, n)), rng.lognormal(4, 1, n)
 
 
-def test_serve_one_agent_equals_the_lindley_recursion():
-    arrived, handling = _draw(1, 3000, gap=100)
-    expected = [0.0]
-    for gap, work in zip(np.diff(arrived), handling, strict=False):
-        expected.append(max(0.0, expected[-1] + work - gap))
-    np.testing.assert_allclose(serve(arrived, handling, np.full(3000, PATIENT), ALWAYS).wait, expected, atol=1e-6)
-
-
-def test_serve_several_agents_equals_the_kiefer_wolfowitz_recursion():
-    arrived, handling = _draw(2, 3000, gap=32)
-    work, expected = np.zeros(3), []
-    for gap, task in zip(np.diff(arrived, prepend=arrived[0]), handling, strict=True):
-        work = np.sort(np.maximum(work - gap, 0))
+@pytest.mark.parametrize(("agents", "gap"), [(1, 100), (3, 32)])
+def test_serve_equals_the_recursion_of_lindley_kiefer_and_wolfowitz(agents, gap):
+    arrived, handling = _draw(agents, 3000, gap=gap)
+    work, expected = np.zeros(agents), []
+    for passed, task in zip(np.diff(arrived, prepend=arrived[0]), handling, strict=True):
+        work = np.sort(np.maximum(work - passed, 0))
         expected.append(work[0])
         work[0] += task
-    service = serve(arrived, handling, np.full(3000, PATIENT), np.repeat(ALWAYS, 3, axis=0))
+    service = serve(arrived, handling, np.full(3000, PATIENT), np.repeat(ALWAYS, agents, axis=0))
     np.testing.assert_allclose(service.wait, expected, atol=1e-6)
 
 
@@ -128,12 +111,9 @@ def test_serve_leaves_nobody_waiting_while_an_agent_is_free(agents):
             assert on_duty <= busy
 
 
-@pytest.mark.parametrize("changes", [{}, {"effect_by_hour": 1.0}, {"shared_agents": True}])
-def test_deliver_averages_to_one_over_sign_ups(changes):
-    assert deliver(SupportWorld(**changes)) @ SIGN_UPS == pytest.approx(1, abs=1e-12)
-
-
-def test_deliver_follows_staffing():
+def test_deliver_follows_staffing_and_averages_to_one_over_sign_ups():
+    for changes in ({}, {"effect_by_hour": 1.0}, {"shared_agents": True}):
+        assert deliver(SupportWorld(**changes)) @ SIGN_UPS == pytest.approx(1, abs=1e-12)
     assert np.ptp(deliver(SupportWorld(effect_by_hour=0.0))) == pytest.approx(0)
     by_hour = deliver(SupportWorld(effect_by_hour=1.0))
     assert by_hour[2] == 0  # Monday at two: nobody is on duty
@@ -142,11 +122,11 @@ def test_deliver_follows_staffing():
 
 @pytest.mark.parametrize(("team", "seats"), [("live", 5), ("regular", 8), ("live", 1), ("regular", 31)])
 def test_plan_duty_fills_each_hour_and_overworks_nobody(team, seats):
-    duty = support_world.plan_duty(team, seats)
+    duty = plan_duty(ON_DUTY[team], seats)
     wanted = np.ceil(ON_DUTY[team] * seats - 1e-9)
     assert duty.sum(axis=0).tolist() == wanted.tolist()
     assert (duty[:, :4] == 0).all()  # between midnight and four
-    assert duty.sum(axis=1).mean() <= support_world.HOURS_A_PERSON
+    assert duty.sum(axis=1).mean() <= HOURS_A_PERSON
     assert np.ptp(duty.sum(axis=1)) <= 8  # two blocks
 
 
