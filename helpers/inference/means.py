@@ -126,10 +126,10 @@ def compare_means(control: Moments, treatment: Moments) -> Pair:
     >>> pair.variance, round(pair.df, 6)
     (2.0, 6.0)
     """
-    arms = control, treatment
-    values, variances = [m.value for m in arms], [m.variance / m.n if m.n > 1 else NAN for m in arms]
-    reason = find_reason((control.n, treatment.n), variances, values)
-    df = NAN if reason else satterthwaite(*((v, m.n - 1) for v, m in zip(variances, arms, strict=True)))
+    values, sizes = [m.value for m in (control, treatment)], (control.n, treatment.n)
+    variances = [m.variance / m.n if m.n > 1 else NAN for m in (control, treatment)]
+    reason = find_reason(sizes, variances, values)
+    df = NAN if reason else satterthwaite(*((v, n - 1) for v, n in zip(variances, sizes, strict=True)))
     return Pair(*values, *variances, df=df, n_control=control.n, n_treatment=treatment.n, reason=reason)
 
 
@@ -212,9 +212,9 @@ def difference(pair: Pair, *, confidence_level=0.95) -> Effect:
     d = y₁ - y₀; interval d ± t(ν) · √variance; p from |d| / √variance on Student's t with ν degrees of freedom.
     """
     told = {"values": (pair.control, pair.treatment), "method": pair.method, "confidence_level": confidence_level}
-    if pair.reason:
-        return replace(build_effect(pair.treatment - pair.control, NAN, None, **told), reason=pair.reason)
-    return build_effect(pair.treatment - pair.control, float(np.sqrt(pair.variance)), pair.df, **told)
+    error, df = (NAN, None) if pair.reason else (float(np.sqrt(pair.variance)), pair.df)
+    effect = build_effect(pair.treatment - pair.control, error, df, **told)
+    return replace(effect, reason=pair.reason or effect.reason)
 
 
 def relative_lift(pair: Pair, *, confidence_level=0.95, like: Effect | None = None) -> Effect:
@@ -261,10 +261,9 @@ def relative_lift(pair: Pair, *, confidence_level=0.95, like: Effect | None = No
         verdict = limit * (2 * base.estimate - limit)  # d^2 - q^2 var(d), without cancellation: its sign is that on 0
         sets.append(solve_set(pair.control**2 - squared * pair.var_control, middle, verdict))
     # Fieller's set: below the lift by the lower limit of the difference, above it by the upper one
-    below = [(a, min(b, lift)) for a, b in sets[0] if a <= lift]
-    above = [(max(a, lift), b) for a, b in sets[1] if b >= lift]
-    if not below or not above:  # a limit equal to the estimate, up to rounding
-        below, above = below or [(lift, lift)], above or [(lift, lift)]
+    here = [(lift, lift)]  # where a limit is equal to the estimate, up to rounding
+    below = [(a, min(b, lift)) for a, b in sets[0] if a <= lift] or here
+    above = [(max(a, lift), b) for a, b in sets[1] if b >= lift] or here
     parts = [*below[:-1], (below[-1][0], above[0][1]), *above[1:]]
     variance = pair.variance - 2 * lift * (pair.covariance - pair.var_control) + lift**2 * pair.var_control
     error = float(np.sqrt(variance)) / pair.control
@@ -362,14 +361,14 @@ def rate_ratio(control: Moments, treatment: Moments, *, confidence_level=0.95) -
     pair = compare_ratios(control, treatment)
     values, shared = (pair.control, pair.treatment), {"method": RATE, "confidence_level": confidence_level}
     if pair.reason or min(values) <= 0:
-        empty = [arm for arm, value in zip(("control", "treatment"), values, strict=True) if value <= 0]
-        arm = "either arm" if len(empty) > 1 else f"the {empty[0]} arm" if empty else ""
-        reason = pair.reason or f"no unit of {arm} has an event, so a ratio of rates has no interval"
+        empty = "the control arm" if values[0] <= 0 else "the treatment arm"
+        empty = "either arm" if max(values) <= 0 else empty
+        reason = pair.reason or f"no unit of {empty} has an event, so a ratio of rates has no interval"
         return Effect(control_value=values[0], treatment_value=values[1], method=RATE, reason=reason)
-    ratio = pair.treatment / pair.control
     relative = [v / value**2 for v, value in zip(pair.variances, values, strict=True)]
     df = satterthwaite(*((v, arm.effective_units - 1) for v, arm in zip(relative, (control, treatment), strict=True)))
-    return exponentiate(build_effect(float(np.log(ratio)), float(np.sqrt(sum(relative))), df, values=values, **shared))
+    log, error = float(np.log(pair.treatment / pair.control)), float(np.sqrt(sum(relative)))
+    return exponentiate(build_effect(log, error, df, values=values, **shared))
 
 
 def exponentiate(log: Effect) -> Effect:

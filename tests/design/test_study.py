@@ -26,9 +26,16 @@ from helpers.design.study import (
     settle,
 )
 from helpers.inference.contrasts import score_p_value
-from helpers.inference.decisions import adjust_families, decide_all, label_effect, list_comparisons
+from helpers.inference.decisions import (
+    adjust_families,
+    decide_all,
+    label_effect,
+    list_comparisons,
+    sample_size_means,
+    sample_size_proportions,
+)
+from helpers.inference.looks import price_looks
 from helpers.inference.methods import compare_arms, lift_arms
-from helpers.inference.planning import price_looks, sample_size_means, sample_size_proportions
 from helpers.plan import ExperimentPlan, Plan
 from helpers.records import Effect, Estimate, Moments, Refused
 

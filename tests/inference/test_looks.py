@@ -13,9 +13,9 @@ from scipy.stats import t as student
 
 from helpers import metrics
 from helpers.inference.decisions import Comparison
+from helpers.inference.experiment import trace_path
 from helpers.inference.looks import Look, always_valid, at_look, between_looks, read_look, sequential_bounds
 from helpers.inference.means import merge_moments
-from helpers.inference.splits import trace_path
 from helpers.records import Effect, Moments, Refused
 
 TWO, THREE = [0.5, 1.0], [0.3, 0.6, 1.0]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from helpers import metrics
+from helpers.inference.associations import anderson_rubin, complier_effect
 from helpers.inference.contrasts import quantile_difference, relative_lift_risk, risk_difference, win_difference
 from helpers.inference.means import (
     adjust_means,
@@ -24,7 +25,6 @@ from helpers.inference.means import (
     rate_ratio,
     relative_lift,
 )
-from helpers.inference.take_up import anderson_rubin, complier_effect
 from helpers.records import Moments
 from helpers.survival import build_life_table, incidence_difference, rmst_difference
 
