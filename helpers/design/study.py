@@ -199,30 +199,25 @@ def list_levers(setting) -> pd.DataFrame:
     -------
     DataFrame: `group`, `choice`, `amount`, `units` (all arms), `weeks`, `times` the units of the plan.
     """
-    first, power = setting.first, setting.assumed.power
-    base, rows = first.find_size(power) / setting.fraction, []
-
-    def add(group, choice, units, amount=NAN):
-        row = {"group": group, "choice": choice, "amount": amount, "units": _round_up(units)}
-        weeks = setting.find_weeks(units * setting.fraction)
-        rows.append(row | {"weeks": weeks, "times": units / base if base > 0 else NAN})
-
-    add("plan", "as planned", base)
-    more = 1 - (1 - power) / 2
-    add("power", "power", first.find_size(more) / setting.fraction, more)
-    add("effect", "half the effect", replace(first, effect=first.effect / 2).find_size(power) / setting.fraction)
+    first, power, part = setting.first, setting.assumed.power, setting.fraction
+    base, more = first.find_size(power) / part, 1 - (1 - power) / 2
+    rows = [("plan", "as planned", NAN, base), ("power", "power", more, first.find_size(more) / part)]
+    rows.append(("effect", "half the effect", NAN, replace(first, effect=first.effect / 2).find_size(power) / part))
     for share in SHARES_TREATED if len(setting.design.variant.treatments) == 1 else ():
-        add("split", "treated", replace(first, share=share).find_size(power), share)
+        rows.append(("split", "treated", share, replace(first, share=share).find_size(power)))
     for share in EXPLAINED if not first.baseline.explained else (first.baseline.explained,):
         told = replace(first, baseline=replace(first.baseline, explained=share), is_adjusted=True)
-        add("covariates", "explained", told.find_size(power) / setting.fraction, share)
+        rows.append(("covariates", "explained", share, told.find_size(power) / part))
     for size, correlation in GROUPS if first.baseline.cluster_size == 1 else ():
         told = replace(first.baseline, cluster_size=float(size), design_effect=1 + (size - 1) * correlation)
-        choice = f"groups of {size}, correlation {correlation:g}"
-        add("groups", choice, replace(first, baseline=told).find_size(power) / setting.fraction)
+        units = replace(first, baseline=told).find_size(power) / part
+        rows.append(("groups", f"groups of {size}, correlation {correlation:g}", NAN, units))
     for choice, looks in list(SCHEMES.items())[2:]:
-        add("looks", choice, base / first.price * price_looks(looks, power=power, alpha=first.level)["most"])
-    return pd.DataFrame(rows)
+        price = price_looks(looks, power=power, alpha=first.level)["most"]
+        rows.append(("looks", choice, NAN, base / first.price * price))
+    frame = pd.DataFrame(rows, columns=["group", "choice", "amount", "units"])
+    weeks, times = [setting.find_weeks(units * part) for units in frame["units"]], frame["units"] / (base or NAN)
+    return frame.assign(units=frame["units"].map(_round_up), weeks=weeks, times=times)
 
 
 def _double(sized):

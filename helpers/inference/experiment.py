@@ -143,7 +143,15 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
         estimates += taken
     splits, differing = estimate_splits(material)
     times, tests, curves = study_times(units, material.look, material.not_estimable)
-    estimates = sorted([*estimates, *splits, *times], key=_find_place)
+    estimates = sorted(  # headline rows first, then take-up, sensitivity, segments and weeks
+        [*estimates, *splits, *times],
+        key=lambda e: (
+            e.segment is not None or e.at is not None,
+            e.role == "sensitivity",
+            e.population not in decisions.AS_ASSIGNED,
+            ROLES.index(e.role),
+        ),
+    )
     if any(check.id == "attrition" and check.value > 0 for check in trust):  # rows are lacking of who was randomised
         estimates = [e.but(population="responders") if e.population == "itt" else e for e in estimates]
     found = empty.but(
@@ -192,12 +200,6 @@ def explain_gaps(units, trust) -> dict[str, str]:
     told = decisions.decide_all(decisions.adjust_families(estimates), design.metrics, alpha=design.alpha)
     gaps = [e for e in told if e.metric in wanted and e.verdict == "not estimable" and e.estimand == "difference"]
     return {e.metric: e.reason for e in gaps}
-
-
-def _find_place(e):
-    """Headline rows first, then take-up, sensitivity, segments and weeks."""
-    is_part, is_beside = e.segment is not None or e.at is not None, e.role == "sensitivity"
-    return is_part, is_beside, e.population not in decisions.AS_ASSIGNED, ROLES.index(e.role)
 
 
 def estimate_headline(comparison: Comparison, material: Material) -> list[Estimate]:

@@ -128,7 +128,11 @@ def compare_means(control: Moments, treatment: Moments) -> Pair:
     """
     values, sizes = [m.value for m in (control, treatment)], (control.n, treatment.n)
     variances = [m.variance / m.n if m.n > 1 else NAN for m in (control, treatment)]
-    reason = find_reason(sizes, variances, values)
+    reason = None if sum(variances) > 0 else NO_VARIATION
+    if min(sizes) < 2:
+        reason = TOO_FEW
+    elif not all(map(math.isfinite, (*variances, *values))):
+        reason = UNDEFINED
     df = NAN if reason else satterthwaite(*((v, n - 1) for v, n in zip(variances, sizes, strict=True)))
     return Pair(*values, *variances, df=df, n_control=control.n, n_treatment=treatment.n, reason=reason)
 
@@ -287,20 +291,6 @@ def satterthwaite(*parts) -> float:
     return total**2 / sum(variance**2 / df for variance, df in parts if variance != 0) if total else NAN
 
 
-def find_reason(counts, variances, values) -> str | None:
-    """Return why two values cannot be compared, or None when they can.
-
-    Parameters
-    ----------
-    counts, variances, values : pairs of numbers, control first
-    """
-    if min(counts) < 2:
-        return TOO_FEW
-    if not all(map(math.isfinite, (*variances, *values))):
-        return UNDEFINED
-    return None if sum(variances) > 0 else NO_VARIATION
-
-
 def linearise(mean, cov) -> tuple[float, float]:
     """Return the ratio of two estimates and its variance by the delta method.
 
@@ -439,7 +429,7 @@ def adjust_means(control: Moments, treatment: Moments) -> Pair:
         covariance=both,
         df=satterthwaite(*zip(own, dofs, strict=True), (shared, total - 1)),
         variance_reduction=1 - (sum(own) + shared) / plain.variance,
-        reason=find_reason((control.n, treatment.n), own, values),
+        reason=NO_VARIATION if sum(own) == 0 else None if sum(own) < math.inf else UNDEFINED,
     )
 
 

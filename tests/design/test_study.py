@@ -139,7 +139,7 @@ def test_planned_looks_have_their_price_in_every_size():
 
 
 def test_power_by_the_rule_is_what_experiments_reach():
-    setting, replicates = make_setting(assumed={"weeks": 9, "draws": 40_000}, correlation=0.3), 1000
+    setting, replicates = make_setting(assumed={"weeks": 9, "draws": 40_000}, correlation=0.3), 500
     columns, found = draw_experiments(np.random.default_rng(6), replicates), dict.fromkeys([*PLAN, "rule"], 0)
     for turn, verdicts in enumerate(judge_all(columns, setting.design)):
         if turn < 2:  # the whole way of an experiment decides the same

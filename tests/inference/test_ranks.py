@@ -151,7 +151,7 @@ def test_quantile_difference_refuses():
 
 def test_quantile_difference_seeded_coverage_by_cluster(in_band):
     # rows of a cluster share half of their variance; rows alone would miss the truth far more often
-    rng, runs = np.random.default_rng(7), 300
+    rng, runs = np.random.default_rng(7), 120
     clusters = np.repeat(np.arange(30), rng.integers(4, 17, 30))
     held = {True: 0, False: 0}
     for _ in range(runs):
