@@ -157,11 +157,9 @@ def benjamini_hochberg(p_values) -> np.ndarray:
     >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(2).tolist()
     [0.03, 0.04, 0.04]
     """
-
-    def hold_share(p, k, place):
-        return np.flip(np.fmin.accumulate(np.flip(p * k / (place + 1), axis=-1), axis=-1), axis=-1)
-
-    return _adjust(p_values, hold_share)
+    return _adjust(
+        p_values, lambda p, k, place: np.fmin.accumulate((p * k / (place + 1))[..., ::-1], axis=-1)[..., ::-1]
+    )
 
 
 def _adjust(p_values, rule):

@@ -547,7 +547,7 @@ def permutation_difference(control, treatment, *, rng, n_resamples=4999, confide
     if sum(arm.var() for arm in arms) == 0:
         return Effect(reason=NO_VARIATION, **shared)
     options = {"rng": rng, "n_resamples": n_resamples, "confidence_level": confidence_level}
-    low, high, p = (float(found[0]) for found in permute_many(*(arm[None] for arm in arms), **options))
+    low, high, p = (float(found[0]) for found in permute_many(*(arm[None, :, None] for arm in arms), **options))
     error = float(np.sqrt(sum(arm.var(ddof=1) / len(arm) for arm in arms)))
     reason = None if np.isfinite(low) else "so few units cannot reject any shift at this confidence level"
     return Effect(std_error=error, ci_low=low, ci_high=high, p_value=p, reason=reason, **shared)
@@ -558,13 +558,14 @@ def permute_many(controls, treatments, *, rng, n_resamples, confidence_level):
 
     Parameters
     ----------
-    controls, treatments : arrays, shape (experiments, n), of known values of which some differ
+    controls, treatments : arrays, shape (experiments, n, 1), of known values of which some differ
     rng, n_resamples, confidence_level : as there; permutations are drawn one experiment after the other
 
     Returns
     -------
     tuple of arrays, shape (experiments,): both limits nan where so few units cannot reject any shift.
     """
+    controls, treatments = controls[:, :, 0], treatments[:, :, 0]
     drawn = [_draw(*pair, rng, n_resamples) for pair in zip(controls, treatments, strict=True)]
     sums, total = (np.array(part) for part in zip(*drawn, strict=True))
     sizes, alpha = (treatments.shape[1], controls.shape[1]), 1 - confidence_level

@@ -230,12 +230,6 @@ class Method:
         return self.steps[-1](*given, **options)
 
 
-def limit_permutations(controls, treatments, *, confidence_level, rng):
-    """Return limits and p-values of the permutation test, many experiments at once."""
-    options = {"rng": rng, "n_resamples": N_RESAMPLES, "confidence_level": confidence_level}
-    return means.permute_many(controls[:, :, 0], treatments[:, :, 0], **options)
-
-
 def combine_metrics(control, treatment, *, confidence_level) -> Effect:
     """Return the smallest of Holm's adjusted p-values over the columns, each a metric.
 
@@ -287,8 +281,8 @@ METHODS = (
            "Fieller 1954; Kohavi et al. 2014, rule 7"),
     Method("permutation difference", "permutation", "difference", (read_values, means.permutation_difference),
            ("money",), Domain(200), "Janssen 1997; Chung & Romano 2013",
-           lift="fieller", batch=limit_permutations, n_resamples=N_RESAMPLES, most_units=2_000,
-           most_replicates=2_000),
+           lift="fieller", batch=partial(means.permute_many, n_resamples=N_RESAMPLES), n_resamples=N_RESAMPLES,
+           most_units=2_000, most_replicates=2_000),
     Method("NPS difference", "welch", "difference", differ, ("NPS",), _tail(), WELCH),
     Method("win difference", "brunner-munzel", "difference", (read_levels, contrasts.win_difference),
            ("ordered scores",), _tail(most_effect=0.8), "Brunner & Munzel 2000"),

@@ -149,12 +149,6 @@ def test_covariates_that_repeat_others_are_named_without_their_levels():
     assert "=" not in found.message
 
 
-def test_checks_of_methods_are_none_where_the_answer_is_withheld():
-    frame = draw_frame().query("variant == 'c' or index % 3 == 0")
-    found = checks(run_experiment(frame, make_design(metrics={"y": SCORE}, covariates=["x"])))
-    assert not {"domain", "domain_y", "covariates"} & set(found)
-
-
 def test_domain_counts_the_arms_that_are_compared():
     rng = np.random.default_rng(8)
     y = rng.lognormal(0, 0.8, 1800)
