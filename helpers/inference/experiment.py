@@ -190,10 +190,8 @@ def explain_gaps(units, trust) -> dict[str, str]:
     trust : tuple of Check
     """
     design = units.design
-    wanted, material = (
-        {*design.by_role("primary", "guardrail"), *design.asked},
-        _gather(design, units, trust, Settings()),
-    )
+    wanted = {*design.by_role("primary", "guardrail"), *design.asked}
+    material = _gather(design, units, trust, Settings())
     found = [c for c in list_comparisons(design) if c.name in wanted and c.metric.how.outcome != "time"]
     estimates = [e for comparison in found for e in estimate_headline(comparison, material)]
     estimates += study_times(units, material.look, material.not_estimable)[0]

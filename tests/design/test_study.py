@@ -2,7 +2,8 @@
 
 import math
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -226,8 +227,9 @@ def test_tables_of_levers_looks_and_sizes():
 
 
 def test_smallest_effect_of_means_in_small_and_large_arms():
-    sized = make_setting().metrics["s"]
-    for n in (400, 40_000):
+    setting = make_setting()
+    grouped = replace(setting, known=designs.group_units(setting.known, size=20, correlation=0.1))
+    for sized, n in product((setting.metrics["s"], grouped.metrics["s"]), (400, 40_000)):
         smallest = Sized(**{**vars(sized), "effect": sized.find_smallest(n, 0.8)})
         assert smallest.find_power(n) == pytest.approx(0.8, abs=2e-3)
 

@@ -136,6 +136,9 @@ def test_relative_lift_like_another_difference():
     assert effect.ci_high > relative_lift(pair).ci_high and effect.ci_low < 0.2
     lost = relative_lift(pair, like=Effect(estimate=2, reason="too few"))
     assert (lost.estimate, lost.reason) == (0.2, "too few") and math.isnan(lost.ci_low)
+    point = Effect(estimate=22.16 - 12.53, ci_low=22.16 - 12.53, ci_high=22.16 - 12.53, p_value=1.0)
+    alone = relative_lift(Pair(12.53, 22.16, 1, 1, df=1e9), like=point)  # a limit meets the estimate but for rounding
+    assert (alone.ci_low, alone.ci_high) == pytest.approx((alone.estimate, alone.estimate), rel=1e-12)
 
 
 def test_difference_of_public_experiments(shared, moments):

@@ -62,9 +62,6 @@ def test_method_travels_to_another_process_and_has_populations(method):
         ("welch", "difference", "units", "Welch difference"),
         ("delta", "difference", "units", "delta difference of ratios"),
         ("delta", "difference", "clusters", "delta difference of clusters"),
-        ("miettinen-nurminen", "difference", "units", "Miettinen-Nurminen difference"),
-        ("anderson-rubin", "cace", "units", "Anderson-Rubin set"),
-        ("lin", "difference", "units", "Lin's adjusted difference"),
     ],
 )
 def test_find_method_by_method_estimand_and_unit(method, estimand, unit, name):
