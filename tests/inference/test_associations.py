@@ -125,17 +125,17 @@ def test_weighted_contrast_equals_statsmodels_weights():
 
 def test_weighted_contrast_error_equals_the_jackknife():
     # leaving one out sees everything, the estimation of the weights included
-    rows = _rows(11, n=150)
+    rows = _rows(11, n=100)
     left = [weighted_contrast(rows.drop(i), ["x"])[0].estimate for i in rows.index]
     jackknife = np.sqrt((len(rows) - 1) * np.var(left))
-    assert weighted_contrast(rows, ["x"])[0].std_error == pytest.approx(jackknife, rel=0.08)
+    assert weighted_contrast(rows, ["x"])[0].std_error == pytest.approx(jackknife, rel=0.1)
 
 
 @pytest.mark.parametrize("contrast", ["adjusted", "weighted"])
 def test_contrasts_recover_a_planted_effect(contrast):
-    found = [CONTRASTS[contrast](_rows(seed, n=300)) for seed in range(120)]
+    found = [CONTRASTS[contrast](_rows(seed, n=300)) for seed in range(80)]
     found = [f for f in found if f.reason is None]
-    assert len(found) > 110  # the others are refused for their effective size
+    assert len(found) > 72  # the others are refused for their effective size
     covered = sum(f.ci_low <= 1 <= f.ci_high for f in found)
     low, high = stats.binom.interval(1 - 0.001 / 2, len(found), 0.95)
     assert low <= covered <= high

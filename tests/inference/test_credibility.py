@@ -77,10 +77,10 @@ def test_domain_of_a_mean_needs_units_that_differ_from_most(kind, base, n, event
 @pytest.mark.parametrize(("mean", "ratio", "n"), [(0.02, 3, 200), (0.02, 1, 200), (0.05, 3, 100), (0.01, 3, 1000)])
 def test_samples_of_few_events_do_not_lie_inside(mean, ratio, n):
     rng, welch, inside = np.random.default_rng(7), find_method("welch", "difference").domain, 0
-    for _ in range(300):
+    for _ in range(120):
         arms = rng.poisson(mean, n).astype(float), rng.poisson(mean * ratio, n).astype(float)
         inside += min(map(np.ptp, arms)) > 0 and welch.find_departure(**describe(*arms)) is None
-    assert inside <= 3  # 7 %, in which coverage was 57 %
+    assert inside <= 2  # 7 %, in which coverage was 57 %
 
 
 def test_domain_of_a_median_holds_no_jump():
@@ -203,7 +203,7 @@ def test_read_posterior_by_hand():
     assert found.sd == pytest.approx(math.sqrt(2 * 2 / 125))
 
 
-@settings(derandomize=True, deadline=None, max_examples=6)
+@settings(derandomize=True, deadline=None, max_examples=4)
 @given(st.floats(-3, 3), st.floats(0.1, 2), st.floats(0.5, 200))
 def test_read_posterior_numerical_integration(estimate, error, prior_units):
     found = read_posterior(made(estimate, error), prior_units=prior_units)
@@ -381,10 +381,10 @@ def describe(control, treatment):
 )
 def test_a_sample_of_unequal_arms_that_missed_the_tail_does_not_lie_inside(n, share, spread):
     rng, welch, inside = np.random.default_rng(7), find_method("welch", "difference").domain, 0
-    for _ in range(300):
+    for _ in range(120):
         money = np.where(rng.random(n) < share, rng.lognormal(0, spread, n), 0.0)
         inside += welch.find_departure(**describe(*np.split(money, [n * 4 // 10]))) is None
-    assert inside <= 0.04 * 300
+    assert inside <= 0.04 * 120
 
 
 def test_a_light_tail_of_unequal_arms_lies_inside():
