@@ -301,9 +301,9 @@ def settle(setting) -> pd.DataFrame:
     row |= {"weeks_needed": setting.find_weeks(needed), "effect": abs(first.effect), "assumed": first.is_assumed}
     row |= {"power": first.find_power(n), "smallest": first.find_smallest(n, power), "level": first.level}
     row |= {"exaggeration": first.find_exaggeration(n), "control_value": first.baseline.mean}
-    row |= {"best_week": best["week"], "best_net": best["net"], "unit": "USD"}
+    row |= {"best_week": best["week"], "best_net": best["net"]}
     row |= {"answer_week": weeks + math.ceil((metrics[first.name].window or 0) / 7)}
-    return pd.DataFrame([row | {"last_week": weeks + math.ceil(window / 7)}])
+    return pd.DataFrame([row | {"last_week": weeks + math.ceil(window / 7), "unit": "USD"}])
 
 
 def split_history(units, *, n_splits, seed) -> pd.DataFrame:
