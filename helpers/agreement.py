@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers.inference.surveys import jackknife
+from helpers.inference.replies import jackknife
 
 LEAST = 10  # tickets with two reviews, below which nothing is said
 

@@ -9,7 +9,7 @@ from scipy import optimize, stats
 from scipy.special import betaln, expit, logit
 from statsmodels.tools.numdiff import approx_fprime, approx_hess
 
-from helpers.inference.surveys import jackknife
+from helpers.inference.replies import jackknife
 from helpers.records import Refused
 from helpers.survival import build_life_table, read_incidence
 

@@ -58,12 +58,10 @@ def build_life_table(days, events) -> LifeTable:
     days, events = np.asarray(days, float), np.asarray(events, float)
     known = ~(np.isnan(days) | np.isnan(events))
     days, events = days[known], events[known]
-    uncoded = (events != 0) & (events != 1) & (events != 2)
-    refusals = (
+    for wrong, what in (
         (~np.isfinite(days) | (days < 0), "times are below 0 or infinite; give days since the start, 0 or more"),
-        (uncoded, "event codes are not 0 (not yet seen), 1 (event) or 2 (competing event)"),
-    )
-    for wrong, what in refusals:
+        (~np.isin(events, [0, 1, 2]), "event codes are not 0 (not yet seen), 1 (event) or 2 (competing event)"),
+    ):
         if wrong.any():
             raise Refused(f"{int(wrong.sum())} of {len(wrong)} {what}")
     distinct, place = np.unique(days, return_inverse=True)
@@ -101,7 +99,7 @@ def read_incidence(table: LifeTable, days, *, confidence_level: float = 0.95) ->
     free = np.where(inside, 1 - incidence, 0.5)
     reach = z * error / (free * -np.log(free))
     curved = (1 - free ** np.exp(-reach), 1 - free ** np.exp(reach))
-    edge = wilson_interval(incidence, count_effective(table, days), z)
+    edge = wilson_interval(incidence, _count_effective(table, days, incidence, variance), z)
     low, high = (np.where(inside, pair[0], pair[1]) for pair in zip(curved, edge, strict=True))
     at_risk = np.append(table.at_risk, 0)[np.searchsorted(table.days, days)]
     return pd.DataFrame(
@@ -152,23 +150,11 @@ def estimate_restricted_mean(table: LifeTable, horizon: float) -> tuple[float, f
     return float(horizon - area.sum()), max(variance, 0.0)
 
 
-def count_effective(table: LifeTable, days) -> np.ndarray:
-    """Return how many fully observed units would tell as much about the incidence at days.
-
-    Parameters
-    ----------
-    table : LifeTable
-    days : float or array of float
-
-    Returns
-    -------
-    array: incidence x (1 - incidence) / variance (Rothman 1978); where nobody or everybody has the event, the units
-        whose state is known on the day.
-    """
-    return _count_effective(table, days, *estimate_incidence(table, days))
-
-
 def _count_effective(table, days, share, variance):
+    """How many fully observed units would tell as much of the incidence at days (Rothman 1978).
+
+    Its share x (1 - share) / variance; where nobody or everybody has the event, the units whose state is known.
+    """
     place = np.searchsorted(table.days, days)
     seen = np.concatenate([[0], np.cumsum(table.events + table.competing)])[place]
     known = np.maximum(seen + np.append(table.at_risk, 0)[place], 1)
@@ -233,14 +219,13 @@ def incidence_difference(control: LifeTable, treatment: LifeTable, *, horizon, c
     if reason:
         return Effect(method=SHARE, reason=reason)
     found = [[float(part) for part in estimate_incidence(table, horizon)] for table in tables]
-    sizes = [float(_count_effective(table, horizon, *pair)) for table, pair in zip(tables, found, strict=True)]
+    sizes = np.array([_count_effective(table, horizon, *pair) for table, pair in zip(tables, found, strict=True)])
     (base, base_var), (share, share_var) = found
 
     def reach(z, side):
-        (base_low, base_high), (low, high) = (wilson_interval(base, sizes[0], z), wilson_interval(share, sizes[1], z))
-        if side < 0:
-            return float(share - base - math.hypot(share - low, base_high - base))
-        return float(share - base + math.hypot(high - share, base - base_low))
+        low, high = wilson_interval(np.array([base, share]), sizes, z)
+        joined = math.hypot(share - low[1], high[0] - base) if side < 0 else math.hypot(high[1] - share, base - low[0])
+        return float(share - base + side * joined)
 
     low, high = (reach(float(-ndtri((1 - confidence_level) / 2)), side) for side in (-1, 1))
     error, p, reason = math.sqrt(base_var + share_var), 1.0, None
@@ -324,9 +309,6 @@ def log_rank(tables: Sequence[LifeTable], *, metric: str, comparison: str, horiz
 def _unfollowed(tables, horizon):
     if any(table.n == 0 for table in tables):
         return "a group has no units"
-    short = [table.days[-1] for table in tables if _is_unfollowed(table, horizon)]
-    return (
-        f"follow-up ends on day {math.floor(min(short))} in a group, before the horizon of {horizon:g} days"
-        if short
-        else None
-    )
+    short = [math.floor(table.days[-1]) for table in tables if _is_unfollowed(table, horizon)]
+    told = f"in a group, before the horizon of {horizon:g} days"
+    return f"follow-up ends on day {min(short)} {told}" if short else None

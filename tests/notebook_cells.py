@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from helpers import inference, metrics, simulate, sources
-from helpers.inference import surveys
+from helpers.inference import replies
 from helpers.records import Check, Results
 from helpers.report import read_parameters
 
@@ -188,7 +188,7 @@ def spared():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inference, "METHODS", quick)
         patch.setattr(metrics.milestones, "write_definitions", lambda design: none)  # only the plan's changes it
-        patch.setattr(surveys, "GROUPS", 5)
+        patch.setattr(replies, "GROUPS", 5)
         patch.setattr(sources, "_meet", lambda heard, *_: (None, heard.messages))  # only data, plan and as_of change it
         _start.cache_clear()  # what another file has run with all of it
         yield quick

@@ -1,5 +1,4 @@
 """Before an experiment: baselines, what each week of enrolment could find, what it is worth, and the plan of it."""
 
-from helpers.design.baselines import assume_baselines, group_units, measure_baselines
-from helpers.design.sizing import Assumed, Setting, change_design, write_plan
-from helpers.design.study import list_effects, list_weeks, plan_experiment, settle
+from helpers.design.sizing import Assumed, Setting, assume_baselines, change_design, group_units, measure_baselines
+from helpers.design.study import list_effects, list_weeks, plan_experiment, settle, write_plan

@@ -1,19 +1,23 @@
 """What each week of enrolment could find by the plan's rule, what makes it longer, and whether a week is worth it."""
 
+import datetime as dt
 import math
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+import yaml
+from scipy.special import ndtri
 
 from helpers import checks
-from helpers.design.baselines import tells_shares
-from helpers.design.sizing import Setting
-from helpers.inference.credibility import find_exaggeration, find_promise
-from helpers.inference.planning import draw_decisions, price_looks, value_sample
+from helpers.design.sizing import Setting, tells_shares
+from helpers.inference.credibility import find_promise, tell_departure
+from helpers.inference.decisions import draw_decisions, value_sample
+from helpers.inference.looks import price_looks
 from helpers.metrics import tell_days
-from helpers.records import DETAIL, NAN, Check, DataInfo, Results
+from helpers.plan import ExperimentPlan
+from helpers.records import NAN, Check, DataInfo, Results
 
 YEAR = 365.25 / 7  # weeks
 SCHEMES = {"at the end only": (1.0,), "half way and at the end": (0.5, 1.0), "at each quarter": (0.25, 0.5, 0.75, 1.0)}
@@ -23,6 +27,7 @@ EXPLAINED = (0.25, 0.5)
 ASSUMED = DataInfo("simulated", "Baselines are assumed; nothing was measured.", "parameters", None, 0, 0)
 BASELINES = (0.1, 0.2, 0.3, 0.5)
 MONEY = ["by_rule", "cost", "net"]
+UNSURE = "its interval may promise more than it keeps"
 
 
 def plan_experiment(setting: Setting, decided, *, source=None, units=None, n_splits=500) -> Results:
@@ -43,9 +48,8 @@ def plan_experiment(setting: Setting, decided, *, source=None, units=None, n_spl
     Results: tables `baselines`, `by_week`, `by_effect`, `steps`, `rule`, `levers`, `looks`, `worth` (and
         `worth_by_week`, one row an amount), `sample_sizes`, `settled` and, of a history, `splits`; no estimates.
     """
-    design = setting.design
+    design, worth = setting.design, list_worth(setting)
     splits = pd.DataFrame() if units is None else split_history(units, n_splits=n_splits, seed=setting.assumed.seed)
-    worth = list_worth(setting)
     tables = {
         "settled": settle(setting),
         "baselines": list_baselines(setting),
@@ -60,17 +64,12 @@ def plan_experiment(setting: Setting, decided, *, source=None, units=None, n_spl
         "sample_sizes": list_sizes(setting),
         "splits": splits,
     }
-    nobody = dict.fromkeys(design.variant.arms, 0)
-    info = replace(ASSUMED, units_by_variant=nobody)
+    told = {"checks": tuple(check_design(setting, splits)), "tables": tables}
+    info = replace(ASSUMED, units_by_variant=dict.fromkeys(design.variant.arms, 0))
     if source is not None:
         info = replace(source.info, messages=(*source.info.messages, *units.messages))
-    found = Results("experiment_design", design.title, design.question, "answered", info, decided.record, tables=tables)
-    as_of = units and units.as_of and units.as_of.isoformat()
-    return found.but(
-        checks=tuple(check_design(setting, splits)),
-        as_of=as_of or None,
-        assigned=tell_days(units) if units else None,
-    )
+        told |= {"as_of": units.as_of.isoformat() if units.as_of else None, "assigned": tell_days(units)}
+    return Results("experiment_design", design.title, design.question, "answered", info, decided.record, **told)
 
 
 def list_baselines(setting) -> pd.DataFrame:
@@ -92,16 +91,13 @@ def list_weeks(setting) -> pd.DataFrame:
         it) and `answer_week`, when the last window is over.
     """
     rows, assumed = [], setting.assumed
-    for week in range(1, max(assumed.most_weeks, setting.weeks) + 1):
-        n = setting.count(week)
-        for m in setting.metrics.values():
-            if m.effect != m.effect or m.role == "guardrail":
-                continue
-            error, window = m.find_error(n), setting.design.metrics[m.name].window or 0
-            row = {"week": week, "metric": m.name, "units": setting.units_per_week * week, "power": m.find_power(n)}
-            row |= {"smallest": m.find_smallest(n, assumed.power), "effect": abs(m.effect)}
-            row |= {"exaggeration": find_exaggeration(m.effect, error, norm.isf(m.level / 2))}
-            rows.append(row | {"answer_week": week + math.ceil(window / 7)})
+    sought = [m for m in setting.metrics.values() if m.effect == m.effect and m.role != "guardrail"]
+    for week, m in product(range(1, max(assumed.most_weeks, setting.weeks) + 1), sought):
+        n, window = setting.count(week), setting.design.metrics[m.name].window or 0
+        row = {"week": week, "metric": m.name, "units": setting.units_per_week * week, "power": m.find_power(n)}
+        row |= {"smallest": m.find_smallest(n, assumed.power), "effect": abs(m.effect)}
+        row |= {"exaggeration": m.find_exaggeration(n), "answer_week": week + math.ceil(window / 7)}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -112,44 +108,39 @@ def list_effects(setting) -> pd.DataFrame:
     -------
     DataFrame: `week`, `times` (half, once, twice), `metric`, `effect`, `power`.
     """
-    first = setting.first
+    first, weeks = setting.first, range(1, max(setting.assumed.most_weeks, setting.weeks) + 1)
     sized = {"twice": _double(first), "once": first, "half": replace(first, effect=first.effect / 2)}
-    return pd.DataFrame(
-        [
-            {"week": week, "times": times, "metric": first.name, "effect": abs(m.effect)}
-            | {"power": m.find_power(setting.count(week))}
-            for times, m in sized.items()
-            for week in range(1, max(setting.assumed.most_weeks, setting.weeks) + 1)
-        ]
-    )
+    rows = [
+        {"week": week, "times": times, "metric": first.name, "effect": abs(m.effect)}
+        | {"power": m.find_power(setting.count(week))}
+        for (times, m), week in product(sized.items(), weeks)
+    ]
+    return pd.DataFrame(rows)
 
 
 def _draw(setting, sign):
     """Imagined experiments of the planned size: whether a metric is clear, or held as a guardrail, and estimates."""
-    chosen = [m for m in setting.metrics.values() if m.effect == m.effect]
-    n, pairs = setting.count(setting.weeks), setting.design.pairs
+    design, chosen = setting.design, [m for m in setting.metrics.values() if m.effect == m.effect]
+    n, names, arms = setting.count(setting.weeks), [m.name for m in chosen], design.variant.arms
     effects = [0.0 if m.role == "guardrail" else sign * m.effect for m in chosen]
     distances = [effect / m.find_error(n / m.price, effect) for m, effect in zip(chosen, effects, strict=True)]
-    names = [m.name for m in chosen]
-    between = setting.known.together.loc[names, names].to_numpy()
-    design = setting.design  # how the differences of the compared pairs go together, as they share arms
-    one = {arm: np.eye(len(design.variant.arms))[i] for i, arm in enumerate(design.variant.arms)}
-    shares = [setting.shares[arm] for arm in design.variant.arms]
-    contrasts = np.array([one[treatment] - one[control] for control, treatment in design.pairs]) / np.sqrt(shares)
+    # how the differences of the compared pairs go together, as they share arms
+    contrasts = np.array([[(arm == second) - (arm == first) for arm in arms] for first, second in design.pairs])
+    contrasts = contrasts / np.sqrt([setting.shares[arm] for arm in arms])
     contrasts /= np.linalg.norm(contrasts, axis=1, keepdims=True)
-    shared = contrasts @ contrasts.T
-    families = ["" if m.role == "guardrail" else m.role for m in chosen] * len(pairs)
+    together = np.kron(contrasts @ contrasts.T, setting.known.together.loc[names, names].to_numpy())
+    families = ["" if m.role == "guardrail" else m.role for m in chosen] * len(design.pairs)
     rng = np.random.default_rng([setting.assumed.seed, 7])
-    options = {"alpha": setting.design.alpha, "draws": setting.assumed.draws, "rng": rng}
-    with_control = np.repeat([control == setting.design.variant.control for control, _ in pairs], len(chosen))
-    distances = np.tile(distances, len(pairs)) * with_control  # of two treatments with the same effect none is better
-    clear, z = draw_decisions(distances, families, np.kron(shared, between), **options)
+    options = {"alpha": design.alpha, "draws": setting.assumed.draws, "rng": rng}
+    # of two treatments with the same effect none is better
+    distances = np.concatenate([np.array(distances) * (first == design.variant.control) for first, _ in design.pairs])
+    clear, z = draw_decisions(distances, families, together, **options)
     clear, z = clear[:, : len(chosen)], z[:, : len(chosen)]
     for i, m in enumerate(chosen):  # an interval within the worthwhile effect is "no worthwhile difference"
-        worthwhile, error = setting.design.metrics[m.name].worthwhile or 0.0, m.find_error(n / m.price, 0.0)
-        clear[:, i] &= abs(z[:, i]) + norm.isf(setting.design.alpha / 2) >= worthwhile / error
+        worthwhile, error = design.metrics[m.name].worthwhile or 0.0, m.find_error(n / m.price, 0.0)
+        clear[:, i] &= abs(z[:, i]) - ndtri(design.alpha / 2) >= worthwhile / error
         if m.role == "guardrail":
-            clear[:, i] = z[:, i] * np.sign(-m.effect) > norm.isf(m.level / 2) - abs(m.effect) / error
+            clear[:, i] = z[:, i] * np.sign(-m.effect) > m.critical - abs(m.effect) / error
     return chosen, clear, z
 
 
@@ -163,16 +154,15 @@ def list_steps(setting) -> pd.DataFrame:
         metric has its effect), `exaggeration`, `units` and `weeks` for the asked power.
     """
     n, power = setting.count(setting.weeks), setting.assumed.power
-    (chosen, clear, z), rows = _draw(setting, 1), []
-    right = [np.full(len(z), True) if m.role == "guardrail" else z[:, i] * m.effect > 0 for i, m in enumerate(chosen)]
-    among = {m.name: float((clear[:, i] & right[i]).mean()) for i, m in enumerate(chosen)}
+    (chosen, clear, z), rows, among = _draw(setting, 1), [], {}
+    for i, m in enumerate(chosen):
+        among[m.name] = float((clear[:, i] & (True if m.role == "guardrail" else z[:, i] * m.effect > 0)).mean())
     for m in setting.metrics.values():
         known, size = m.effect == m.effect, m.find_size(power) if m.effect == m.effect else NAN
         row = {"metric": m.name, "role": m.role, "control_value": m.baseline.mean, "effect": abs(m.effect)}
         row |= {"assumed": m.is_assumed, "level": m.level, "alone": m.find_power(n) if known else NAN}
-        row |= {"among": among.get(m.name, NAN), "exaggeration": NAN}
-        if known and m.role != "guardrail":
-            row["exaggeration"] = find_exaggeration(m.effect, m.find_error(n), norm.isf(m.level / 2))
+        row |= {"among": among.get(m.name, NAN)}
+        row |= {"exaggeration": m.find_exaggeration(n) if known and m.role != "guardrail" else NAN}
         rows.append(row | {"units": _round_up(size / setting.fraction), "weeks": setting.find_weeks(size)})
     return pd.DataFrame(rows)
 
@@ -209,35 +199,25 @@ def list_levers(setting) -> pd.DataFrame:
     -------
     DataFrame: `group`, `choice`, `amount`, `units` (all arms), `weeks`, `times` the units of the plan.
     """
-    first, power = setting.first, setting.assumed.power
-    base, rows = first.find_size(power) / setting.fraction, []
-
-    def add(group, choice, units, amount=NAN):
-        row = {"group": group, "choice": choice, "amount": amount, "units": _round_up(units)}
-        weeks = setting.find_weeks(units * setting.fraction)
-        rows.append(row | {"weeks": weeks, "times": units / base if base > 0 else NAN})
-
-    add("plan", "as planned", base)
-    more = 1 - (1 - power) / 2
-    add("power", "power", first.find_size(more) / setting.fraction, more)
-    add("effect", "half the effect", replace(first, effect=first.effect / 2).find_size(power) / setting.fraction)
+    first, power, part = setting.first, setting.assumed.power, setting.fraction
+    base, more = first.find_size(power) / part, 1 - (1 - power) / 2
+    rows = [("plan", "as planned", NAN, base), ("power", "power", more, first.find_size(more) / part)]
+    rows.append(("effect", "half the effect", NAN, replace(first, effect=first.effect / 2).find_size(power) / part))
     for share in SHARES_TREATED if len(setting.design.variant.treatments) == 1 else ():
-        add("split", "treated", replace(first, share=share).find_size(power), share)
+        rows.append(("split", "treated", share, replace(first, share=share).find_size(power)))
     for share in EXPLAINED if not first.baseline.explained else (first.baseline.explained,):
-        told = replace(first.baseline, explained=share)
-        add(
-            "covariates",
-            "explained",
-            replace(first, baseline=told, is_adjusted=True).find_size(power) / setting.fraction,
-            share,
-        )
+        told = replace(first, baseline=replace(first.baseline, explained=share), is_adjusted=True)
+        rows.append(("covariates", "explained", share, told.find_size(power) / part))
     for size, correlation in GROUPS if first.baseline.cluster_size == 1 else ():
         told = replace(first.baseline, cluster_size=float(size), design_effect=1 + (size - 1) * correlation)
-        choice = f"groups of {size}, correlation {correlation:g}"
-        add("groups", choice, replace(first, baseline=told).find_size(power) / setting.fraction)
+        units = replace(first, baseline=told).find_size(power) / part
+        rows.append(("groups", f"groups of {size}, correlation {correlation:g}", NAN, units))
     for choice, looks in list(SCHEMES.items())[2:]:
-        add("looks", choice, base / first.price * price_looks(looks, power=power, alpha=first.level)["most"])
-    return pd.DataFrame(rows)
+        price = price_looks(looks, power=power, alpha=first.level)["most"]
+        rows.append(("looks", choice, NAN, base / first.price * price))
+    frame = pd.DataFrame(rows, columns=["group", "choice", "amount", "units"])
+    weeks, times = [setting.find_weeks(units * part) for units in frame["units"]], frame["units"] / (base or NAN)
+    return frame.assign(units=frame["units"].map(_round_up), weeks=weeks, times=times)
 
 
 def _double(sized):
@@ -276,7 +256,7 @@ def list_worth(setting) -> pd.DataFrame:
         return pd.DataFrame()
     a_unit = assumed.worth_per_year / abs(first.effect)  # money a year for an effect of 1
     window, before = (setting.design.metrics[first.name].window or 0) / 7, 0.0
-    options = {"prior_sd": spread, "threshold": assumed.cost_per_year / a_unit, "critical": norm.isf(first.level / 2)}
+    options = {"prior_sd": spread, "threshold": assumed.cost_per_year / a_unit, "critical": first.critical}
     for week in range(max(assumed.most_weeks, setting.weeks) + 1):
         left = max(0.0, assumed.horizon_years - (week + window * (week > 0)) / YEAR) * a_unit
         error = first.find_error(setting.count(week), 0.0)
@@ -311,18 +291,18 @@ def list_sizes(setting) -> pd.DataFrame:
 
 def settle(setting) -> pd.DataFrame:
     """Return what the plan is written for, one row: weeks, units, power, and what a clear result would overstate."""
-    first, weeks, worth = setting.first, setting.weeks, list_worth(setting)
+    first, weeks, worth, metrics = setting.first, setting.weeks, list_worth(setting), setting.design.metrics
     n, power = setting.count(weeks), setting.assumed.power
     needed = first.find_size(power)
     best = worth.loc[worth["net"].idxmax()] if len(worth) else {"week": NAN, "net": NAN}
-    window = max([m.window or 0 for m in setting.design.metrics.values()])
+    window = max(m.window or 0 for m in metrics.values())
     row = {"metric": first.name, "weeks": weeks, "units": _round_up(setting.units_per_week * weeks), "target": power}
     row |= {"units_per_week": setting.units_per_week, "needed": _round_up(needed / setting.fraction)}
     row |= {"weeks_needed": setting.find_weeks(needed), "effect": abs(first.effect), "assumed": first.is_assumed}
     row |= {"power": first.find_power(n), "smallest": first.find_smallest(n, power), "level": first.level}
-    row |= {"exaggeration": find_exaggeration(first.effect, first.find_error(n), norm.isf(first.level / 2))}
-    row |= {"control_value": first.baseline.mean, "best_week": best["week"], "best_net": best["net"]}
-    row |= {"answer_week": weeks + math.ceil((setting.design.metrics[first.name].window or 0) / 7)}
+    row |= {"exaggeration": first.find_exaggeration(n), "control_value": first.baseline.mean}
+    row |= {"best_week": best["week"], "best_net": best["net"]}
+    row |= {"answer_week": weeks + math.ceil((metrics[first.name].window or 0) / 7)}
     return pd.DataFrame([row | {"last_week": weeks + math.ceil(window / 7), "unit": "USD"}])
 
 
@@ -330,11 +310,10 @@ def split_history(units, *, n_splits, seed) -> pd.DataFrame:
     """Return how often the plan's own tests call clear what is chance alone, on the units of the history (A/A)."""
     rows = []
     for found in checks.resplit(units, n_splits=n_splits, seed=seed):
-        told = found.judgement
         row = {"metric": found.metric, "treatment": found.treatment, "test": found.method, "splits": n_splits}
-        row |= {"clear": told.clear if told else NAN, "band_low": told.band_low if told else NAN}
-        row |= {"band_high": told.band_high if told else NAN, "smallest_cell": found.smallest_cell}
-        rows.append(row | {"says": told.verdict if told else found.reason})
+        row |= {name: getattr(found.judgement, name, NAN) for name in ("clear", "band_low", "band_high")}
+        says = found.judgement.verdict if found.judgement else found.reason
+        rows.append(row | {"smallest_cell": found.smallest_cell, "says": says})
     return pd.DataFrame(rows)
 
 
@@ -355,11 +334,9 @@ def check_design(setting, splits):
     wrong = splits[(splits["clear"] > splits["band_high"]) & (splits["smallest_cell"] >= design.min_cell)]
     labels = ", ".join(dict.fromkeys(design.label_of(name) for name in wrong["metric"]))
     share = float(splits["clear"].max())
-    said = f"Too many random splits of the history are called clear: {labels}."
-    if not labels:
-        said = (
-            f"Random splits of the history: no test calls more of them clear than chance allows, at most {share:.1%}."
-        )
+    said = f"Random splits of the history: no test calls more of them clear than chance allows, at most {share:.1%}."
+    if labels:
+        said = f"Too many random splits of the history are called clear: {labels}."
     yield Check("random splits", "warn" if labels else "pass", share, design.alpha, said.replace("%.", " %."))
 
 
@@ -372,7 +349,43 @@ def _check_tails(setting):
         sizes = {"n_control": n * (1 - m.share), "n_treatment": n * m.share}
         departure = promise.domain.find_departure(**sizes, skewness=m.baseline.skewness)
         if departure:
-            plain, _, needed = departure.partition(": ")
-            label = setting.design.label_of(m.name)
-            said = f"{label}: {plain}, so its interval may promise more than it keeps.{DETAIL}{needed}."
+            said = tell_departure(setting.design.label_of(m.name), departure, UNSURE)
             yield Check(f"domain_{m.name}", "warn", m.baseline.skewness, NAN, said)
+
+
+DROPPED = ("as_of", "randomised_units", "acknowledge", "registered")  # of another experiment than the one to come
+COMMENT = "# Settled by the study experiment_design, from {} (SHA-256 {}). Commit it before the first assignment.\n"
+FIRST = ("kind", "title", "question", "unit", "unit_id", "variant", "assigned_at")
+
+
+def write_plan(design: ExperimentPlan, settled: pd.DataFrame, decided, *, starts_on=None) -> pd.DataFrame:
+    """Return the plan of the experiment to come, in YAML, with its size and length settled.
+
+    Parameters
+    ----------
+    design : ExperimentPlan
+        As it was sized: its split, looks and confidence level are written as they stand in it.
+    settled : DataFrame, one row
+        Of `plan_experiment`: `weeks` of enrolment and `units` to be assigned, all arms together.
+    decided : plan.Plan
+        The one that was sized: its name and checksum stand in a comment on top.
+    starts_on : str, a day (YYYY-MM-DD), optional
+        The first day of enrolment: the last day of the data follows from it; left open without.
+
+    Returns
+    -------
+    DataFrame: one row, `file` and `text`. What stood in the plan of an earlier experiment alone (its dates, what was
+        acknowledged) is left out.
+    """
+    weeks, units = (int(settled[name].iloc[0]) for name in ("weeks", "units"))
+    content = design.model_dump(mode="json", exclude_defaults=True, exclude_unset=True)
+    content = {name: value for name, value in content.items() if name not in DROPPED}
+    content |= {"registered": "before", "enrolment_days": 7 * weeks, "planned_units": units}
+    if starts_on:
+        longest = max(metric.window or 0 for metric in design.metrics.values())
+        days = 7 * weeks - 1 + math.ceil(longest)  # the last unit is assigned on the last day of enrolment
+        content["as_of"] = (dt.date.fromisoformat(starts_on) + dt.timedelta(days=days)).isoformat()
+    content |= {name: getattr(design, name) for name in ("confidence_level", "decides_on", "min_cell")}
+    content = {name: content.pop(name) for name in FIRST if name in content} | content
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
+    return pd.DataFrame([{"file": decided.file, "text": COMMENT.format(decided.file, decided.sha256[:12]) + text}])

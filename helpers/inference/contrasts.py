@@ -20,7 +20,7 @@ def count_events(control: Moments, treatment: Moments) -> list[int]:
 _STEPS, _EXACT = 100, 1e-15  # at most; how exact limits are, as a share of the estimate and their distance from it
 
 
-def risk_difference(x_treatment, n_treatment, x_control, n_control, *, confidence_level=0.95) -> Effect:
+def risk_difference(x_treatment, n_treatment, x_control, n_control, *, confidence_level=0.95, ratio=False) -> Effect:
     """Return the difference of two proportions, treatment minus control.
 
     The interval inverts the score test, so it excludes 0 exactly when the p-value is at most 1 - confidence_level.
@@ -32,6 +32,8 @@ def risk_difference(x_treatment, n_treatment, x_control, n_control, *, confidenc
     n_treatment, n_control : int, units
         A missing count, or an arm without units, gives nan with a reason.
     confidence_level : float, between 0 and 1
+    ratio : bool
+        Gives the lift instead, as `relative_lift_risk` says.
 
     Returns
     -------
@@ -56,7 +58,25 @@ def risk_difference(x_treatment, n_treatment, x_control, n_control, *, confidenc
     >>> round(effect.estimate, 4), round(effect.ci_low, 4), round(effect.ci_high, 4)
     (0.2, 0.0528, 0.3382)
     """
-    return _compare_shares((x_treatment, n_treatment, x_control, n_control), confidence_level, ratio=False)
+    x1, n1, x0, n0 = counts = tuple(
+        NAN if c is None else float(c) for c in (x_treatment, n_treatment, x_control, n_control)
+    )
+    if any(x < 0 or n < 0 or x > n for x, n in ((x1, n1), (x0, n0))):
+        raise Refused("two proportions: a count is negative or above the number of units; give events out of units")
+    p1, p0, is_missing = x1 / n1 if n1 else NAN, x0 / n0 if n0 else NAN, any(c != c for c in counts)
+    shared = {"method": "score-ratio" if ratio else "miettinen-nurminen", "treatment_value": p1, "control_value": p0}
+    if is_missing or not n1 or not n0:
+        return Effect(reason="a count is missing" if is_missing else "an arm has no units", **shared)
+    low, high = (float(x) - ratio for x in score_limits(*counts, confidence_level=confidence_level, ratio=ratio))
+    if ratio and p0 == 0:
+        reason = "no control unit has the event, so a lift is undefined"
+        return Effect(ci_set=((low, None),), reason=reason, **shared)
+    slope, scale = (p1 / p0, p0) if ratio else (1, 1)
+    variance = (p1 * (1 - p1) / n1 + slope**2 * p0 * (1 - p0) / n0) / scale**2
+    estimate, error = slope - 1 if ratio else p1 - p0, math.sqrt(variance) if variance > 0 else NAN
+    p = float(score_p_value(*counts))
+    reason = None if p == p else "all units agree, so there is an interval and no test"
+    return Effect(estimate, error, ci_low=low, ci_high=high, p_value=p, reason=reason, **shared)
 
 
 def relative_lift_risk(x_treatment, n_treatment, x_control, n_control, *, confidence_level=0.95) -> Effect:
@@ -90,27 +110,8 @@ def relative_lift_risk(x_treatment, n_treatment, x_control, n_control, *, confid
     >>> round(effect.estimate, 2), round(effect.ci_low, 2), round(effect.ci_high, 2)
     (3.5, 1.93, 6.17)
     """
-    return _compare_shares((x_treatment, n_treatment, x_control, n_control), confidence_level, ratio=True)
-
-
-def _compare_shares(counts, confidence_level, *, ratio):
-    x1, n1, x0, n0 = counts = tuple(NAN if c is None else float(c) for c in counts)
-    if any(x < 0 or n < 0 or x > n for x, n in ((x1, n1), (x0, n0))):
-        raise Refused("two proportions: a count is negative or above the number of units; give events out of units")
-    p1, p0 = x1 / n1 if n1 else NAN, x0 / n0 if n0 else NAN
-    shared = {"method": "score-ratio" if ratio else "miettinen-nurminen", "treatment_value": p1, "control_value": p0}
-    if any(c != c for c in counts) or not n1 or not n0:
-        return Effect(reason="a count is missing" if any(c != c for c in counts) else "an arm has no units", **shared)
-    low, high = (float(x) - ratio for x in score_limits(*counts, confidence_level=confidence_level, ratio=ratio))
-    if ratio and p0 == 0:
-        reason = "no control unit has the event, so a lift is undefined"
-        return Effect(ci_set=((low, None),), reason=reason, **shared)
-    slope, scale = (p1 / p0, p0) if ratio else (1, 1)
-    variance = (p1 * (1 - p1) / n1 + slope**2 * p0 * (1 - p0) / n0) / scale**2
-    p, error = float(score_p_value(*counts)), math.sqrt(variance) if variance > 0 else NAN
-    reason = None if p == p else "all units agree, so there is an interval and no test"
-    estimate = p1 / p0 - 1 if ratio else p1 - p0
-    return Effect(estimate, error, ci_low=low, ci_high=high, p_value=p, reason=reason, **shared)
+    counts = x_treatment, n_treatment, x_control, n_control
+    return risk_difference(*counts, confidence_level=confidence_level, ratio=True)
 
 
 def share_ratio(x_treatment, n_treatment, x_control, n_control, *, confidence_level=0.95) -> Effect:
@@ -137,9 +138,8 @@ def score_limits(x_treatment, n_treatment, x_control, n_control, *, confidence_l
     -------
     tuple of two arrays: lower and upper limits; a ratio's upper limit is inf without control events.
     """
-    x1, n1, x0, n0 = np.broadcast_arrays(
-        *(np.asarray(c, float) for c in (x_treatment, n_treatment, x_control, n_control))
-    )
+    counts = (np.asarray(c, float) for c in (x_treatment, n_treatment, x_control, n_control))
+    x1, n1, x0, n0 = np.broadcast_arrays(*counts)
     score, ends = (_score_ratio, (0.0, 1.0)) if ratio else (_score_difference, (-1.0, 1.0))
     with np.errstate(all="ignore"):
         inside = (x1 / n1) / (x1 / n1 + x0 / n0) if ratio else x1 / n1 - x0 / n0
@@ -179,6 +179,16 @@ def score_p_value(x_treatment, n_treatment, x_control, n_control):
     with np.errstate(all="ignore"):
         variance = events / total * (1 - events / total) * (1 / n1 + 1 / n0) * total / (total - 1)
         return np.where((events > 0) & (events < total), 2 * ndtr(-abs(x1 / n1 - x0 / n0) / np.sqrt(variance)), np.nan)
+
+
+def limit_shares(x1, n1, x0, n0, *, confidence_level, ratio=False):
+    """Return limits and p-values of differences (lifts) of arrays of tables: treatment x1 of n1, control x0 of n0.
+
+    Without an event in the control a lift has no p-value, and a set without an upper end.
+    """
+    low, high = score_limits(x1, n1, x0, n0, confidence_level=confidence_level, ratio=ratio)
+    p = score_p_value(x1, n1, x0, n0)
+    return low - ratio, high - ratio, np.where(np.asarray(x0) > 0, p, NAN) if ratio else p
 
 
 def _score_difference(delta, x1, n1, x0, n0):
@@ -234,7 +244,7 @@ def e_value(risk_ratio: float, limit: float | None = None) -> tuple[float, float
     >>> [round(value, 2) for value in e_value(3.9, 1.8)]
     [7.26, 3.0]
     """
-    if limit is None or math.isnan(limit) or limit <= 0 or not risk_ratio > 0:
+    if limit is None or not min(limit, risk_ratio) > 0:
         return _needed(risk_ratio), math.nan
     return _needed(risk_ratio), _needed(limit) if (limit > 1) == (risk_ratio > 1) else 1.0
 
@@ -255,25 +265,28 @@ _SMALLEST = -650.0  # log of the smallest tail that is looked at
 
 @dataclass(frozen=True)
 class _Arm:
-    """Sorted values of one arm, its quantile, and how sure its rank is: `units` with `df` where clustered, else inf."""
+    """Sorted values (of experiments, one a row), their quantile, and how sure its rank is.
+
+    `units` with `df` where clustered, else inf.
+    """
 
     ordered: np.ndarray
     probability: float
-    quantile: float
+    quantile: float | np.ndarray
     units: float = np.inf
     df: float = np.inf
 
     def limit(self, tail, side):
         """Return the value below (side -1) or above (+1) which the quantile lies with at most probability `tail`."""
-        n, p = len(self.ordered), self.probability if side < 0 else 1 - self.probability
+        n, p = self.ordered.shape[-1], self.probability if side < 0 else 1 - self.probability
         if np.isinf(self.df):
             rank = _find_rank(tail, n, p)
         else:
             rank = np.floor(n * (p + float(stdtrit(self.df, tail)) * np.sqrt(p * (1 - p) / self.units)))
         if rank < 1:
             return side * np.inf
-        found = float(self.ordered[int(rank) - 1] if side < 0 else self.ordered[n - int(rank)])
-        return min(found, self.quantile) if side < 0 else max(found, self.quantile)
+        found = self.ordered[..., int(rank) - 1 if side < 0 else n - int(rank)]
+        return (np.minimum if side < 0 else np.maximum)(found, self.quantile)
 
 
 def quantile_difference(
@@ -318,10 +331,8 @@ def quantile_difference(
     """
     if not 0 < probability < 1:
         raise Refused(f"give a quantile a probability between 0 and 1, not {probability:g}; 0.9 is the 90th percentile")
-    arms = [
-        _read_arm(values, clusters, probability)
-        for values, clusters in ((control, control_clusters), (treatment, treatment_clusters))
-    ]
+    sides = (control, control_clusters), (treatment, treatment_clusters)
+    arms = [_read_arm(values, clusters, probability) for values, clusters in sides]
     if min(len(a.ordered) for a in arms) < 2:
         return Effect(method=ORDER, reason=TOO_FEW)
     shared = {"estimate": arms[1].quantile - arms[0].quantile, "method": ORDER}
@@ -330,9 +341,8 @@ def quantile_difference(
         return Effect(reason=FEW_CLUSTERS, **shared)
     if all(a.ordered[0] == a.ordered[-1] for a in arms):
         return Effect(reason=NO_VARIATION, **shared)
-    tail = (1 - confidence_level) / 2
-    low, high = shared["estimate"] - _reach(*arms, tail), shared["estimate"] + _reach(*arms[::-1], tail)
-    if not np.isfinite([low, high]).all():
+    low, high = map(float, _join(*arms, (1 - confidence_level) / 2))
+    if math.isnan(low):
         return Effect(reason=TOO_EXTREME, **shared)
     error = float(np.hypot(*(a.limit(0.025, 1) - a.limit(0.025, -1) for a in arms)) / (-2 * ndtri(0.025)))
     error = error if 0 < error < np.inf else NAN
@@ -348,17 +358,9 @@ def limit_quantiles(controls, treatments, probability, *, confidence_level, rng=
     probability, confidence_level : as there
     rng : left alone
     """
-    tail, arms = (1 - confidence_level) / 2, []
-    for values in (controls[:, :, 0], treatments[:, :, 0]):
-        ordered, n = np.sort(values, axis=1), values.shape[1]
-        at = np.quantile(ordered, probability, axis=1)
-        below, above = (int(_find_rank(tail, n, p)) for p in (probability, 1 - probability))
-        low = np.minimum(ordered[:, below - 1], at) if below else np.full(len(at), -np.inf)
-        high = np.maximum(ordered[:, n - above], at) if above else np.full(len(at), np.inf)
-        arms.append((at, at - low, high - at))
-    (base, down0, up0), (value, down1, up1) = arms
-    low, high = value - base - np.hypot(down1, up0), value - base + np.hypot(up1, down0)
-    low, high = np.where(np.isfinite(low) & np.isfinite(high), [low, high], NAN)
+    ordered = (np.sort(values[:, :, 0], axis=1) for values in (controls, treatments))
+    arms = (_Arm(values, probability, np.quantile(values, probability, axis=1)) for values in ordered)
+    low, high = _join(*arms, (1 - confidence_level) / 2)
     return low, high, np.where((low > 0) | (high < 0), 0.0, 1.0)
 
 
@@ -377,12 +379,11 @@ def _read_arm(values, clusters, probability):
 
 def _interpolate(ordered, probability):
     """The linear quantile, as numpy's, to which an infinite neighbour without weight is nan."""
-    low, share = divmod(probability * (len(ordered) - 1), 1)
     if np.isfinite(ordered[-1]):
         return float(np.quantile(ordered, probability))
-    return float(
-        ordered[int(low)] if share < 1e-12 else (1 - share) * ordered[int(low)] + share * ordered[int(low) + 1]
-    )
+    low, share = divmod(probability * (len(ordered) - 1), 1)
+    nearest = ordered[int(low)]
+    return float(nearest if share < 1e-12 else (1 - share) * nearest + share * ordered[int(low) + 1])
 
 
 def _weigh_clusters(values, codes, quantile, probability):
@@ -413,7 +414,14 @@ def _find_rank(tail, n, p):
 
 def _reach(lower, upper, tail):
     """Distance down from upper - lower: each quantile's distance to its own limit, joined as squares."""
-    return float(np.hypot(upper.quantile - upper.limit(tail, -1), lower.limit(tail, 1) - lower.quantile))
+    return np.hypot(upper.quantile - upper.limit(tail, -1), lower.limit(tail, 1) - lower.quantile)
+
+
+def _join(control, treatment, tail):
+    """Limits of treatment - control; nan where one of them is not finite."""
+    estimate = treatment.quantile - control.quantile
+    ends = estimate - _reach(control, treatment, tail), estimate + _reach(treatment, control, tail)
+    return np.where(np.isfinite(ends).all(axis=0), ends, NAN)
 
 
 def _find_p(arms):
@@ -481,17 +489,15 @@ def win_difference(control, treatment, *, confidence_level=0.95) -> Effect:
     if min(sizes) < 2:
         return Effect(method=WINS, reason=TOO_FEW)
     below = [np.cumsum(c) - c for c in counts]
-    above = [n - np.cumsum(c) for n, c in zip(sizes, counts, strict=True)]
     wins = [float(counts[side] @ below[1 - side]) / (sizes[0] * sizes[1]) for side in (0, 1)]
     estimate, parts = wins[1] - wins[0], []
     for side, sign in ((0, -1), (1, 1)):
+        n, other = sizes[side], 1 - side
         # how many units of the other arm a unit of each level beats, less those that beat it, as a share of -1 to 1
-        margins = (below[1 - side] - above[1 - side]) / sizes[1 - side]
-        n = sizes[side]
+        margins = (below[other] - (sizes[other] - np.cumsum(counts[other]))) / sizes[other]
         parts.append((float(counts[side] @ (margins - sign * estimate) ** 2) / (n - 1) / n, n - 1))
     variance, told = sum(v for v, _ in parts), {"values": wins, "method": WINS, "confidence_level": confidence_level}
-    if not variance > 0:
-        reason = NO_OVERLAP if abs(estimate) == 1 else NO_VARIATION
-        return Effect(estimate, control_value=wins[0], treatment_value=wins[1], method=WINS, reason=reason)
     effect = build_effect(estimate, float(np.sqrt(variance)), satterthwaite(*parts), **told)
+    if not variance > 0:
+        return replace(effect, std_error=NAN, reason=NO_OVERLAP if abs(estimate) == 1 else NO_VARIATION)
     return replace(effect, ci_low=max(effect.ci_low, -1.0), ci_high=min(effect.ci_high, 1.0))

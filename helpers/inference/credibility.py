@@ -18,6 +18,11 @@ TAIL = (
     "the data are sums, which do not tell how long the tail is, so whether its interval holds the truth as often as it "
     "says is not known."
 )
+UNMEASURED = (
+    "Every headline effect lies in the domain of its method, but how often an interval that allows for looking early "
+    "holds the truth is measured for means at planned looks, or at any, alone: not for {}."
+)
+UNSURE = "the interval may hold the truth less often than it says"
 ROLES = ["primary", "secondary", "guardrail"]
 LASTS = re.compile(", (always-valid|repeated)")  # behind a method that is made to last over looks
 OVERSTATED = ["control_value", "assumed", "exaggeration"]
@@ -93,37 +98,33 @@ def check_methods(material, results) -> tuple[Check, ...]:
     """
     found, unmeasured, is_known, design = {}, {}, False, material.design
     for e in results.headline():
-        unit = "units" if e.clusters_control is None else "clusters"
+        unit, metric = "units" if e.clusters_control is None else "clusters", design.metrics[e.metric]
         measured = find_method(e.method, e.estimand, unit=unit)
         method = measured or find_method(LASTS.split(e.method)[0], e.estimand, unit=unit)
         if method is None or not math.isfinite(e.ci_low):
             continue
-        metric = design.metrics[e.metric]
-        parts = (metric.numerator, metric.denominator) if metric.products else ()
+        label, parts = design.label_of(e.metric), (metric.numerator, metric.denominator) if metric.products else ()
         if any(design.metrics[name].squares for name in (e.metric, *parts)):
-            label = design.label_of(e.metric)
-            found[e.metric] = Check(f"domain_{e.metric}", "warn", NAN, NAN, f"{label[:1].upper()}{label[1:]}: {TAIL}")
-            continue
-        unmeasured |= {design.label_of(e.metric): None} if method is not measured else {}
-        is_known, departure = True, method.domain.find_departure(**_describe_data(e, material))
-        if departure and e.metric not in found:  # in plain words, and after the mark of a detail what it would need
-            label, (plain, _, needed) = design.label_of(e.metric), departure.partition(": ")
+            said = f"{label[:1].upper()}{label[1:]}: {TAIL}"
+        else:
+            unmeasured |= {label: None} if method is not measured else {}
+            is_known, departure = True, method.domain.find_departure(**_describe_data(e, material))
             several = f", {e.comparison}" if len(design.variant.treatments) > 1 else ""
-            said = (
-                f"{label}{several}: {plain}, so the interval may hold the truth less often than "
-                f"it says.{DETAIL}{needed}."
-            )
+            said = departure and tell_departure(f"{label}{several}", departure, UNSURE)
+        if said and e.metric not in found:
             found[e.metric] = Check(f"domain_{e.metric}", "warn", NAN, NAN, said)
     if unmeasured and not found:
-        said = (
-            "Every headline effect lies in the domain of its method, but how often an interval that allows for looking "
-        )
-        said += "early holds the truth is measured for means at planned looks, or at any, alone: not for {}."
-        found["domain"] = Check("domain", "not tested", NAN, NAN, said.format(", ".join(unmeasured)))
+        found["domain"] = Check("domain", "not tested", NAN, NAN, UNMEASURED.format(", ".join(unmeasured)))
     elif is_known and not found:
         said = "Every headline effect lies in the domain for which its method's coverage is declared and measured."
         found["domain"] = Check("domain", "pass", 0.0, 0.0, said)
     return (*found.values(), *(_check_covariates(material) if material.adjusted else ()))
+
+
+def tell_departure(label, departure, so) -> str:
+    """Return why a metric lies outside a domain, in plain words, and behind the mark of a detail what it would need."""
+    plain, _, needed = departure.partition(": ")
+    return f"{label}: {plain}, so {so}.{DETAIL}{needed}."
 
 
 def _describe_data(e, material):
@@ -172,23 +173,19 @@ def measure_jump(values, probability) -> float:
 
 
 def _check_covariates(material):
-    design = material.design
-    pairs = [
-        (c.name, pair_arms(*c.take(material.adjusted[c.name])))
-        for c in list_comparisons(design)
-        if c.name in material.adjusted
-    ]
-    gains = {name: float(pair.variance_reduction) for name, pair in pairs if not pair.reason}
-    left = dict.fromkeys(column for _, pair in pairs for column in pair.left_out)
+    design, gains, left = material.design, {}, {}
+    for comparison in [c for c in list_comparisons(design) if c.name in material.adjusted]:
+        pair = pair_arms(*comparison.take(material.adjusted[comparison.name]))
+        gains |= {} if pair.reason else {comparison.name: float(pair.variance_reduction)}
+        left |= dict.fromkeys(pair.left_out)
     if not gains:
         return []
     name = design.key_metric if design.key_metric in gains else max(gains, key=gains.get)
     more = "" if name == design.key_metric else ", more than of any other"
     of = f"{100 * abs(gains[name]):.1f} % {{}} the variance of the effect on {design.label_of(name)}{more}"
+    said = f"Covariates take away {of.format('of')}"
     if gains[name] < 0:
         said = f"Covariates add {of.format('to')}: they cost more than they explain"
-    else:
-        said = f"Covariates take away {of.format('of')}"
     if not left:
         return [Check("covariates", "pass", gains[name], 0.0, f"{said}.")]
     every = material.units.covariates
@@ -262,16 +259,9 @@ def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0, prio
     z = abs(gain) / sd  # mean of max(0, x) for x normal around -|gain|, without loss of digits
     density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
     tail = sd * density * (1 - z * math.sqrt(math.pi / 2) * float(erfcx(z / math.sqrt(2))))
-    return Posterior(
-        prior_sd=prior_sd,
-        mean=mean,
-        sd=sd,
-        ci_low=mean - half,
-        ci_high=mean + half,
-        probability_better=float(ndtr(gain / sd)),
-        loss_treatment=tail + max(-gain, 0.0),
-        loss_control=tail + max(gain, 0.0),
-    )
+    ends = {"ci_low": mean - half, "ci_high": mean + half}
+    losses = {"loss_treatment": tail + max(-gain, 0.0), "loss_control": tail + max(gain, 0.0)}
+    return Posterior(prior_sd, mean, sd, probability_better=float(ndtr(gain / sd)), **ends, **losses)
 
 
 def find_exaggeration(effect, std_error, critical) -> float:

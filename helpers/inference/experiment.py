@@ -1,4 +1,4 @@
-"""An experiment from its plan: headline effects with verdicts, sensitivity, take-up, weeks and segments."""
+"""An experiment from its plan: headline effects with verdicts, sensitivity, take-up, times, weeks and segments."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -9,13 +9,12 @@ import pandas as pd
 
 from helpers import metrics
 from helpers.inference import decisions
-from helpers.inference.associations import bound_missing, weight_responders
+from helpers.inference.associations import bound_missing, study_uptake, weight_responders
 from helpers.inference.credibility import check_methods, list_posteriors
+from helpers.inference.decisions import Comparison, list_comparisons
 from helpers.inference.looks import Look, read_look
-from helpers.inference.means import exponentiate, rate_ratio
+from helpers.inference.means import exponentiate, measure_interaction, measure_trend, merge_moments, rate_ratio
 from helpers.inference.methods import choose_method, compare_arms, demand_method, lift_arms, pool_skewness
-from helpers.inference.splits import estimate_splits, trace_path
-from helpers.inference.take_up import study_uptake
 from helpers.plan import ExperimentPlan
 from helpers.records import Effect, Estimate, Results, Test
 from helpers.survival import MEAN, build_life_table, log_rank, read_incidence
@@ -64,7 +63,7 @@ class Material:
         """One row a unit, for the methods that need it, read when first asked for; None above their limit."""
         return metrics.read_rows(self.units, self.units.table.columns)
 
-    def choose(self, comparison: decisions.Comparison) -> str:
+    def choose(self, comparison: Comparison) -> str:
         """Return the method that decides, by the plan's rule; no permutation test at an early look."""
         arms = self.raw[comparison.name]
         sizes = {arm: m.n for arm, m in arms.items()}
@@ -72,7 +71,7 @@ class Material:
         facts = {"sizes": sizes, "skewness": skewness, "is_adjustable": comparison.name in self.adjusted}
         return choose_method(comparison.metric, self.design, **facts)
 
-    def compare(self, comparison: decisions.Comparison, method: str) -> Effect:
+    def compare(self, comparison: Comparison, method: str) -> Effect:
         """Return the difference of a comparison by a method, as at the end of the experiment, from what it reads."""
         name, more = comparison.name, {"method": method, "confidence_level": comparison.level}
         reads, is_clustered = demand_method(method).reads, self.design.cluster is not None
@@ -92,11 +91,11 @@ class Material:
             more |= {"rng": np.random.default_rng(seed), "n_resamples": self.settings.n_resamples}
         return compare_arms(comparison.metric, *arms, **more)
 
-    def at_look(self, comparison: decisions.Comparison, effect: Effect) -> Effect:
+    def at_look(self, comparison: Comparison, effect: Effect) -> Effect:
         """Return an effect with the interval that decides at this look."""
         return self.look.apply(comparison, effect, n=sum(comparison.count(self.raw[comparison.name])))
 
-    def label(self, comparison: decisions.Comparison, effect: Effect, *, arms=None, **labels) -> Estimate:
+    def label(self, comparison: Comparison, effect: Effect, *, arms=None, **labels) -> Estimate:
         """Return an effect at this look with its labels, about all, or in every part of it, those who answered."""
         known = "responders" if any((comparison.name, arm) in self.partly_known for arm in comparison.arms) else "itt"
         labels = {"population": known, "interval": self.look.interval, **labels}
@@ -127,28 +126,42 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
     """
     design = decided.design
     data = replace(source.info, messages=(*source.info.messages, *units.messages))
-    empty = Results(study, design.title, design.question, "withheld", data, decided.record, checks=tuple(trust))
     days = units.assigned and tuple(day.isoformat() for day in units.assigned)
-    empty = empty.but(tables={"event_sums": pd.DataFrame(units.added)}) if units.added else empty
-    empty = empty.but(as_of=units.as_of.isoformat() if units.as_of else None, assigned=days)
+    dates = {"as_of": units.as_of.isoformat() if units.as_of else None, "assigned": days}
+    tables = {"event_sums": pd.DataFrame(units.added)} if units.added else {}
+    told = {"data": data, "plan": decided.record, "checks": tuple(trust), "tables": tables, **dates}
+    empty = Results(study, design.title, design.question, "withheld", **told)
     if withheld:
         return empty.but(answer=(withheld,))
     material = _gather(design, units, trust, Settings(**settings))
-    estimates, tests, curves, uptake = _estimate(material)
+    estimates, uptake = [], pd.DataFrame()
+    for comparison in [c for c in list_comparisons(design) if c.metric.how.outcome != "time"]:
+        estimates += estimate_headline(comparison, material)
+        estimates += estimate_sensitivity(comparison, material)
+    if design.exposure or design.variant.observational:
+        taken, uptake = study_uptake(material)
+        estimates += taken
+    splits, differing = estimate_splits(material)
+    times, tests, curves = study_times(units, material.look, material.not_estimable)
+    estimates = sorted(  # headline rows first, then take-up, sensitivity, segments and weeks
+        [*estimates, *splits, *times],
+        key=lambda e: (
+            e.segment is not None or e.at is not None,
+            e.role == "sensitivity",
+            e.population not in decisions.AS_ASSIGNED,
+            ROLES.index(e.role),
+        ),
+    )
     if any(check.id == "attrition" and check.value > 0 for check in trust):  # rows are lacking of who was randomised
         estimates = [e.but(population="responders") if e.population == "itt" else e for e in estimates]
     found = empty.but(
         status="interim" if material.look.is_interim else "answered",
         estimates=decisions.decide_all(decisions.adjust_families(estimates), design.metrics, alpha=design.alpha),
-        tests=decisions.adjust_tests(tests),
+        tests=decisions.adjust_tests([*differing, *tests]),
     )
     priors = {key: getattr(material.settings, key) for key in ("prior_units", "past_effects")}
-    tables = empty.tables | {
-        "uptake": uptake,
-        "path": trace_path(units, material.look, material.not_estimable),
-        "bayes": list_posteriors(found, design, **priors),
-        "curves": curves,
-    }
+    path = trace_path(units, material.look, material.not_estimable)
+    tables |= {"uptake": uptake, "path": path, "bayes": list_posteriors(found, design, **priors), "curves": curves}
     return found.but(checks=(*trust, *check_methods(material, found)), tables=tables)
 
 
@@ -179,41 +192,15 @@ def explain_gaps(units, trust) -> dict[str, str]:
     design = units.design
     wanted = {*design.by_role("primary", "guardrail"), *design.asked}
     material = _gather(design, units, trust, Settings())
-    found = [c for c in decisions.list_comparisons(design) if c.name in wanted and c.metric.how.outcome != "time"]
+    found = [c for c in list_comparisons(design) if c.name in wanted and c.metric.how.outcome != "time"]
     estimates = [e for comparison in found for e in estimate_headline(comparison, material)]
-    if any(design.metrics[name].how.outcome == "time" for name in wanted):
-        estimates += study_times(units, material.look, material.not_estimable)[0]
+    estimates += study_times(units, material.look, material.not_estimable)[0]
     told = decisions.decide_all(decisions.adjust_families(estimates), design.metrics, alpha=design.alpha)
     gaps = [e for e in told if e.metric in wanted and e.verdict == "not estimable" and e.estimand == "difference"]
-    return {e.metric: e.reason for e in gaps if e.segment is None and e.at is None and e.role != "sensitivity"}
+    return {e.metric: e.reason for e in gaps}
 
 
-def _estimate(material):
-    """Headline rows first, then take-up, sensitivity, segments and weeks; tests; curves; the table of take-up."""
-    design, estimates, uptake, times = material.design, [], pd.DataFrame(), ([], [], pd.DataFrame())
-    for comparison in decisions.list_comparisons(design):
-        if comparison.metric.how.outcome != "time":
-            estimates += estimate_headline(comparison, material)
-            estimates += estimate_sensitivity(comparison, material)
-    if design.exposure or design.variant.observational:
-        taken, uptake = study_uptake(material)
-        estimates += taken
-    splits, differing = estimate_splits(material)
-    if any(metric.how.outcome == "time" for metric in design.metrics.values()):
-        times = study_times(material.units, material.look, material.not_estimable)
-    estimates = sorted(
-        [*estimates, *splits, *times[0]],
-        key=lambda e: (
-            e.segment is not None or e.at is not None,
-            e.role == "sensitivity",
-            e.population not in decisions.AS_ASSIGNED,
-            ROLES.index(e.role),
-        ),
-    )
-    return estimates, [*differing, *times[1]], times[2], uptake
-
-
-def estimate_headline(comparison: decisions.Comparison, material: Material) -> list[Estimate]:
+def estimate_headline(comparison: Comparison, material: Material) -> list[Estimate]:
     """Return the deciding difference and lift of one metric between two arms.
 
     Parameters
@@ -226,22 +213,19 @@ def estimate_headline(comparison: decisions.Comparison, material: Material) -> l
     list of Estimate: by the plan's rule, with the interval that decides at this look; nan with the reason where the
         metric failed its missingness check. Quantiles, ordered scores and an NPS have a difference and no lift.
     """
-    metric, method, level = comparison.metric, material.choose(comparison), {"confidence_level": comparison.level}
+    metric, method, why = comparison.metric, material.choose(comparison), material.not_estimable.get(comparison.name)
     labels = {"role": metric.role, "adjustment": "covariates" if method == "lin" else "none"}
-    if comparison.name in material.not_estimable:
-        reason = material.not_estimable[comparison.name]
-        return [material.label(comparison, Effect(reason=reason), estimand="difference", **labels)]
-    effect = material.at_look(comparison, material.compare(comparison, method))
+    effect = Effect(reason=why) if why else material.at_look(comparison, material.compare(comparison, method))
     found = [material.label(comparison, effect, estimand="difference", **labels)]
-    if metric.how.has_lift and demand_method(method).lift:
+    if not why and metric.how.has_lift and demand_method(method).lift:
         is_plain = demand_method(method).lift == "score-ratio" and material.look.interval == "fixed"
         sides = comparison.take((material.adjusted if method == "lin" else material.raw)[comparison.name])
-        lift = lift_arms(metric, *sides, like=None if is_plain else effect, **level)
+        lift = lift_arms(metric, *sides, confidence_level=comparison.level, like=None if is_plain else effect)
         found.append(material.label(comparison, lift, estimand="relative_lift", **labels))
     return found
 
 
-def estimate_sensitivity(comparison: decisions.Comparison, material: Material) -> list[Estimate]:
+def estimate_sensitivity(comparison: Comparison, material: Material) -> list[Estimate]:
     """Return the rows beside the headline: the other adjustment, Welch, winsorised, weighted, bounded, rate ratio.
 
     All have the role `sensitivity`; none where the metric has no other fair choice.
@@ -320,34 +304,28 @@ def study_times(units: metrics.Units, look: Look, failed) -> tuple[list[Estimate
     for name, metric in design.metrics.items():
         if metric.how.outcome != "time":
             continue
-        columns = [f"time_{name}", f"observed_{name}"]
-        pairs = [pair for pair in decisions.list_comparisons(design) if pair.name == name]
+        columns, why, tables, partly = [f"time_{name}", f"observed_{name}"], failed.get(name), {}, set()
         rows = metrics.read_rows(units, ["variant", *columns])
         if rows is None:
-            sizes = metrics.describe_arms(units).set_index("variant")["units"]
-            effect = Effect(reason=failed.get(name, TOO_MANY))
-            for pair in pairs:
-                labels = dict(zip(("n_control", "n_treatment"), sizes[[pair.control, pair.treatment]], strict=True))
-                labels |= {"estimand": "difference", "role": metric.role, "interval": look.interval}
-                estimates.append(decisions.label_effect(pair, effect, **labels))
-            continue
-        groups = {arm: rows.loc[rows["variant"] == arm, columns].to_numpy(float) for arm in design.variant.arms}
-        tables = {arm: build_life_table(*group.T) for arm, group in groups.items()}
-        partly = {arm for arm, group in groups.items() if np.isnan(group).any()}
-        for comparison in pairs:
-            estimates += _compare_times(comparison, look, tables, partly, why=failed.get(name))
-            if design.cluster is None and name not in failed:
-                tests.append(_test_times(comparison, look, comparison.take(tables)))
+            sizes, why = metrics.describe_arms(units).set_index("variant")["units"], why or TOO_MANY
+        else:
+            groups = {arm: rows.loc[rows["variant"] == arm, columns].to_numpy(float) for arm in design.variant.arms}
+            tables = {arm: build_life_table(*group.T) for arm, group in groups.items()}
+            partly = {arm for arm, group in groups.items() if np.isnan(group).any()}
+            sizes = {arm: table.n for arm, table in tables.items()}
+        is_told = design.cluster is None and not why
+        for comparison in [pair for pair in list_comparisons(design) if pair.name == name]:
+            estimates += _compare_times(comparison, look, tables, sizes, partly, why=why)
+            tests += [_test_times(comparison, look, comparison.take(tables))] if is_told else []
         days = np.unique(np.linspace(0, metric.horizon_days, CURVE_DAYS).round(1))
-        for arm, table in tables.items() if design.cluster is None and name not in failed else ():
-            against = decisions.Comparison(design, name, design.variant.control, design.variant.treatments[0])
-            rivals = tables[design.variant.control if arm != design.variant.control else against.treatment]
-            level = look.find_level(against, n=table.n + rivals.n)
+        for arm, table in tables.items() if is_told else ():
+            against = Comparison(design, name, design.variant.control, design.variant.treatments[0])
+            rival = against.control if arm != against.control else against.treatment
+            level = look.find_level(against, n=table.n + tables[rival].n)
             found = read_incidence(table, days, confidence_level=level)
             frames.append(found.rename(columns={"incidence": "share"}).assign(metric=name, arm=arm))
     columns = ["metric", "arm", "day", "at_risk", "share", "ci_low", "ci_high"]
-    curves = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
-    return estimates, tests, curves
+    return estimates, tests, pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame()
 
 
 def _test_times(comparison, look, tables):
@@ -360,17 +338,112 @@ def _test_times(comparison, look, tables):
     return replace(test, p_value=seen.p_value)
 
 
-def _compare_times(comparison, look, tables, partly, *, why):
-    control, treatment = comparison.take(tables)
-    labels = {"population": "responders" if set(comparison.arms) & partly else "itt"}
-    labels |= {"n_control": control.n, "n_treatment": treatment.n, "interval": look.interval}
-    ways, metric = [(comparison.metric.how.method, "difference", comparison.metric.role)], comparison.metric
-    ways += [] if why else [(MEAN, "rmst_difference", "sensitivity")]
+def _compare_times(comparison, look, tables, sizes, partly, *, why):
+    metric, (n_control, n_treatment), found = comparison.metric, comparison.take(sizes), []
+    labels = {"population": "responders" if set(comparison.arms) & partly else "itt", "interval": look.interval}
+    labels |= {"n_control": n_control, "n_treatment": n_treatment}
     more = {"confidence_level": comparison.level, "clusters": (None, None) if comparison.design.cluster else None}
-    found = []
-    for method, estimand, role in ways:
-        effect = compare_arms(metric, control, treatment, method=method, estimand=estimand, **more)
-        effect = look.apply(comparison, effect, n=control.n + treatment.n)
-        effect = Effect(reason=why) if why else effect
+    for method, estimand, role in (
+        (metric.how.method, "difference", metric.role),
+        *([] if why else [(MEAN, "rmst_difference", "sensitivity")]),
+    ):
+        effect = Effect(reason=why)
+        if not why:
+            effect = compare_arms(metric, *comparison.take(tables), method=method, estimand=estimand, **more)
+            effect = look.apply(comparison, effect, n=n_control + n_treatment)
         found.append(decisions.label_effect(comparison, effect, estimand=estimand, role=role, **labels))
     return found
+
+
+def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
+    """Return the effect within each level of each segment and by week of assignment, each with a test that it differs.
+
+    Parameters
+    ----------
+    material : Material
+        Without `assigned_at` in the plan there are no weeks.
+
+    Returns
+    -------
+    list of Estimate: `segment` is "column=level", `at` is "week 1", "week 2", ..., role exploratory, family segments or
+        weeks; none for times to an event and quantiles.
+    list of Test: a linear trend by weighted least squares of the weekly effect on the week, standard normal; Cochran's
+        Q over the levels; both over groups with at least `min_cell` units in both arms.
+    """
+    design, segments, weeks, tests = material.design, [], [], []
+    clusters = None if design.cluster is None else (None, None)
+    for by in (*(["week"] if design.assigned_at else []), *design.segments):
+        groups, family = metrics.summarise(material.units, by=by), "weeks" if by == "week" else "segments"
+        for comparison in [c for c in list_comparisons(design, "primary", "secondary") if c.is_with_control]:
+            metric, name, level = comparison.metric, comparison.name, {"confidence_level": comparison.level}
+            reads = demand_method(metric.how.method).reads
+            if reads not in ("moments", "levels") or name in material.not_estimable:
+                continue
+            levels = metrics.moments.count_levels(material.units, name, by=by) if reads == "levels" else {}
+            way, rows = {"method": metric.how.method, "clusters": clusters} if levels else {}, []
+            for group in sorted(groups):
+                arms, labels = groups[group][name], {"estimand": "difference", "role": "exploratory", "family": family}
+                effect = compare_arms(metric, *comparison.take(levels[group] if levels else arms), **level, **way)
+                labels |= {"at": f"week {int(group) + 1}"} if by == "week" else {"segment": f"{by}={group}"}
+                effect = material.at_look(comparison, effect)
+                rows.append(material.label(comparison, effect, arms=arms, **labels))
+            (weeks if by == "week" else segments).extend(rows)
+            tests += _test_split(comparison, by, sorted(groups), rows)
+    return [*segments, *weeks], tests
+
+
+def _test_split(comparison, by, groups, rows):
+    """The one test that the effect differs over the groups that are large enough; none where these are too few."""
+    usable = [
+        (int(group) if by == "week" else 0, row.estimate, row.std_error**-2)
+        for group, row in zip(groups, rows, strict=True)
+        if row.std_error > 0 and min(row.n_control, row.n_treatment) >= comparison.design.min_cell
+    ]
+    if by == "week":
+        name, least, df, measure = "trend over weeks", 3, None, measure_trend
+    else:
+        name, least, df, measure = f"interaction with {by}", 2, len(usable) - 1, measure_interaction
+    if len(usable) < least:
+        return []
+    statistic, p = measure(*np.array(usable, float).T)
+    key = f"{comparison.name}:{comparison.label}:{name}"
+    return [Test(key, comparison.name, name, statistic, df, p, family="weeks" if by == "week" else "segments")]
+
+
+def trace_path(units: metrics.Units, look: Look, failed) -> pd.DataFrame:
+    """Return the effect on the key metric as it would have been seen after each week of assignment.
+
+    The units of a week count once their windows are over, so a week stands for the day on which its last window
+    ends. The always-valid interval holds the truth at all weeks together; the fixed one at the last alone.
+
+    Parameters
+    ----------
+    units : metrics.Units
+    look : Look
+    failed : set of str
+        Metrics that failed their missingness check.
+
+    Returns
+    -------
+    DataFrame: one row a treatment and week, treatments in the plan's order: `metric`, `treatment`, `day` (days since
+        the first assignment, the week's end), `n`, `estimate`, `ci_low`, `ci_high` (always-valid). Empty without times
+        of assignment, for a metric that moments do not tell (time to event, quantile, ordered score) or that is not
+        estimable, and until an interval exists.
+    """
+    design, rows = units.design, []
+    name = design.key_metric
+    if design.assigned_at is None or not design.metrics[name].how.is_mean or name in failed:
+        return pd.DataFrame()
+    weeks = metrics.summarise(units, by="week")
+    look = replace(look, interval="always-valid")
+    for comparison in [c for c in list_comparisons(design) if c.name == name and c.is_with_control]:
+        so_far = {comparison.control: None, comparison.treatment: None}
+        for week in sorted(weeks):
+            so_far = {arm: merge_moments(found, weeks[week][name][arm]) for arm, found in so_far.items()}
+            fixed = compare_arms(comparison.metric, *so_far.values(), confidence_level=comparison.level)
+            n = sum(comparison.count(so_far))
+            seen = look.apply(comparison, fixed, n=n)
+            row = {"metric": name, "treatment": comparison.treatment, "day": 7 * (int(week) + 1), "n": n}
+            row |= {"estimate": fixed.estimate, "ci_low": seen.ci_low, "ci_high": seen.ci_high}
+            rows.append(row)
+    return pd.DataFrame(rows).dropna(subset=["ci_low"]).reset_index(drop=True)

@@ -9,9 +9,10 @@ import scipy  # its optimize loads when it is first used, which few plans need
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from helpers import metrics
-from helpers.inference.decisions import Comparison
-from helpers.records import NAN, Effect, Refused
+from helpers.inference.means import compare_means, difference, measure_columns, satterthwaite
+from helpers.records import LOOK_DAYS, NAN, Effect, Refused
 
+LOOKS = (0.5, 1.0)  # of experiments with planned looks, as validation draws them
 TOO_EARLY = "this look is too early for any decision"
 NO_ERROR = "no standard error yet, so no interval that allows for looking early"
 TUNED_AT = 0.5  # of the planned units, where always-valid intervals are narrowest
@@ -246,7 +247,7 @@ class Look:
         reached = [look for look in self.looks if self.before < look <= self.share + 1e-9 and look < 1]
         return max(reached, default=None) if self.is_interim else 1.0
 
-    def apply(self, comparison: Comparison, effect: Effect, *, n) -> Effect:
+    def apply(self, comparison, effect: Effect, *, n) -> Effect:
         """Return an effect with the interval that decides at this look.
 
         Parameters
@@ -273,7 +274,7 @@ class Look:
             return between_looks(effect, self.share, alpha=1 - comparison.level)
         return at_look(effect, self.planned, self.looks, alpha=1 - comparison.level)
 
-    def find_level(self, comparison: Comparison, *, n) -> float:
+    def find_level(self, comparison, *, n) -> float:
         """Return the confidence level at which a fixed interval is as wide as the one that decides at this look.
 
         Parameters
@@ -333,3 +334,146 @@ def read_look(units: metrics.Units) -> Look:
     share = min(1.0, (n - is_open) / planned) if interim else 1.0
     before = min(n - is_open - 1, int(arms["units_before"].sum()) if "units_before" in arms else n) / planned
     return Look(interim, interval, share, design.planned_units or UNPLANNED_UNITS, tuple(design.looks), before)
+
+
+MOST = 40.0  # standard errors: a drift that every rule finds
+
+
+def leave_at_looks(looks, bounds, drift) -> np.ndarray:
+    """Return the chance that an experiment stops at each of its looks, on either side.
+
+    Parameters
+    ----------
+    looks : array of float, shape (k,), share of the planned information, rising to 1
+    bounds : array of float, shape (k,), for |z|, as `sequential_bounds` gives them
+    drift : float
+        The true effect in standard errors of the whole experiment.
+
+    Returns
+    -------
+    array, shape (k,): their sum is the power at that drift, and alpha without any.
+
+    References
+    ----------
+    Jennison & Turnbull 2000, Group Sequential Methods, chapter 19.
+    """
+    points, mass, left = np.zeros(1), np.ones(1), []
+    for step, look, bound in zip(np.diff(looks, prepend=0.0), looks, bounds, strict=True):
+        edge = min(bound, MOST) * np.sqrt(look)
+        left.append(leave(points, mass, step, edge, drift))
+        points, mass = stay(points, mass, step, edge, drift)
+    return np.array(left)
+
+
+def price_looks(looks, *, power=0.8, alpha=0.05) -> dict[str, float]:
+    """Return what looking early costs and gives, against one look at the end with the same power.
+
+    Parameters
+    ----------
+    looks : sequence of float, share of the planned units, rising to 1
+    power : float, above alpha and below 1
+    alpha : float, two-sided
+
+    Returns
+    -------
+    dict: `most`, the units at the planned end, `with_effect` and `without_effect`, the units at which it stops on
+        average, each a multiple of what one look takes; `first`, the chance that it stops before the end where the
+        effect is there.
+
+    References
+    ----------
+    Jennison & Turnbull 2000, Group Sequential Methods, tables 2.4 and 2.10 (inflation and average size).
+    """
+    looks = np.asarray(looks, float)
+    bounds = sequential_bounds(looks, alpha)
+    drift = scipy.optimize.brentq(lambda d: leave_at_looks(looks, bounds, d).sum() - power, 0.0, MOST / 2, xtol=1e-10)
+    single = ndtri(power) - ndtri(alpha / 2)
+    left = {name: leave_at_looks(looks, bounds, d) for name, d in (("with_effect", drift), ("without_effect", 0.0))}
+    most = float((drift / single) ** 2)
+    found = {name: most * float(stops @ looks + (1 - stops.sum()) * looks[-1]) for name, stops in left.items()}
+    return {"most": most, **found, "first": float(left["with_effect"][:-1].sum())}
+
+
+def look_daily(control, treatment, *, confidence_level) -> Effect:
+    """Return what all always-valid intervals together leave, looked at on every day; columns outcome and day.
+
+    Notes
+    -----
+    Each day d ± s.e. · √(2 (i + 1) / i · ln(√(i + 1) / α)), i = 2 c · (share of the planned units),
+    c = ln(1 / α²) + ln(ln(1 / α²) + 1). Shown is what all days together leave.
+    """
+    n_planned, seen = len(control) + len(treatment), []
+    days = (np.concatenate(_sum_days(arm[None])).T for arm in (control, treatment))
+    for (n0, mean0, var0), (n1, mean1, var1) in zip(*days, strict=True):
+        freedom = satterthwaite((var0, n0 - 1), (var1, n1 - 1))
+        fixed = Effect(estimate=mean1 - mean0, std_error=float(np.sqrt(var0 + var1)), df=freedom, method="welch")
+        seen.append(always_valid(fixed, n=n0 + n1, n_planned=n_planned, confidence_level=confidence_level))
+    return _intersect(seen)
+
+
+def limit_days(controls, treatments, *, confidence_level, rng=None):
+    """Return limits and p-values of `look_daily`, many experiments at once; p is 0 or 1."""
+    control, treatment = _sum_days(controls), _sum_days(treatments)
+    planned = {"n_planned": controls.shape[1] + treatments.shape[1], "confidence_level": confidence_level}
+    n, place = np.unique(control[0] + treatment[0], return_inverse=True)
+    bound = np.array([always_valid(Effect(0.0, 1.0), n=known, **planned).ci_high for known in n])[place]
+    return _intersect_many(*_limit_many(control, treatment, bound))
+
+
+def _sum_days(arms):
+    """Units known by each day, their mean and its squared standard error, each of shape (experiments, days)."""
+    size = LOOK_DAYS + 1
+    place = (arms[:, :, 1].astype(int) + size * np.arange(len(arms))[:, None]).ravel()
+    sums = (np.bincount(place, arms[:, :, 0].ravel() ** k, size * len(arms)) for k in range(3))
+    n, first, second = (np.cumsum(part.reshape(-1, size), axis=1)[:, 1:] for part in sums)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return n, first / n, (second - first**2 / n) / (n - 1) / n
+
+
+def _limit_many(control, treatment, bound):
+    """Limits of differences of means, of units, mean and squared standard error of each arm, as a bound for |z| has."""
+    (n0, mean0, var0), (n1, mean1, var1) = control, treatment
+    with np.errstate(invalid="ignore", divide="ignore"):
+        df = (var0 + var1) ** 2 / (var0**2 / (n0 - 1) + var1**2 / (n1 - 1))
+        half = -stdtrit(df, ndtr(-bound)) * np.sqrt(var0 + var1)
+    return mean1 - mean0 - half, mean1 - mean0 + half
+
+
+def _intersect_many(low, high):
+    """What all looks, the second axis, leave together; p, which takes a search, is 0 or 1."""
+    low, high = np.fmax.reduce(low, axis=1), np.fmin.reduce(high, axis=1)
+    return low, high, np.where((low > 0) | (high < 0), 0.0, 1.0)
+
+
+def look_as_planned(control, treatment, *, confidence_level) -> Effect:
+    """Return what the repeated intervals of two planned looks together leave; columns outcome and day.
+
+    Notes
+    -----
+    At each look d ± t(ν) · s.e., t as far out as the look's bound u: by then the chance of any |z| > u is what O'Brien
+    and Fleming spend, 4 · (1 - Φ(z(α / 4) / √share)). Shown is what all looks together leave.
+    """
+    seen = []
+    for look in LOOKS:
+        arms = [measure_columns(arm[: round(look * len(arm)), :1]) for arm in (control, treatment)]
+        fixed = difference(compare_means(*arms), confidence_level=confidence_level)
+        seen.append(at_look(fixed, look, LOOKS, alpha=1 - confidence_level))
+    return _intersect(seen)
+
+
+def limit_looks(controls, treatments, *, confidence_level, rng=None):
+    """Return limits and p-values of `look_as_planned`, many experiments at once; p is 0 or 1."""
+    ends = []
+    for look, bound in zip(LOOKS, sequential_bounds(LOOKS, 1 - confidence_level), strict=True):
+        seen = (arm[:, : round(look * arm.shape[1]), 0] for arm in (controls, treatments))
+        sides = ((arm.shape[1], arm.mean(axis=1), arm.var(axis=1, ddof=1) / arm.shape[1]) for arm in seen)
+        ends.append(_limit_many(*sides, bound))
+    return _intersect_many(*np.array(ends).transpose(1, 2, 0))
+
+
+def _intersect(effects):
+    seen = [effect for effect in effects if effect.ci_low == effect.ci_low]
+    if not seen:
+        return replace(effects[-1], ci_low=NAN, ci_high=NAN, p_value=NAN)
+    low, high = max(e.ci_low for e in seen), min(e.ci_high for e in seen)
+    return replace(effects[-1], ci_low=low, ci_high=high, p_value=min(e.p_value for e in seen))

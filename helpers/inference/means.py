@@ -126,10 +126,14 @@ def compare_means(control: Moments, treatment: Moments) -> Pair:
     >>> pair.variance, round(pair.df, 6)
     (2.0, 6.0)
     """
-    arms = control, treatment
-    values, variances = [m.value for m in arms], [m.variance / m.n if m.n > 1 else NAN for m in arms]
-    reason = find_reason((control.n, treatment.n), variances, values)
-    df = NAN if reason else satterthwaite(*((v, m.n - 1) for v, m in zip(variances, arms, strict=True)))
+    values, sizes = [m.value for m in (control, treatment)], (control.n, treatment.n)
+    variances = [m.variance / m.n if m.n > 1 else NAN for m in (control, treatment)]
+    reason = None if sum(variances) > 0 else NO_VARIATION
+    if min(sizes) < 2:
+        reason = TOO_FEW
+    elif not all(map(math.isfinite, (*variances, *values))):
+        reason = UNDEFINED
+    df = NAN if reason else satterthwaite(*((v, n - 1) for v, n in zip(variances, sizes, strict=True)))
     return Pair(*values, *variances, df=df, n_control=control.n, n_treatment=treatment.n, reason=reason)
 
 
@@ -212,9 +216,9 @@ def difference(pair: Pair, *, confidence_level=0.95) -> Effect:
     d = y₁ - y₀; interval d ± t(ν) · √variance; p from |d| / √variance on Student's t with ν degrees of freedom.
     """
     told = {"values": (pair.control, pair.treatment), "method": pair.method, "confidence_level": confidence_level}
-    if pair.reason:
-        return replace(build_effect(pair.treatment - pair.control, NAN, None, **told), reason=pair.reason)
-    return build_effect(pair.treatment - pair.control, float(np.sqrt(pair.variance)), pair.df, **told)
+    error, df = (NAN, None) if pair.reason else (float(np.sqrt(pair.variance)), pair.df)
+    effect = build_effect(pair.treatment - pair.control, error, df, **told)
+    return replace(effect, reason=pair.reason or effect.reason)
 
 
 def relative_lift(pair: Pair, *, confidence_level=0.95, like: Effect | None = None) -> Effect:
@@ -261,10 +265,9 @@ def relative_lift(pair: Pair, *, confidence_level=0.95, like: Effect | None = No
         verdict = limit * (2 * base.estimate - limit)  # d^2 - q^2 var(d), without cancellation: its sign is that on 0
         sets.append(solve_set(pair.control**2 - squared * pair.var_control, middle, verdict))
     # Fieller's set: below the lift by the lower limit of the difference, above it by the upper one
-    below = [(a, min(b, lift)) for a, b in sets[0] if a <= lift]
-    above = [(max(a, lift), b) for a, b in sets[1] if b >= lift]
-    if not below or not above:  # a limit equal to the estimate, up to rounding
-        below, above = below or [(lift, lift)], above or [(lift, lift)]
+    here = [(lift, lift)]  # where a limit is equal to the estimate, up to rounding
+    below = [(a, min(b, lift)) for a, b in sets[0] if a <= lift] or here
+    above = [(max(a, lift), b) for a, b in sets[1] if b >= lift] or here
     parts = [*below[:-1], (below[-1][0], above[0][1]), *above[1:]]
     variance = pair.variance - 2 * lift * (pair.covariance - pair.var_control) + lift**2 * pair.var_control
     error = float(np.sqrt(variance)) / pair.control
@@ -286,20 +289,6 @@ def satterthwaite(*parts) -> float:
     """
     total = sum(variance for variance, _ in parts)
     return total**2 / sum(variance**2 / df for variance, df in parts if variance != 0) if total else NAN
-
-
-def find_reason(counts, variances, values) -> str | None:
-    """Return why two values cannot be compared, or None when they can.
-
-    Parameters
-    ----------
-    counts, variances, values : pairs of numbers, control first
-    """
-    if min(counts) < 2:
-        return TOO_FEW
-    if not all(map(math.isfinite, (*variances, *values))):
-        return UNDEFINED
-    return None if sum(variances) > 0 else NO_VARIATION
 
 
 def linearise(mean, cov) -> tuple[float, float]:
@@ -362,14 +351,14 @@ def rate_ratio(control: Moments, treatment: Moments, *, confidence_level=0.95) -
     pair = compare_ratios(control, treatment)
     values, shared = (pair.control, pair.treatment), {"method": RATE, "confidence_level": confidence_level}
     if pair.reason or min(values) <= 0:
-        empty = [arm for arm, value in zip(("control", "treatment"), values, strict=True) if value <= 0]
-        arm = "either arm" if len(empty) > 1 else f"the {empty[0]} arm" if empty else ""
-        reason = pair.reason or f"no unit of {arm} has an event, so a ratio of rates has no interval"
+        empty = "the control arm" if values[0] <= 0 else "the treatment arm"
+        empty = "either arm" if max(values) <= 0 else empty
+        reason = pair.reason or f"no unit of {empty} has an event, so a ratio of rates has no interval"
         return Effect(control_value=values[0], treatment_value=values[1], method=RATE, reason=reason)
-    ratio = pair.treatment / pair.control
     relative = [v / value**2 for v, value in zip(pair.variances, values, strict=True)]
     df = satterthwaite(*((v, arm.effective_units - 1) for v, arm in zip(relative, (control, treatment), strict=True)))
-    return exponentiate(build_effect(float(np.log(ratio)), float(np.sqrt(sum(relative))), df, values=values, **shared))
+    log, error = float(np.log(pair.treatment / pair.control)), float(np.sqrt(sum(relative)))
+    return exponentiate(build_effect(log, error, df, values=values, **shared))
 
 
 def exponentiate(log: Effect) -> Effect:
@@ -440,7 +429,7 @@ def adjust_means(control: Moments, treatment: Moments) -> Pair:
         covariance=both,
         df=satterthwaite(*zip(own, dofs, strict=True), (shared, total - 1)),
         variance_reduction=1 - (sum(own) + shared) / plain.variance,
-        reason=find_reason((control.n, treatment.n), own, values),
+        reason=NO_VARIATION if sum(own) == 0 else None if sum(own) < math.inf else UNDEFINED,
     )
 
 
@@ -558,7 +547,7 @@ def permutation_difference(control, treatment, *, rng, n_resamples=4999, confide
     if sum(arm.var() for arm in arms) == 0:
         return Effect(reason=NO_VARIATION, **shared)
     options = {"rng": rng, "n_resamples": n_resamples, "confidence_level": confidence_level}
-    low, high, p = (float(found[0]) for found in permute_many(*(arm[None] for arm in arms), **options))
+    low, high, p = (float(found[0]) for found in permute_many(*(arm[None, :, None] for arm in arms), **options))
     error = float(np.sqrt(sum(arm.var(ddof=1) / len(arm) for arm in arms)))
     reason = None if np.isfinite(low) else "so few units cannot reject any shift at this confidence level"
     return Effect(std_error=error, ci_low=low, ci_high=high, p_value=p, reason=reason, **shared)
@@ -569,13 +558,14 @@ def permute_many(controls, treatments, *, rng, n_resamples, confidence_level):
 
     Parameters
     ----------
-    controls, treatments : arrays, shape (experiments, n), of known values of which some differ
+    controls, treatments : arrays, shape (experiments, n, 1), of known values of which some differ
     rng, n_resamples, confidence_level : as there; permutations are drawn one experiment after the other
 
     Returns
     -------
     tuple of arrays, shape (experiments,): both limits nan where so few units cannot reject any shift.
     """
+    controls, treatments = controls[:, :, 0], treatments[:, :, 0]
     drawn = [_draw(*pair, rng, n_resamples) for pair in zip(controls, treatments, strict=True)]
     sums, total = (np.array(part) for part in zip(*drawn, strict=True))
     sizes, alpha = (treatments.shape[1], controls.shape[1]), 1 - confidence_level

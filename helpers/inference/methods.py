@@ -5,13 +5,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from helpers.inference import columns, contrasts, means
-from helpers.inference.associations import weight_responders
-from helpers.inference.take_up import anderson_rubin, complier_effect
-from helpers.plan import ExperimentPlan, Metric
-from helpers.records import HORIZON_DAYS, NAN, Effect, Moments, Refused
-from helpers.survival import MEAN, SHARE, incidence_difference, rmst_difference
+import numpy as np
 
+from helpers.inference import associations, contrasts, looks, means
+from helpers.inference.decisions import holm
+from helpers.inference.means import compare_means, difference, measure_columns
+from helpers.plan import ExperimentPlan, Metric
+from helpers.records import HORIZON_DAYS, LEVELS, NAN, Effect, Moments, Refused
+from helpers.survival import MEAN, SHARE, build_life_table, incidence_difference, rmst_difference
+
+N_RESAMPLES = 99  # exact with any number; reports draw more, for a finer p-value
+MIN_CELL = 10  # units an arm of a segment or a week, as plans have it by default
 BY_UNIT = "clusters are randomised, and {} are compared by unit only"
 MOST_HELD = 0.15  # of the variance of an arm by one unit: in 1,200 draws a cell, coverage above 90 % wherever it passes
 
@@ -48,18 +52,17 @@ class Domain:
         """Return in words for which data the claim is made."""
         words = [f"at least {self.least_arm} {self.unit} in the smaller arm"]
         if self.skewness_factor:
-            words.append(
-                f"in it over {self.balanced_factor:g} x skewness² {self.unit} (arms of one size and spread) to "
-                f"{self.skewness_factor:g} x skewness² (beside a far larger arm), and no unit with over "
-                f"{100 * MOST_HELD:.0f} % of an arm's variance where their sizes differ"
-            )
+            balanced = f"in it over {self.balanced_factor:g} x skewness² {self.unit} (arms of one size and spread)"
+            beside = f"{self.skewness_factor:g} x skewness² (beside a far larger arm)"
+            held = f"no unit with over {100 * MOST_HELD:.0f} % of an arm's variance where their sizes differ"
+            words.append(f"{balanced} to {beside}, and {held}")
         if self.least_events:
             words.append(f"at least {self.least_events:g} units {self.sides.format('and')} in each arm")
         if self.least_apart:
             words.append(f"at least {self.least_apart:g} units off the lowest value, and off the highest, in each arm")
-        if math.isfinite(self.most_jump):
+        if self.most_jump < math.inf:
             words.append(f"no two neighbouring values that lie over {100 * self.most_jump:.0f} % of its limits apart")
-        if math.isfinite(self.most_effect):
+        if self.most_effect < math.inf:
             words.append(f"an effect of at most {self.most_effect:g}")
         return "; ".join(words)
 
@@ -82,16 +85,17 @@ class Domain:
             limits in an arm that lies between two neighbouring values.
         """
         top_share, apart, jump = (seen.get(name, NAN) for name in ("top_share", "apart", "jump"))
-        smaller = min(n_control, n_treatment)
-        factor = self._find_factor(n_control, n_treatment, spread) if self.skewness_factor else 0.0
+        smaller, factor, is_alike = min(n_control, n_treatment), 0.0, True
+        if self.skewness_factor and smaller >= 1:  # of equal spreads at least: a sample that missed the tail shows any
+            alike, unlike = (self._find_factor(n_control, n_treatment, of) for of in (1.0, spread))
+            factor, is_alike = max(alike, unlike), alike * skewness**2 >= smaller
         if smaller < self.least_arm:
             return f"there are too few {self.unit}: the smaller arm needs at least {self.least_arm}"
         if self.skewness_factor and smaller <= factor * skewness**2:
             heavy = f"the tail is too heavy for so few {self.unit}"
-            unlike = self._find_factor(n_control, n_treatment, 1.0) * skewness**2 < smaller
-            heavy = "one arm varies more than the other and the tail is heavy" if unlike else heavy
+            heavy = heavy if is_alike else "one arm varies more than the other and the tail is heavy"
             return f"{heavy}: the smaller arm needs more than {factor:.0f} x skewness² {self.unit}"
-        if self.skewness_factor and top_share > MOST_HELD and factor > self.balanced_factor:
+        if top_share > MOST_HELD and factor > self.balanced_factor:
             most = f"no unit may hold more than {100 * MOST_HELD:.0f} % of an arm's variance"
             return f"one unit holds so much of an arm's variance that its tail is not known yet: {most}"
         if smaller * apart < self.least_apart:
@@ -108,21 +112,53 @@ class Domain:
         return None
 
     def _find_factor(self, n_control, n_treatment, spread):
-        """Times the squared skewness: the share of it that the standardised difference of both means keeps.
-
-        At least that of equal spreads: a sample that missed the tail shows by chance the spread that would cancel it.
-        """
-        if min(n_control, n_treatment) < 1:
-            return self.skewness_factor
-        kept = max(
-            abs(s**3 / n_treatment**2 - 1 / n_control**2) / (s**2 / n_treatment + 1 / n_control) ** 1.5
-            for s in (spread, 1.0)
-        )
+        """Times the squared skewness: the share of it that the standardised difference of both means keeps."""
+        third, square = spread**3 / n_treatment**2 - 1 / n_control**2, spread**2 / n_treatment + 1 / n_control
+        kept = abs(third) / square**1.5
         return max(self.balanced_factor, self.skewness_factor * min(n_control, n_treatment) * kept**2)
 
 
-READ_FROM = dict.fromkeys((columns.read_known, columns.read_sums, columns.read_covariates), "moments")
-READ_FROM |= {columns.read_values: "outcome", columns.read_levels: "levels", columns.read_times: "times"}
+def read_known(control, treatment):
+    """Return the moments of the first column; units without it are counted as missing."""
+    known = [arm[~np.isnan(arm[:, 0]), :1] for arm in (control, treatment)]
+    return [measure_columns(k, missing=len(a) - len(k)) for k, a in zip(known, (control, treatment), strict=True)]
+
+
+def read_sums(control, treatment):
+    """Return the moments of a numerator and a denominator."""
+    return [measure_columns(arm, ("num", "den")) for arm in (control, treatment)]
+
+
+def read_take_up(control, treatment):
+    """Return the moments of outcome and take-up, both arms as one argument."""
+    return [tuple(measure_columns(arm, ("y", "taken")) for arm in (control, treatment))]
+
+
+def read_levels(control, treatment):
+    """Return the units on each level of an ordered score."""
+    return [np.bincount(arm[:, 0].astype(int), minlength=LEVELS + 1)[1:] for arm in (control, treatment)]
+
+
+def read_values(control, treatment):
+    """Return the outcomes."""
+    return control[:, 0], treatment[:, 0]
+
+
+def read_times(control, treatment):
+    """Return the life tables; columns days and event code."""
+    return [build_life_table(*arm.T) for arm in (control, treatment)]
+
+
+def read_covariates(control, treatment):
+    """Return the moments of outcome and covariates, filled as metrics does: zero, and an indicator where a gap is."""
+    gaps = np.isnan(control[:, 1:]).any(axis=0) | np.isnan(treatment[:, 1:]).any(axis=0)
+    filled = [np.column_stack([np.nan_to_num(a), np.isnan(a[:, 1:])[:, gaps]]) for a in (control, treatment)]
+    names = ("y", *(f"x{k}" for k in range(1, filled[0].shape[1])))
+    return [measure_columns(arm, names) for arm in filled]
+
+
+READ_FROM = dict.fromkeys((read_known, read_sums, read_covariates), "moments")
+READ_FROM |= {read_values: "outcome", read_levels: "levels", read_times: "times"}
 
 
 @dataclass(frozen=True)
@@ -183,9 +219,8 @@ class Method:
     def compute(self, control, treatment, *, confidence_level, rng=None) -> Effect:
         """Return the effect from the columns of two arms, arrays of shape (n, k), one row a randomised unit."""
         drawn = {"rng": rng, "n_resamples": self.n_resamples} if self.n_resamples else {}
-        if len(self.steps) == 1:
-            return self.steps[0](control, treatment, confidence_level=confidence_level, **drawn)
-        return self.contrast(self.steps[0](control, treatment), confidence_level=confidence_level, **drawn)
+        given = self.steps[0](control, treatment) if len(self.steps) > 1 else (control, treatment)
+        return self.contrast(given, confidence_level=confidence_level, **drawn)
 
     def contrast(self, given, **options) -> Effect:
         """Return the effect from what the first step reads of both arms."""
@@ -193,6 +228,29 @@ class Method:
             given = step(*given)
             given = given if isinstance(given, (list, tuple)) else (given,)
         return self.steps[-1](*given, **options)
+
+
+def combine_metrics(control, treatment, *, confidence_level) -> Effect:
+    """Return the smallest of Holm's adjusted p-values over the columns, each a metric.
+
+    Notes
+    -----
+    p₁ ≤ … ≤ pₘ in order: adjusted pᵢ = max over j ≤ i of min(1, (m - j + 1) · pⱼ); here the smallest of them.
+    """
+    pairs = (read_known(control[:, [k]], treatment[:, [k]]) for k in range(control.shape[1]))
+    return Effect(p_value=float(np.nanmin(holm([difference(compare_means(*p)).p_value for p in pairs]))), method="holm")
+
+
+def measure_groups(measure, method, least, control, treatment, *, confidence_level) -> Effect:
+    """Return a test over the effects in groups; columns outcome and group."""
+    found = []
+    for group in np.union1d(control[:, 1], treatment[:, 1]):
+        pair = compare_means(*(measure_columns(arm[arm[:, 1] == group, :1]) for arm in (control, treatment)))
+        if min(pair.n_control, pair.n_treatment) >= MIN_CELL:
+            found.append((group, pair.treatment - pair.control, 1 / pair.variance))
+    if len(found) < least:
+        return Effect(method=method, reason=f"fewer than {least} groups are large enough")
+    return Effect(p_value=measure(*np.array(found).T)[1], method=method)
 
 
 def _tail(least_arm=50, **more):
@@ -207,43 +265,43 @@ CLUSTERS, LIN = f"{DENG}; Carter, Schnepel & Steigerwald 2017", "Lin 2013; Negi 
 AT_LEAST, TEST = {"claim": "at least"}, {"has_interval": False, "is_dual": False}
 PROBABILITY = {"planned": (("probability", "quantile"),), "by_cluster": True}
 HORIZON = {"planned": (("horizon", "horizon_days"),)}
-differ = columns.read_known, means.compare_means, means.difference
-lift = columns.read_known, means.compare_means, means.relative_lift
-differ_sums = columns.read_sums, means.compare_ratios, means.difference
-lift_sums = columns.read_sums, means.compare_ratios, means.relative_lift
-adjust = columns.read_covariates, means.adjust_means, means.difference
-incidence = columns.read_times, partial(incidence_difference, horizon=HORIZON_DAYS)
-mean_time = columns.read_times, partial(rmst_difference, horizon=HORIZON_DAYS)
-share = columns.read_known, contrasts.count_events, contrasts.risk_difference
-lift_share = columns.read_known, contrasts.count_events, contrasts.relative_lift_risk
+differ = read_known, means.compare_means, means.difference
+lift = read_known, means.compare_means, means.relative_lift
+differ_sums = read_sums, means.compare_ratios, means.difference
+lift_sums = read_sums, means.compare_ratios, means.relative_lift
+adjust = read_covariates, means.adjust_means, means.difference
+incidence = read_times, partial(incidence_difference, horizon=HORIZON_DAYS)
+mean_time = read_times, partial(rmst_difference, horizon=HORIZON_DAYS)
+share = read_known, contrasts.count_events, contrasts.risk_difference
+lift_share = read_known, contrasts.count_events, contrasts.relative_lift_risk
 METHODS = (
     Method("Welch difference", "welch", "difference", differ, ("counts", "money", "scores"), _tail(),
            f"{WELCH}; Kohavi et al. 2014, rule 7", lift="fieller"),
     Method("Fieller lift", "fieller", "relative_lift", lift, ("counts", "money"), _tail(),
            "Fieller 1954; Kohavi et al. 2014, rule 7"),
-    Method("permutation difference", "permutation", "difference", (columns.read_values, means.permutation_difference),
+    Method("permutation difference", "permutation", "difference", (read_values, means.permutation_difference),
            ("money",), Domain(200), "Janssen 1997; Chung & Romano 2013",
-           lift="fieller", batch=columns.limit_permutations, n_resamples=columns.N_RESAMPLES, most_units=2_000,
-           most_replicates=2_000),
+           lift="fieller", batch=partial(means.permute_many, n_resamples=N_RESAMPLES), n_resamples=N_RESAMPLES,
+           most_units=2_000, most_replicates=2_000),
     Method("NPS difference", "welch", "difference", differ, ("NPS",), _tail(), WELCH),
-    Method("win difference", "brunner-munzel", "difference", (columns.read_levels, contrasts.win_difference),
+    Method("win difference", "brunner-munzel", "difference", (read_levels, contrasts.win_difference),
            ("ordered scores",), _tail(most_effect=0.8), "Brunner & Munzel 2000"),
     Method("median difference", "order statistics", "difference",
-           (columns.read_values, partial(contrasts.quantile_difference, probability=0.5)),
+           (read_values, partial(contrasts.quantile_difference, probability=0.5)),
            ("medians",), QUANTILES, ORDER, batch=partial(contrasts.limit_quantiles, probability=0.5), **AT_LEAST,
            **PROBABILITY),
     Method("90th percentile difference", "order statistics", "difference",
-           (columns.read_values, partial(contrasts.quantile_difference, probability=0.9)),
+           (read_values, partial(contrasts.quantile_difference, probability=0.9)),
            ("90th percentiles",), QUANTILES, ORDER, batch=partial(contrasts.limit_quantiles, probability=0.9),
            **AT_LEAST, **PROBABILITY),
     Method("Miettinen-Nurminen difference", "miettinen-nurminen", "difference", share,
-           ("shares",), SHARES, "Miettinen & Nurminen 1985", lift="score-ratio", limits=columns.limit_difference),
+           ("shares",), SHARES, "Miettinen & Nurminen 1985", lift="score-ratio", limits=contrasts.limit_shares),
     Method("score ratio", "score-ratio", "relative_lift", lift_share, ("shares",),
-           SHARES, "Miettinen & Nurminen 1985; Koopman 1984", limits=columns.limit_lift),
+           SHARES, "Miettinen & Nurminen 1985; Koopman 1984", limits=partial(contrasts.limit_shares, ratio=True)),
     Method("delta difference of ratios", "delta", "difference", differ_sums, ("ratios", "rates"), _tail(), DENG,
            lift="fieller"),
     Method("Fieller lift of ratios", "fieller", "relative_lift", lift_sums, ("ratios", "rates"), _tail(), DENG),
-    Method("log rate ratio", "log rate ratio", "rate_ratio", (columns.read_sums, means.rate_ratio), ("rates",),
+    Method("log rate ratio", "log rate ratio", "rate_ratio", (read_sums, means.rate_ratio), ("rates",),
            _tail(100), "Lin, Wei, Yang & Ying 2000"),
     Method("delta difference of clusters", "delta", "difference", differ_sums, ("clusters",),
            _tail(20, unit="clusters", least_apart=0), CLUSTERS, lift="fieller"),
@@ -254,26 +312,27 @@ METHODS = (
            f"{LIN}; Zhao & Ding 2024"),
     Method("difference among responders", "welch", "difference", differ, ("outcomes missing at random",), _tail(),
            WELCH),
-    Method("weighted responders", "inverse probability of response weights", "difference", (weight_responders,),
-           ("outcomes missing at random", "outcomes missing by arm"), _tail(200), "Seaman & White 2013", **AT_LEAST),
+    Method("weighted responders", "inverse probability of response weights", "difference",
+           (associations.weight_responders,), ("outcomes missing at random", "outcomes missing by arm"), _tail(200),
+           "Seaman & White 2013", **AT_LEAST),
     Method("worst-case bounds", "worst-case bounds", "difference",
-           (columns.read_known, columns.bound_shares), ("outcomes unknown in one arm",),
-           Domain(50), "Manski 1990; Horowitz & Manski 2000", batch=columns.limit_bounds, **AT_LEAST),
-    Method("Anderson-Rubin set", "anderson-rubin", "cace", (columns.read_take_up, anderson_rubin),
+           (read_known, associations.bound_shares), ("outcomes unknown in one arm",),
+           Domain(50), "Manski 1990; Horowitz & Manski 2000", batch=associations.limit_bounds, **AT_LEAST),
+    Method("Anderson-Rubin set", "anderson-rubin", "cace", (read_take_up, associations.anderson_rubin),
            ("take-up", "weak take-up"), _tail(), "Anderson & Rubin 1949"),
-    Method("complier effect, delta", "wald ratio, delta", "cace", (columns.read_take_up, complier_effect),
+    Method("complier effect, delta", "wald ratio, delta", "cace", (read_take_up, associations.complier_effect),
            ("take-up", "weak take-up"), _tail(200), "Imbens & Angrist 1994", **AT_LEAST),
-    Method("always-valid over daily looks", "welch, always-valid", "difference", (columns.look_daily,),
-           ("daily looks",), _tail(200), "Waudby-Smith et al. 2024", batch=columns.limit_days, **AT_LEAST),
-    Method("planned looks", "welch, repeated", "difference", (columns.look_as_planned,), ("planned looks",), _tail(100),
-           "Lan & DeMets 1983; Jennison & Turnbull 1989", batch=columns.limit_looks),
-    Method("Holm over three metrics", "holm", "any_difference", (columns.combine_metrics,), ("several metrics",),
+    Method("always-valid over daily looks", "welch, always-valid", "difference", (looks.look_daily,),
+           ("daily looks",), _tail(200), "Waudby-Smith et al. 2024", batch=looks.limit_days, **AT_LEAST),
+    Method("planned looks", "welch, repeated", "difference", (looks.look_as_planned,), ("planned looks",), _tail(100),
+           "Lan & DeMets 1983; Jennison & Turnbull 1989", batch=looks.limit_looks),
+    Method("Holm over three metrics", "holm", "any_difference", (combine_metrics,), ("several metrics",),
            _tail(), "Holm 1979", **AT_LEAST, **TEST),
     Method("interaction across segments", "interaction", "interaction",
-           (partial(columns.measure_groups, means.measure_interaction, "interaction", 2),), ("segments",), _tail(500),
+           (partial(measure_groups, means.measure_interaction, "interaction", 2),), ("segments",), _tail(500),
            "Cochran 1954", **TEST),
     Method("trend over weeks", "trend over weeks", "trend",
-           (partial(columns.measure_groups, means.measure_trend, "trend over weeks", 3),), ("weeks",), _tail(200),
+           (partial(measure_groups, means.measure_trend, "trend over weeks", 3),), ("weeks",), _tail(200),
            "Cochran 1954", **TEST),
     Method("incidence difference", SHARE, "difference", incidence, ("times to an event",), TIMES,
            "Newcombe 1998, method 10; Rothman 1978", **HORIZON),
@@ -386,9 +445,7 @@ def compare_arms(
     options |= {argument: getattr(metric, key) for argument, key in row.planned}
     options |= {name: more[name] for name in ("rng", "n_resamples") if row.n_resamples}
     if row.by_cluster:
-        options |= dict(
-            zip(("control_clusters", "treatment_clusters"), more.get("clusters") or (None, None), strict=True)
-        )
+        options["control_clusters"], options["treatment_clusters"] = more.get("clusters") or (None, None)
     return row.contrast((control, treatment), **options)
 
 

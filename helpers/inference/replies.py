@@ -1,6 +1,7 @@
-"""First replies and what goes with them: how fast, how many, and levels that are told beside effects."""
+"""What customers got and said: how fast first replies came, levels beside effects, and what surveys can say."""
 
 import math
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.special import ndtri, stdtrit
 
 from helpers import metrics
 from helpers.inference.contrasts import quantile_difference
-from helpers.inference.means import compare_ratios, difference, measure_columns
+from helpers.inference.means import compare_ratios, difference, linearise, measure_columns
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Effect, Moments, Results
 from helpers.survival import wilson_interval
@@ -49,21 +50,19 @@ def compare_replies(conversations: pd.DataFrame, design: ExperimentPlan, *, with
     ways = [("median", NAN, WEEK), *(("within", float(t), t) for t in within), ("never", NAN, WEEK)]
     control, treatments, before = design.variant.control, design.variant.treatments, design.variant.observational
     pairs = [*((control, name, True) for name in treatments), *((name, control, False) for name in before)]
-    for first, second, is_randomised in pairs:
-        sides, told = [groups[first], groups[second]], {"comparison": f"{second} - {first}"}
-        told |= {"is_randomised": is_randomised, "control": first, "treatment": second}
-        for measure, minutes, followed in ways:
-            if measure == "median":
-                effect = compare_medians(*sides, **level)
-            else:
-                shares = (measure_share(rows, followed if measure == "within" else None) for rows in sides)
-                effect = difference(compare_ratios(*shares), **level)
-            row = {**told, "measure": measure, "minutes": minutes, "reason": effect.reason}
-            row |= {"control_value": effect.control_value, "treatment_value": effect.treatment_value}
-            row |= {"difference": effect.estimate, "ci_low": effect.ci_low, "ci_high": effect.ci_high}
-            counted = [rows[rows["followed_minutes"] >= followed] for rows in sides]
-            n_control, n_treatment = (rows["unit"].nunique() for rows in counted)
-            found.append(row | {"n_control": n_control, "n_treatment": n_treatment})
+    for (first, second, is_randomised), (measure, minutes, followed) in product(pairs, ways):
+        sides = [groups[first], groups[second]]
+        if measure == "median":
+            effect = compare_medians(*sides, **level)
+        else:
+            shares = (measure_share(rows, followed if measure == "within" else None) for rows in sides)
+            effect = difference(compare_ratios(*shares), **level)
+        counted = (rows.loc[rows["followed_minutes"] >= followed, "unit"].nunique() for rows in sides)
+        row = {"comparison": f"{second} - {first}", "is_randomised": is_randomised, "control": first}
+        row |= {"treatment": second, "measure": measure, "minutes": minutes, "reason": effect.reason}
+        row |= {"control_value": effect.control_value, "treatment_value": effect.treatment_value}
+        row |= {"difference": effect.estimate, "ci_low": effect.ci_low, "ci_high": effect.ci_high}
+        found.append(row | dict(zip(("n_control", "n_treatment"), counted, strict=True)))
     return pd.DataFrame(found)
 
 
@@ -152,9 +151,8 @@ def compare_medians(control: pd.DataFrame, treatment: pd.DataFrame, *, confidenc
     """
     sides = [rows[rows["followed_minutes"] >= WEEK] for rows in (control, treatment)]
     waits = [rows["wait_minutes"].fillna(np.inf).to_numpy(float) for rows in sides]
-    late = [not len(w) or np.count_nonzero(np.isinf(w)) >= len(w) / 2 for w in waits]
-    if any(late):
-        values = [NAN if is_late else float(np.median(w)) for is_late, w in zip(late, waits, strict=True)]
+    values = [float(np.median(w)) if np.count_nonzero(np.isinf(w)) < len(w) / 2 else NAN for w in waits]
+    if any(map(math.isnan, values)):
         return Effect(control_value=values[0], treatment_value=values[1], reason=MANY_UNANSWERED)
     clusters = dict(zip(("control_clusters", "treatment_clusters"), (r["cluster"] for r in sides), strict=True))
     return quantile_difference(*waits, 0.5, confidence_level=confidence_level, **clusters)
@@ -162,14 +160,17 @@ def compare_medians(control: pd.DataFrame, treatment: pd.DataFrame, *, confidenc
 
 def _limit_share(moments, alpha):
     """The share with Wilson limits: of as many rows as its variance by clusters is worth, by Student's quantile."""
-    if moments.n < 2:
-        return {"share": NAN, "ci_low": NAN, "ci_high": NAN, "n": moments.n}
-    pair, size = compare_ratios(moments, moments), moments.effective_units
-    p, worth = pair.control, float(moments.n)
-    if 0 < p < 1 and pair.var_control > 0:
-        worth = p * (1 - p) / pair.var_control
-    low, high = wilson_interval(p, worth, float(-stdtrit(max(size - 1, 1.0), alpha / 2)))
+    p, low, high = NAN, NAN, NAN
+    if moments.n >= 2:
+        p, worth = _count_worth(moments, float(moments.n))
+        low, high = wilson_interval(p, worth, float(-stdtrit(max(moments.effective_units - 1, 1.0), alpha / 2)))
     return {"share": p, "ci_low": float(low), "ci_high": float(high), "n": moments.n}
+
+
+def _count_worth(moments, least):
+    """A share by clusters, and as how many independent rows it is known; `least` where it does not vary."""
+    p, variance = linearise(moments.mean, moments.cov)
+    return p, p * (1 - p) / (variance / moments.n) if 0 < p < 1 and variance > 0 else least
 
 
 def study_replies(
@@ -295,20 +296,18 @@ def list_levels(conversations: pd.DataFrame | None, units: metrics.Units, hours:
 
 def _list_ratings(units):
     """Shares of good ratings in the control and, where it is there, in the group before the test."""
-    if RATING not in units.design.metrics:
-        return []
-    rows = metrics.read_rows(units, ["variant", f"y_{RATING}"])
+    rows = metrics.read_rows(units, ["variant", f"y_{RATING}"]) if RATING in units.design.metrics else None
     if rows is None:
         return []
     variant, z, found = units.design.variant, -ndtri(units.design.alpha / 2), []
     for population, arm in [("control", variant.control), *(("before", name) for name in variant.observational)]:
         rated = rows.loc[rows["variant"] == arm, f"y_{RATING}"].dropna()
-        n, hits = len(rated), int((rated >= GOOD).sum())
-        low, high = wilson_interval(hits / n, n, z) if n else (NAN, NAN)
-        shares = {"estimate": hits / n if n else NAN, "ci_low": float(low), "ci_high": float(high)}
-        reason = None if n else "Nobody of this group rated."
-        found.append({"metric": "good_ratings", "population": population, **shares, "n": n, "hits": hits})
-        found[-1]["reason"] = reason
+        n, hits, share, low, high = len(rated), int((rated >= GOOD).sum()), NAN, NAN, NAN
+        if n:
+            share, (low, high) = hits / n, wilson_interval(hits / n, n, z)
+        row = {"metric": "good_ratings", "population": population, "estimate": share, "n": n, "hits": hits}
+        row |= {"ci_low": float(low), "ci_high": float(high)}
+        found.append(row | {"reason": None if n else "Nobody of this group rated."})
     return found
 
 
@@ -337,10 +336,125 @@ def limit_median(rows: pd.DataFrame, *, confidence_level=0.95) -> dict:
         nothing = dict.fromkeys(("estimate", "ci_low", "ci_high"), NAN)
         return {**nothing, **counted, "reason": "Half of the conversations or more were never answered."}
     median = float(np.median(waits))
-    moments = measure_share(rows, median)
-    pair = compare_ratios(moments, moments)
-    worth = pair.control * (1 - pair.control) / pair.var_control if pair.var_control > 0 else n
+    _, worth = _count_worth(measure_share(rows, median), n)
     ends = wilson_interval(0.5, worth, -ndtri((1 - confidence_level) / 2))
     places = np.clip([math.floor(ends[0] * n) - 1, math.ceil(ends[1] * n)], 0, n - 1)
     low, high = (float(waits[place]) for place in places)
     return {"estimate": median, "ci_low": low, "ci_high": high, **counted, "reason": None}
+
+
+ROUNDED = (-0.005, 0.0, 0.005)  # a printed per cent may be half a point more or less
+GROUPS = 25
+ASKED = ("plan to measure retention", "plan to measure renewals", "expect rising demands", "are sure to meet them")
+
+
+def bound_answers(share: float, response: float) -> tuple[float, float]:
+    """Return the lowest and highest share of all asked, when only a part of them answered.
+
+    Parameters
+    ----------
+    share, response : float, of those who answered; of the asked, who answered
+
+    References
+    ----------
+    Manski 1989, Journal of Human Resources 24: 343-360: nothing is assumed about who did not answer.
+    """
+    return share * response, share * response + 1 - response
+
+
+def bound_gap(first: float, second: float, *, within: bool) -> dict[str, tuple[float, float]]:
+    """Return what two shares of the same people leave open, over all joint tables that their margins allow.
+
+    Parameters
+    ----------
+    first, second : float, shares that say yes to each
+    within : bool
+        Whether the second share is of those who say yes to the first, and not of all.
+
+    Returns
+    -------
+    dict: `difference` (first minus second, of all), `only_first` (yes to the first alone), `disagree` (yes to one of
+        both alone, from which the error of the difference follows): lowest and highest.
+
+    References
+    ----------
+    Frechet 1951; Hoeffding 1940, for the bounds of a joint table.
+    """
+    if within:
+        alone, rest = first - first * second, 1 - first
+        return {"difference": (alone - rest, alone), "only_first": (alone, alone), "disagree": (alone, alone + rest)}
+    both = max(0.0, first + second - 1), min(first, second)
+    disagree = tuple(first + second - 2 * part for part in reversed(both))
+    return {"difference": (first - second,) * 2, "only_first": (first - both[1], first - both[0]), "disagree": disagree}
+
+
+def study_survey(shares: Sequence[float], *, n, design_effect, responses, confidence_level=0.95):
+    """Return what a published survey can say, from its printed shares.
+
+    Parameters
+    ----------
+    shares : sequence of float, as printed, one each of `ASKED`; the last two are of the same people
+    n : int, people who answered; 0 leaves the survey out
+    design_effect : float, 1 is a simple random sample
+    responses : sequence of float, shares of the asked who may have answered: the survey does not say
+    confidence_level : float
+
+    Returns
+    -------
+    dict: tables `survey` (a row a share and response) and `expectations` (a row a reading of the last two).
+    """
+    if not n:
+        return {}
+    z, effective, rows = float(-ndtri((1 - confidence_level) / 2)), n / design_effect, []
+    for asked, share in zip(ASKED, shares, strict=True):
+        row = {"asked": asked, "share": share, "n": n, "effective": effective}
+        row |= dict(zip(("ci_low", "ci_high"), wilson_interval(share, n, z), strict=True))
+        row |= dict(zip(("wide_low", "wide_high"), wilson_interval(share, effective, z), strict=True))
+        for response in responses:
+            ends = bound_answers(share, response)
+            rows.append({**row, "response": response, "all_low": ends[0], "all_high": ends[1]})
+    return {"survey": pd.DataFrame(rows), "expectations": pd.DataFrame(_read_margins(*shares[-2:], effective, z))}
+
+
+def _read_margins(first, second, n, z):
+    """Both readings of the second share: what margins leave open, and what rounding and sampling add to it."""
+    moved, rows = [(first + a, second + b) for a in ROUNDED for b in ROUNDED], []
+    for reading in ("of all", "of those"):
+        within = reading == "of those"
+        for what in ("difference", "only_first"):
+            ends = [bound_gap(*pair, within=within) for pair in moved]
+            ends = min(e[what][0] for e in ends), max(e[what][1] for e in ends)
+            plain = bound_gap(first, second, within=within)
+            spread = [plain["disagree"][1] if what == "difference" else end for end in ends]
+            low, high = (
+                end + side * z * math.sqrt(max(part - end**2, 0) / n)
+                for end, side, part in zip(ends, (-1, 1), spread, strict=True)
+            )
+            row = {"reading": reading, "what": what, "low": plain[what][0], "high": plain[what][1]}
+            row["middle"] = sum(plain[what]) / 2
+            rows.append({**row, "ci_low": max(low, -1.0), "ci_high": min(high, 1.0)})
+    return rows
+
+
+def jackknife(rows: pd.DataFrame, measure, *, confidence_level: float = 0.95) -> dict[str, float]:
+    """Return a measure of rows with an interval that allows for units with several of them.
+
+    Parameters
+    ----------
+    rows : DataFrame, whose column `unit` says what rows belong together
+    measure : function of such rows -> float or array
+    confidence_level : float
+
+    Returns
+    -------
+    dict: value, std_error, ci_low, ci_high (t with 24 degrees of freedom); nan where the measure is.
+
+    References
+    ----------
+    Wolter 2007, Introduction to Variance Estimation, chapter 4: units in 25 groups, each left out in turn.
+    """
+    group = pd.factorize(rows["unit"])[0] % GROUPS
+    value, without = measure(rows), np.array([measure(rows[group != g]) for g in range(GROUPS)])
+    error = np.sqrt((GROUPS - 1) / GROUPS * np.sum((without - without.mean(axis=0)) ** 2, axis=0))
+    reach = -stdtrit(GROUPS - 1, (1 - confidence_level) / 2) * error
+    return {"value": value, "std_error": error, "ci_low": value - reach, "ci_high": value + reach}

@@ -27,9 +27,16 @@ from helpers.design.study import (
     settle,
 )
 from helpers.inference.contrasts import score_p_value
-from helpers.inference.decisions import adjust_families, decide_all, label_effect, list_comparisons
+from helpers.inference.decisions import (
+    adjust_families,
+    decide_all,
+    label_effect,
+    list_comparisons,
+    sample_size_means,
+    sample_size_proportions,
+)
+from helpers.inference.looks import price_looks
 from helpers.inference.methods import compare_arms, lift_arms
-from helpers.inference.planning import price_looks, sample_size_means, sample_size_proportions
 from helpers.plan import ExperimentPlan, Plan
 from helpers.records import Effect, Estimate, Moments, Refused
 
@@ -133,7 +140,7 @@ def test_planned_looks_have_their_price_in_every_size():
 
 
 def test_power_by_the_rule_is_what_experiments_reach():
-    setting, replicates = make_setting(assumed={"weeks": 9, "draws": 40_000}, correlation=0.3), 1000
+    setting, replicates = make_setting(assumed={"weeks": 9, "draws": 40_000}, correlation=0.3), 500
     columns, found = draw_experiments(np.random.default_rng(6), replicates), dict.fromkeys([*PLAN, "rule"], 0)
     for turn, verdicts in enumerate(judge_all(columns, setting.design)):
         if turn < 2:  # the whole way of an experiment decides the same

@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import special, stats
 
 from helpers.inference import associations
@@ -18,23 +16,8 @@ from helpers.inference.methods import compare_arms
 from helpers.plan import Metric
 from helpers.records import Moments
 
-MIXTAPE = [
-    "age",
-    "age2",
-    "age3",
-    "educ",
-    "educ2",
-    "marr",
-    "nodegree",
-    "black",
-    "hisp",
-    "re74",
-    "re75",
-    "u74",
-    "u75",
-    "educ_re74",
-]
 LALONDE = ["age", "age2", "educ", "marr", "nodegree", "black", "hisp", "re74", "re75"]
+MIXTAPE = [*LALONDE, "age3", "educ2", "u74", "u75", "educ_re74"]
 CONTRASTS = {
     "naive": lambda rows, **options: naive_contrast(rows, **options),
     "adjusted": lambda rows, **options: adjusted_contrast(rows, ["x"], **options),
@@ -142,47 +125,23 @@ def test_weighted_contrast_equals_statsmodels_weights():
 
 def test_weighted_contrast_error_equals_the_jackknife():
     # leaving one out sees everything, the estimation of the weights included
-    rows = _rows(11, n=250)
+    rows = _rows(11, n=100)
     left = [weighted_contrast(rows.drop(i), ["x"])[0].estimate for i in rows.index]
     jackknife = np.sqrt((len(rows) - 1) * np.var(left))
-    assert weighted_contrast(rows, ["x"])[0].std_error == pytest.approx(jackknife, rel=0.05)
-
-
-@pytest.mark.parametrize("contrast", CONTRASTS)
-def test_contrasts_change_with_the_confidence_level(contrast):
-    wide, narrow = (CONTRASTS[contrast](_rows(8), confidence_level=level) for level in (0.99, 0.9))
-    assert wide.ci_low < narrow.ci_low < narrow.estimate < narrow.ci_high < wide.ci_high
-
-
-@settings(derandomize=True, deadline=None, max_examples=25)
-@given(st.integers(0, 10_000), st.floats(0.01, 1e6), st.floats(-1e6, 1e6))
-def test_contrasts_scale_shift_and_flip(seed, scale, shift):
-    rows = _rows(seed, n=120)
-    for contrast in CONTRASTS.values():
-        before, after = contrast(rows), contrast(rows.assign(y=shift + scale * rows.y))
-        assert before.reason is None or contrast is CONTRASTS["weighted"]
-        if before.reason:
-            continue
-        tolerance = 1e-8 * (scale + abs(shift))
-        assert after.estimate == pytest.approx(scale * before.estimate, abs=tolerance)
-        assert after.std_error == pytest.approx(scale * before.std_error, abs=tolerance)
-        assert before.ci_low <= before.estimate <= before.ci_high
-    flipped = rows.assign(taken=1 - rows.taken)
-    for contrast in (CONTRASTS["naive"], CONTRASTS["adjusted"]):
-        assert contrast(flipped).estimate == pytest.approx(-contrast(rows).estimate, rel=1e-9)
+    assert weighted_contrast(rows, ["x"])[0].std_error == pytest.approx(jackknife, rel=0.1)
 
 
 @pytest.mark.parametrize("contrast", ["adjusted", "weighted"])
 def test_contrasts_recover_a_planted_effect(contrast):
-    found = [CONTRASTS[contrast](_rows(seed, n=300)) for seed in range(260)]
+    found = [CONTRASTS[contrast](_rows(seed, n=300)) for seed in range(80)]
     found = [f for f in found if f.reason is None]
-    assert len(found) > 240  # the others are refused for their effective size
+    assert len(found) > 72  # the others are refused for their effective size
     covered = sum(f.ci_low <= 1 <= f.ci_high for f in found)
     low, high = stats.binom.interval(1 - 0.001 / 2, len(found), 0.95)
     assert low <= covered <= high
     error = np.std([f.estimate for f in found]) / np.sqrt(len(found))
     assert abs(np.mean([f.estimate for f in found]) - 1) < 4 * error
-    assert np.mean([naive_contrast(_rows(seed, n=300)).estimate for seed in range(50)]) > 1.5  # the illusion
+    assert naive_contrast(_rows(1, n=3000)).estimate > 1.5  # the illusion
 
 
 REFUSALS = [
@@ -271,14 +230,6 @@ def test_bound_missing_of_an_amount_has_no_bounds():
     assert found.reason == "no bounds: the outcome has no fixed lowest and highest value"
 
 
-def test_bound_missing_widens_with_the_level_and_the_unknown():
-    sides = moments(20, 50, 5), moments(25, 50, 5)
-    wide, narrow = (bound_missing(partial(risks, c), ENDS, *sides) for c in (0.99, 0.9))
-    more = bound_missing(partial(risks, 0.9), ENDS, moments(20, 50, 9), moments(25, 50, 9))
-    assert wide.ci_low < narrow.ci_low
-    assert more.ci_low < narrow.ci_low
-
-
 def draw(seed, n=600):
     rng = np.random.default_rng(seed)
     x, treated = rng.normal(size=n), np.arange(n) % 2
@@ -292,7 +243,7 @@ def weigh(rows, columns=("y", "x"), **level):
 
 
 def test_weight_responders_recovers_what_responders_alone_do_not():
-    draws = [draw(seed) for seed in range(150)]
+    draws = [draw(seed) for seed in range(60)]
     weighted = [weigh(rows) for rows in draws]
     alone = [rows.groupby("treated")["y"].mean().diff().iloc[-1] for rows in draws]
     error = np.std([e.estimate for e in weighted]) / np.sqrt(len(draws))
@@ -300,14 +251,6 @@ def test_weight_responders_recovers_what_responders_alone_do_not():
     assert abs(np.mean(alone) - 0.5) > 0.2
     covered = np.mean([e.ci_low <= 0.5 <= e.ci_high for e in weighted])
     assert covered > 0.95 - 3.5 * np.sqrt(0.95 * 0.05 / len(draws))
-
-
-def test_weight_responders_level_and_swap():
-    rows = draw(2)
-    narrow, wide = (weigh(rows, confidence_level=c) for c in (0.8, 0.99))
-    swapped = weigh(rows.assign(treated=1 - rows["treated"]), confidence_level=0.8)
-    assert wide.ci_low < narrow.ci_low
-    assert swapped.estimate == pytest.approx(-narrow.estimate)
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,9 @@ def test_domain_at_an_early_look_claims_no_more_than_the_grid_draws(looks, how):
     assert checks(few)["domain_z"].status == "warn"
 
 
-@pytest.mark.parametrize(("kind", "base"), [("count", 0.0), ("amount", 0.0), ("count", 1.0)])
-@pytest.mark.parametrize(("n", "events"), [(400, (5, 6)), (400, (8, 8)), (3000, (10, 12))])
+@pytest.mark.parametrize(
+    ("kind", "base", "n", "events"), [("count", 0.0, 400, (5, 6)), ("amount", 1.0, 3000, (10, 12))]
+)
 def test_domain_of_a_mean_needs_units_that_differ_from_most(kind, base, n, events):
     frame = pd.DataFrame({"variant": np.repeat(["c", "t"], n // 2), "y": base})
     for arm, k in zip("ct", events, strict=True):
@@ -76,10 +77,10 @@ def test_domain_of_a_mean_needs_units_that_differ_from_most(kind, base, n, event
 @pytest.mark.parametrize(("mean", "ratio", "n"), [(0.02, 3, 200), (0.02, 1, 200), (0.05, 3, 100), (0.01, 3, 1000)])
 def test_samples_of_few_events_do_not_lie_inside(mean, ratio, n):
     rng, welch, inside = np.random.default_rng(7), find_method("welch", "difference").domain, 0
-    for _ in range(300):
+    for _ in range(120):
         arms = rng.poisson(mean, n).astype(float), rng.poisson(mean * ratio, n).astype(float)
         inside += min(map(np.ptp, arms)) > 0 and welch.find_departure(**describe(*arms)) is None
-    assert inside <= 3  # 7 %, in which coverage was 57 %
+    assert inside <= 2  # 7 %, in which coverage was 57 %
 
 
 def test_domain_of_a_median_holds_no_jump():
@@ -148,12 +149,6 @@ def test_covariates_that_repeat_others_are_named_without_their_levels():
     assert "=" not in found.message
 
 
-def test_checks_of_methods_are_none_where_the_answer_is_withheld():
-    frame = draw_frame().query("variant == 'c' or index % 3 == 0")
-    found = checks(run_experiment(frame, make_design(metrics={"y": SCORE}, covariates=["x"])))
-    assert not {"domain", "domain_y", "covariates"} & set(found)
-
-
 def test_domain_counts_the_arms_that_are_compared():
     rng = np.random.default_rng(8)
     y = rng.lognormal(0, 0.8, 1800)
@@ -208,7 +203,7 @@ def test_read_posterior_by_hand():
     assert found.sd == pytest.approx(math.sqrt(2 * 2 / 125))
 
 
-@settings(derandomize=True, deadline=None, max_examples=15)
+@settings(derandomize=True, deadline=None, max_examples=4)
 @given(st.floats(-3, 3), st.floats(0.1, 2), st.floats(0.5, 200))
 def test_read_posterior_numerical_integration(estimate, error, prior_units):
     found = read_posterior(made(estimate, error), prior_units=prior_units)
@@ -303,16 +298,8 @@ def test_list_posteriors_reads_headline_differences_only():
     ]
     found = list_posteriors(make_results(*rows), make_design(metrics=kinds), prior_units=25)
     fields = [field.name for field in dataclasses.fields(Posterior)]
-    assert list(found.columns) == [
-        "metric",
-        "comparison",
-        "better",
-        "prior",
-        *fields,
-        *OVERSTATED,
-        "interim",
-        "prior_units",
-    ]
+    assert list(found.columns[:4]) == ["metric", "comparison", "better", "prior"]
+    assert list(found.columns[4:]) == [*fields, *OVERSTATED, "interim", "prior_units"]
     assert found[["metric", "comparison", "better"]].to_numpy().tolist() == [
         ["y", "b - a", "lower"],
         ["g", "b - a", "higher"],
@@ -394,10 +381,10 @@ def describe(control, treatment):
 )
 def test_a_sample_of_unequal_arms_that_missed_the_tail_does_not_lie_inside(n, share, spread):
     rng, welch, inside = np.random.default_rng(7), find_method("welch", "difference").domain, 0
-    for _ in range(300):
+    for _ in range(120):
         money = np.where(rng.random(n) < share, rng.lognormal(0, spread, n), 0.0)
         inside += welch.find_departure(**describe(*np.split(money, [n * 4 // 10]))) is None
-    assert inside <= 0.04 * 300
+    assert inside <= 0.04 * 120
 
 
 def test_a_light_tail_of_unequal_arms_lies_inside():

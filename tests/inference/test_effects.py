@@ -100,17 +100,6 @@ def test_compare_ratios_star_pupils(shared, moments):
     assert difference(pair).std_error == pytest.approx(2.45409, rel=2e-3)  # their pooled HC1 has other divisors
 
 
-def test_relative_lift_by_hand():
-    # d = 2, c = 10, squared errors 1 and 1, normal: |2 - 10 L| <= 1.96 sqrt(1 + (1 + L)^2)
-    pair = Pair(10, 12, 1, 1, df=1e9, n_control=100, n_treatment=100)
-    effect = relative_lift(pair)
-    assert effect.estimate == 0.2
-    for lift in (effect.ci_low, effect.ci_high):
-        assert abs(2 - 10 * lift) == pytest.approx(1.959964 * math.sqrt(1 + (1 + lift) ** 2), rel=1e-6)
-    assert effect.std_error == pytest.approx(math.sqrt(1 + 1.2**2) / 10)
-    assert effect.p_value == difference(pair).p_value and effect.method == "fieller"
-
-
 def test_relative_lift_covariance_of_both_values():
     # var(d) = 1 + 2 - 2 x .9 = 1.2; at the limits |12 - 10 (1 + L)| = 1.96 sd(12 - (1 + L) 10)
     pair = Pair(10, 12, 1, 2, covariance=0.9, df=1e9)
@@ -119,17 +108,7 @@ def test_relative_lift_covariance_of_both_values():
     for ratio in (1 + effect.ci_low, 1 + effect.ci_high):
         assert abs(12 - 10 * ratio) == pytest.approx(1.959964 * math.sqrt(2 - 1.8 * ratio + ratio**2), rel=1e-6)
     assert effect.std_error == pytest.approx(math.sqrt(2 - 1.8 * 1.2 + 1.2**2) / 10)
-
-
-def test_relative_lift_welch_of_a_scaled_control(moments):
-    # at each limit, Welch's statistic of treatment against (1 + L) x control is the t quantile
-    rng = np.random.default_rng(1)
-    control, treatment = rng.gamma(2, 5, 40), rng.gamma(2, 7, 30)
-    pair = compare_means(moments(control), moments(treatment))
-    effect = relative_lift(pair, confidence_level=0.9)
-    for lift in (effect.ci_low, effect.ci_high):
-        statistic = stats.ttest_ind(treatment, (1 + lift) * control, equal_var=False).statistic
-        assert abs(statistic) == pytest.approx(stats.t.isf(0.05, pair.df), rel=1e-9)
+    assert effect.estimate == 0.2 and effect.method == "fieller" and effect.p_value == difference(pair).p_value
 
 
 @pytest.mark.parametrize("control", [0.0, -3.0])

@@ -42,21 +42,31 @@ def test_run_experiment_decides_on_what_the_plan_says():
     assert [e.estimate for e in other] == [headline(raw).estimate]
 
 
-def test_run_experiment_permutes_for_an_unequal_split_and_a_heavy_tail():
+def test_run_experiment_permutes_for_an_unequal_split_and_a_heavy_tail_whatever_the_covariates():
     rng = np.random.default_rng(5)
-    frame = pd.DataFrame({"variant": ["c"] * 450 + ["t"] * 50, "y": rng.lognormal(0, 2, 500) * (rng.random(500) < 0.3)})
-    planned = {"column": "variant", "control": "c", "treatments": ["t"], "split": {"c": 0.9, "t": 0.1}}
-    amount = {"y": {"kind": "amount", "role": "primary", "better": "higher"}}
-    permuted = run_experiment(frame, make_design(metrics=amount, variant=planned))
-    unknown = run_experiment(frame, make_design(metrics=amount, variant={**planned, "split": "unknown"}))
-    assert "permutation" in headline(permuted).method
-    assert headline(unknown).method == "welch"
-    assert [e.method for e in permuted.select(role="sensitivity", adjustment="none")] == ["welch"]
-    again, other = (run_experiment(frame, make_design(metrics=amount, variant=planned), seed=s) for s in (1, 2))
-    assert headline(again) == headline(permuted)
-    assert headline(other).ci_low != headline(permuted).ci_low
-    fewer = run_experiment(frame, make_design(metrics=amount, variant=planned), n_resamples=499)
-    assert headline(fewer).p_value != headline(permuted).p_value
+    spend = rng.lognormal(0, 2, 500) * (rng.random(500) < 0.3)
+    frame = pd.DataFrame({"variant": ["c"] * 450 + ["t"] * 50, "y": spend, "x": rng.random(500)})
+
+    def run(split, **options):
+        planned = {"control": "c", "treatments": ["t"], "split": split}
+        keys = {"variant": planned, "covariates": ["x"], "decides_on": "adjusted"}
+        design, options = (
+            make_design(metrics={"y": {**SCORE, "kind": "amount"}}, **keys),
+            {"n_resamples": 199, **options},
+        )
+        return run_experiment(frame, design, **options)
+
+    unequal = {"c": 0.9, "t": 0.1}
+    permuted = run(unequal)
+    found = headline(permuted)
+    assert (found.method, found.adjustment) == ("permutation", "none")
+    assert found.estimate == pytest.approx(spend[450:].mean() - spend[:450].mean())
+    others = [(e.method, e.adjustment) for e in permuted.select(role="sensitivity")]
+    assert others == [("lin", "covariates"), ("welch", "none"), ("welch", "winsorised")]
+    assert headline(run("unknown")).method == "lin"
+    assert headline(run(unequal)) == found
+    assert headline(run(unequal, seed=2)).ci_low != found.ci_low
+    assert headline(run(unequal, n_resamples=99)).p_value != found.p_value
 
 
 def test_run_experiment_with_unknown_outcomes_speaks_of_responders():
@@ -77,23 +87,6 @@ def test_run_experiment_withholds_everything_after_a_failed_split():
     assert results.status == "withheld"
     assert (results.estimates, results.tests, results.tables) == ((), (), {})
     assert results.answer[0].startswith("The sample ratio is not as planned, by unit: c 200 (planned 50.0 %), t 67")
-
-
-def test_run_experiment_acknowledged_split_releases_the_answer():
-    frame = draw_frame().query("variant == 'c' or index % 3 == 0")
-    results = run_experiment(
-        frame, make_design(metrics={"y": SCORE}, acknowledge={"srm": "a logging fault, understood"})
-    )
-    assert results.status == "answered"
-    assert results.estimates
-
-
-def test_run_experiment_metric_with_different_missingness_is_not_estimable():
-    frame = draw_frame(1000)
-    frame.loc[(frame["variant"] == "t") & (frame.index % 3 == 0), "y"] = np.nan
-    found = headline(run_experiment(frame, make_design(metrics={"y": SCORE})))
-    assert found.verdict == "not estimable"
-    assert found.reason == "outcomes are missing at different rates in the arms, so the known ones cannot be compared"
 
 
 def test_run_experiment_metric_whose_events_are_lost_is_not_estimable_and_the_others_are():
@@ -236,7 +229,7 @@ def test_early_look_gives_every_row_the_interval_that_allows_for_it():
 
 
 def test_early_look_widens_the_bounds_of_unknown_outcomes():
-    frame = draw_frame(600, effect=0).assign(z=lambda f: (f["y"] > 0).where(np.arange(600) % 10 > 0) * 1.0)
+    frame = draw_frame(600, effect=0)
     frame["z"] = np.where(np.arange(600) % 10 > 0, frame["y"] > 0, np.nan)
     final, early = (run_experiment(frame, make_design(metrics={"z": BINARY}, planned_units=n)) for n in (600, 900))
     fixed, wide = (r.select(population="itt", role="sensitivity")[0] for r in (final, early))
@@ -286,26 +279,6 @@ def test_treatments_are_compared_with_each_other_where_the_plan_asks():
     ]
 
 
-def test_heavy_tail_and_unequal_split_decide_by_permutation_without_covariates():
-    rng = np.random.default_rng(5)
-    spend = np.where(rng.random(600) < 0.1, rng.lognormal(3, 1.5, 600), 0)
-    frame = pd.DataFrame({"variant": np.where(np.arange(600) % 10 == 0, "t", "c"), "y": spend, "x": rng.random(600)})
-    design = make_design(
-        variant={"column": "variant", "control": "c", "treatments": ["t"], "split": {"c": 0.9, "t": 0.1}},
-        metrics={"y": {**SCORE, "kind": "amount"}}, covariates=["x"], decides_on="adjusted",
-    )  # fmt: skip
-    results = run_experiment(frame, design)
-    found = results.headline("y")[0]
-    assert (found.method, found.adjustment) == ("permutation", "none")
-    assert found.estimate == pytest.approx(spend[::10].mean() - np.delete(spend, np.s_[::10]).mean())
-    others = results.select(metric="y", role="sensitivity")
-    assert [(e.method, e.adjustment) for e in others] == [
-        ("lin", "covariates"),
-        ("welch", "none"),
-        ("welch", "winsorised"),
-    ]
-
-
 def clusters(n=60, size=10, seed=6):
     rng = np.random.default_rng(seed)
     firm = np.repeat(np.arange(n), size)
@@ -351,17 +324,6 @@ def test_metric_that_failed_its_check_leaves_no_path():
     assert len(run_experiment(frame, design).tables["path"]) == 4
     frame.loc[frame["variant"] == "t", "y"] = frame["y"].where(np.arange(400) % 3 > 0)
     assert run_experiment(frame, design).tables["path"].empty
-
-
-def test_look_between_planned_looks_has_the_wider_bound():
-    frame = draw_frame(400, effect=0.5)
-    found = {
-        n: run_experiment(frame, make_design(metrics={"y": SCORE}, looks=[0.5, 1.0], planned_units=n)).headline("y")[0]
-        for n in (400, 500, 800)
-    }
-    width = [(e.ci_high - e.ci_low) / (2 * 1.96 * e.std_error) for e in found.values()]
-    assert width == pytest.approx([1.969 / 1.96, 2.8070 / np.sqrt(0.8) / 1.96, 2.963 / 1.96], rel=0.01)
-    assert found[500].method == "welch, repeated, between looks"
 
 
 def test_run_experiment_says_that_clusters_are_too_few():

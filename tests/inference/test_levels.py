@@ -43,10 +43,10 @@ def test_median_of_rows_that_repeat_is_as_uncertain_as_their_clusters():
 
 def test_median_covers_the_truth_as_often_as_it_says():
     rng, hits = np.random.default_rng(5), 0
-    for _ in range(400):
+    for _ in range(120):
         found = limit_median(make_waits(rng.exponential(10, 60)))
         hits += found["ci_low"] <= 10 * np.log(2) <= found["ci_high"]
-    assert 0.93 <= hits / 400 <= 0.99  # whole ranks, taken outwards
+    assert 0.91 <= hits / 120 <= 0.995  # whole ranks, taken outwards
 
 
 @pytest.mark.parametrize("waits", [[], [5.0], [1.0, np.nan, np.nan]])

@@ -13,9 +13,9 @@ from scipy.stats import t as student
 
 from helpers import metrics
 from helpers.inference.decisions import Comparison
+from helpers.inference.experiment import trace_path
 from helpers.inference.looks import Look, always_valid, at_look, between_looks, read_look, sequential_bounds
 from helpers.inference.means import merge_moments
-from helpers.inference.splits import trace_path
 from helpers.records import Effect, Moments, Refused
 
 TWO, THREE = [0.5, 1.0], [0.3, 0.6, 1.0]
@@ -38,29 +38,12 @@ def test_sequential_bounds_published(looks, alpha, bounds):
     assert sequential_bounds(looks, alpha).tolist() == pytest.approx(bounds, abs=6e-4)
 
 
-def test_sequential_bounds_by_hand():
-    # the first look spends 4 (1 - Phi(z_{alpha / 4} / sqrt(t))), both sides together
-    spent = 4 * norm.sf(norm.isf(0.0125) / math.sqrt(0.5))
-    assert sequential_bounds(TWO)[0] == pytest.approx(norm.isf(spent / 2))
-
-
-def test_sequential_bounds_too_early_a_look():
-    bounds = sequential_bounds([0.001, 1.0])
-    assert bounds[0] == math.inf and bounds[1] == pytest.approx(norm.isf(0.025), abs=1e-4)
-
-
 def test_at_look_by_hand():
     found = at_look(effect(2.5), 0.5, TWO)
     assert [found.ci_low, found.ci_high] == pytest.approx([2.5 - 2.9626, 2.5 + 2.9626], abs=1e-4)
     # the first look stops at alpha when z_{alpha / 4} = sqrt(t) x isf of half its error
     assert found.p_value == pytest.approx(4 * norm.sf(math.sqrt(0.5) * norm.isf(norm.sf(2.5) / 2)), rel=1e-6)
     assert found.method == "welch, repeated" and found.reason is None
-
-
-def test_at_look_few_degrees_of_freedom():
-    found = at_look(effect(2.5, df=8), 1.0, TWO)
-    assert found.ci_high - 2.5 == pytest.approx(student.isf(norm.sf(1.96860), 8), rel=1e-4)
-    assert found.p_value > at_look(effect(2.5), 1.0, TWO).p_value
 
 
 @settings(derandomize=True, deadline=None, max_examples=15)
@@ -90,7 +73,12 @@ def test_always_valid_by_hand():
     assert found.df is None
 
 
-@pytest.mark.parametrize("look", [lambda e: always_valid(e, n=500, n_planned=1000), lambda e: between_looks(e, 0.5)])
+LOOKS = [
+    lambda e: always_valid(e, n=500, n_planned=1000), lambda e: between_looks(e, 0.5), lambda e: at_look(e, 1.0, TWO),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("look", LOOKS)
 def test_early_looks_at_few_clusters_use_their_degrees_of_freedom(look):
     plain, few = look(effect(2.5)), look(effect(2.5, df=8))
     assert few.ci_high - 2.5 == pytest.approx(student.isf(norm.sf(plain.ci_high - 2.5), 8))
@@ -115,9 +103,10 @@ def test_always_valid_arguments_change_the_result():
 
 
 def test_always_valid_undefined():
-    found = always_valid(Effect(estimate=0.0, ci_low=-1, ci_high=1), n=10, n_planned=100)
-    assert math.isnan(found.ci_low) and math.isnan(found.p_value)
-    assert found.reason == "no standard error yet, so no interval that allows for looking early"
+    for look in LOOKS:
+        found = look(Effect(estimate=0.0, ci_low=-1, ci_high=1))
+        assert math.isnan(found.ci_low) and math.isnan(found.p_value)
+        assert found.reason == "no standard error yet, so no interval that allows for looking early"
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
@@ -140,14 +129,7 @@ def test_between_looks_is_the_bound_of_a_fifth_of_the_error_over_the_root_of_the
     assert between_looks(effect(0.1), share).p_value == 1.0
 
 
-def test_between_looks_undefined():
-    assert (
-        between_looks(Effect(estimate=0.0), 0.5).reason
-        == "no standard error yet, so no interval that allows for looking early"
-    )
-
-
-@pytest.mark.parametrize("looks", [TWO, [0.25, 0.5, 0.75, 1.0], [1.0]])
+@pytest.mark.parametrize("looks", [[0.25, 0.5, 0.75, 1.0], [1.0]])
 def test_between_looks_every_day_beside_planned_looks_stays_at_the_level_together(looks, in_band):
     # at the whole error for unplanned looks 5.4 to 5.7 % alarm; with the planned bounds used on every day 7.2 %
     days, n = 28, 40_000
@@ -230,12 +212,11 @@ def look_on(day, looks, *, days=28, within=None, units=2800):
 
 @pytest.mark.parametrize(("within", "late"), [(None, 0), (7, 6)])
 def test_look_takes_each_planned_look_on_one_day_alone(within, late):
-    planned = {day: look_on(day + late, TWO, within=within).planned for day in (1, 12, 13, 14, 26, 27)}
-    assert planned == {1: None, 12: None, 13: 0.5, 14: None, 26: None, 27: 1.0}
+    planned = {day: look_on(day + late, TWO, within=within).planned for day in (12, 13, 14, 27)}
+    assert planned == {12: None, 13: 0.5, 14: None, 27: 1.0}
 
 
-@pytest.mark.parametrize("looks", [TWO, [0.25, 0.5, 0.75, 1.0], [0.2, 0.4, 0.6, 0.8, 1.0]])
-@pytest.mark.parametrize("days", [28, 1000])
+@pytest.mark.parametrize(("days", "looks"), [(28, TWO), (28, [0.2, 0.4, 0.6, 0.8, 1.0]), (1000, TWO)])
 def test_look_every_day_near_planned_ones_stays_at_the_level(days, looks, in_band):
     # every look within .02 of a planned one, judged as that one anew: 5.8 to 6.4 %
     n, design = 20_000, make_design(metrics={"y": SCORE}, planned_units=days, looks=looks)

@@ -8,18 +8,10 @@ import numpy as np
 import pytest
 from sources_samples import tell_refusal
 
-from helpers.inference import columns, methods
+from helpers.inference import methods
 from helpers.inference.credibility import EXEMPT
 from helpers.inference.means import measure_columns
-from helpers.inference.methods import (
-    METHODS,
-    Domain,
-    Method,
-    choose_method,
-    compare_arms,
-    demand_method,
-    find_method,
-)
+from helpers.inference.methods import METHODS, Domain, Method, choose_method, compare_arms, demand_method, find_method
 from helpers.kinds import KINDS
 from helpers.plan import ExperimentPlan, Metric
 from helpers.records import Effect, Refused
@@ -70,9 +62,6 @@ def test_method_travels_to_another_process_and_has_populations(method):
         ("welch", "difference", "units", "Welch difference"),
         ("delta", "difference", "units", "delta difference of ratios"),
         ("delta", "difference", "clusters", "delta difference of clusters"),
-        ("miettinen-nurminen", "difference", "units", "Miettinen-Nurminen difference"),
-        ("anderson-rubin", "cace", "units", "Anderson-Rubin set"),
-        ("lin", "difference", "units", "Lin's adjusted difference"),
     ],
 )
 def test_find_method_by_method_estimand_and_unit(method, estimand, unit, name):
@@ -148,7 +137,7 @@ def test_method_of_a_row_alone_decides_with_the_keys_of_its_plan(monkeypatch):
     def shift(control, treatment, *, by, confidence_level):
         return Effect(treatment.value - control.value + by, method="shifted")
 
-    row = Method("shifted", "shifted", "difference", (columns.read_known, shift), (), Domain(), "here",
+    row = Method("shifted", "shifted", "difference", (methods.read_known, shift), (), Domain(), "here",
                  planned=(("by", "worthwhile"),))  # fmt: skip
     monkeypatch.setattr(methods, "METHODS", (*METHODS, row))
     monkeypatch.setitem(KINDS, "amount", replace(KINDS["amount"], method="shifted"))

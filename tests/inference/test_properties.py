@@ -14,6 +14,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from helpers import metrics
+from helpers.inference.associations import (
+    adjusted_contrast,
+    anderson_rubin,
+    complier_effect,
+    naive_contrast,
+    weight_responders,
+    weighted_contrast,
+)
 from helpers.inference.contrasts import quantile_difference, relative_lift_risk, risk_difference, win_difference
 from helpers.inference.means import (
     adjust_means,
@@ -24,7 +32,6 @@ from helpers.inference.means import (
     rate_ratio,
     relative_lift,
 )
-from helpers.inference.take_up import anderson_rubin, complier_effect
 from helpers.records import Moments
 from helpers.survival import build_life_table, incidence_difference, rmst_difference
 
@@ -81,6 +88,19 @@ def draw_take_up(rng, n, effect):
     """Return outcome and take-up; the arm that is drawn with an effect takes up more."""
     taken = rng.random(n) < 0.2 + 0.5 * (effect != 0)
     return np.column_stack([rng.normal(effect * taken, 1), taken])
+
+
+def draw_answers(rng, n, effect):
+    """Return outcomes, some of them unknown, with two covariates."""
+    drawn = draw_mean(rng, n + 30, effect)
+    drawn[rng.random(n + 30) < 0.2, 0] = np.nan
+    return drawn
+
+
+def stack(control, treatment):
+    """Return the outcomes of both sides, who took it up, and the covariates."""
+    both = np.concatenate([control, treatment])
+    return both[:, 0], np.repeat([False, True], [len(control), len(treatment)]), both[:, 1:]
 
 
 def count_levels(*sides):
@@ -156,6 +176,12 @@ CASES = {
     ),
     "incidence": Case(draw_times, lambda c, t, level: compare_times(incidence_difference, c, t, level), None),
     "restricted mean": Case(draw_times, lambda c, t, level: compare_times(rmst_difference, c, t, level), None),
+    "naive": Case(draw_mean, lambda c, t, level: naive_contrast(*stack(c, t)[:2], confidence_level=level)),
+    "least squares": Case(draw_mean, lambda c, t, level: adjusted_contrast(*stack(c, t), confidence_level=level)),
+    "weights": Case(
+        draw_mean, lambda c, t, level: weighted_contrast(*stack(c, t), confidence_level=level)[0], swap="is another",
+    ),
+    "responders": Case(draw_answers, lambda c, t, level: weight_responders(c, t, confidence_level=level)),
     "complier": Case(
         draw_take_up, lambda c, t, level: complier_effect((measure(c), measure(t)), confidence_level=level),
         swap="stays",
@@ -233,6 +259,8 @@ def test_every_estimator_swaps_and_does_not_know_the_order_of_rows(name, seed, n
     rng = np.random.default_rng(seed)
     mixed = case.compute(*(rng.permutation(side) for side in sides), 0.95)
     assert close(list_numbers(found), list_numbers(mixed))
+    if case.swap == "is another":  # the weighted effect is that on those who took it up
+        return
     assert close([found.p_value, found.control_value], [swapped.p_value, get_value(swapped, case)])
     turn = {"flips": lambda v: -v, "inverts": lambda v: 1 / v, "stays": lambda v: v}
     turn["inverts lift"] = lambda v: 1 / (1 + v) - 1

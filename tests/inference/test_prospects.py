@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from helpers.inference.decisions import holm
-from helpers.inference.looks import sequential_bounds
-from helpers.inference.planning import draw_decisions, find_clear, leave_at_looks, price_looks, value_sample
+from helpers.inference.decisions import draw_decisions, holm, value_sample
+from helpers.inference.looks import leave_at_looks, price_looks, sequential_bounds
 
 
 def test_value_sample_by_hand():
@@ -41,12 +40,12 @@ def test_value_sample_grows_with_data_and_no_rule_beats_the_best(error, spread, 
     assert by_rule <= at_best + 1e-12 and -1e-12 <= at_best <= more + 1e-12
 
 
-def test_find_clear_is_holms_rule():
+def test_holm_adjusts_many_experiments_at_once():
     p = np.random.default_rng(2).random((300, 4)) ** 3
     p[0] = [0.01, 0.01, 0.01, 0.9]
     expected = np.array([holm(row) <= 0.05 for row in p])
-    assert (find_clear(p, 0.05) == expected).all() and 0 < expected.mean() < 1
-    assert (find_clear(p, 0.2) >= expected).all() and find_clear(p, 0.2).sum() > expected.sum()
+    assert ((holm(p) <= 0.05) == expected).all() and 0 < expected.mean() < 1
+    assert ((holm(p) <= 0.2) >= expected).all() and (holm(p) <= 0.2).sum() > expected.sum()
 
 
 def test_draw_decisions_keeps_families_apart_and_the_correlation():

@@ -74,16 +74,6 @@ def test_compare_replies_counts_by_the_cluster_where_there_is_one():
     assert found[0]["ci_low"] != found[1]["ci_low"]
 
 
-def test_compare_replies_leaves_out_what_was_not_followed_long_enough():
-    rows = made.make_conversations(ROWS, days=7)  # the question at hour 130 was followed for less than two days
-    rows["wait_minutes"] = rows["wait_minutes"].where(rows["followed_minutes"] >= 2 * 1440)  # and not answered by then
-    found = compare_replies(rows, made.design_replies(), within=(2, 2000, 10_000))
-    assert _find(found, "b - a", "within", 2)["treatment_value"] < 2 / 3 + 1e-9
-    assert _find(found, "b - a", "within", 10_000)["treatment_value"] == 1
-    assert _find(found, "b - a", "never")["treatment_value"] == 0
-    assert sorted(found.loc[found["measure"] == "within", "minutes"].unique()) == [2.0, 2000.0, 10_000.0]
-
-
 def test_compare_replies_follows_the_confidence_level():
     rows = made.draw_conversations(60)
     wide, narrow = (
@@ -139,7 +129,7 @@ def test_trace_replies_names_what_each_group_is():
 
 def test_replies_recover_what_was_drawn_over_seeds(in_band):
     # waits are alike within a unit; the medians are 40 and 1.5 minutes by construction (nobody unanswered)
-    hits, n = {"median": 0, "within": 0}, 60
+    hits, n = {"median": 0, "within": 0}, 16
     truth = stats.norm.cdf(np.log(60 / 40) / np.hypot(1, 0.5)) - stats.norm.cdf(np.log(60 / 1.5) / np.hypot(1, 0.5))
     for seed in range(n):
         found = compare_replies(made.draw_conversations(50, seed=seed, never=0), made.design_replies(), within=(60,))

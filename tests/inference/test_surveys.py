@@ -8,25 +8,25 @@ import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from helpers.inference import surveys
+from helpers.inference import replies
 
 SHARES = [0.3, 0.25, 0.73, 0.42]
 ASKED = {"n": 600, "design_effect": 1.0, "responses": [0.2]}
 
 
 def study(**changes):
-    return surveys.study_survey(SHARES, **{**ASKED, **changes})
+    return replies.study_survey(SHARES, **{**ASKED, **changes})
 
 
 def test_bound_answers_by_hand():
     # of 100 asked 20 answered, 6 of them yes: at least 6 and at most 86 of all would say so
-    assert surveys.bound_answers(0.3, 0.2) == pytest.approx((0.06, 0.86))
-    assert surveys.bound_answers(0.3, 1.0) == pytest.approx((0.3, 0.3))
+    assert replies.bound_answers(0.3, 0.2) == pytest.approx((0.06, 0.86))
+    assert replies.bound_answers(0.3, 1.0) == pytest.approx((0.3, 0.3))
 
 
 @pytest.mark.parametrize("within", [False, True])
 def test_bound_gap_is_what_all_joint_tables_allow(within):
-    found = surveys.bound_gap(0.73, 0.42, within=within)
+    found = replies.bound_gap(0.73, 0.42, within=within)
     tried = {"difference": [], "only_first": [], "disagree": []}
     for both, second_alone in itertools.product(np.linspace(0, 0.73, 731), np.linspace(0, 0.27, 271)):
         first_alone = 0.73 - both
@@ -64,12 +64,12 @@ def test_study_survey_can_be_left_out():
 def test_jackknife_is_the_error_of_a_mean_and_allows_for_clusters():
     rng = np.random.default_rng(1)
     rows = pd.DataFrame({"unit": np.arange(5000), "y": rng.normal(size=5000)})
-    alone = surveys.jackknife(rows, lambda part: part["y"].mean())
+    alone = replies.jackknife(rows, lambda part: part["y"].mean())
     assert alone["std_error"] == pytest.approx(1 / math.sqrt(5000), rel=0.5)
     twins = pd.concat([rows, rows])
-    again = surveys.jackknife(twins, lambda part: part["y"].mean())
+    again = replies.jackknife(twins, lambda part: part["y"].mean())
     assert again == pytest.approx(alone)  # twice the same customers tell no more
-    both = surveys.jackknife(rows, lambda part: np.array([part["y"].mean(), part["y"].std()]))
+    both = replies.jackknife(rows, lambda part: np.array([part["y"].mean(), part["y"].std()]))
     assert both["std_error"][0] == pytest.approx(alone["std_error"])
 
 
@@ -79,6 +79,6 @@ def test_jackknife_covers_the_truth_as_often_as_it_says():
         sizes = rng.integers(1, 6, 200)
         unit = np.repeat(np.arange(200), sizes)
         rows = pd.DataFrame({"unit": unit, "y": rng.normal(size=200)[unit] + rng.normal(size=len(unit))})
-        found = surveys.jackknife(rows, lambda part: part["y"].mean())
+        found = replies.jackknife(rows, lambda part: part["y"].mean())
         hits += found["ci_low"] <= 0 <= found["ci_high"]
     assert hits / 80 == pytest.approx(0.95, abs=0.075)
