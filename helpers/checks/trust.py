@@ -10,9 +10,8 @@ import scipy
 
 from helpers import metrics, schema
 from helpers.checks.amounts import check_amounts
-from helpers.checks.events import check_events
+from helpers.checks.events import CUT, SHEETS, check_events
 from helpers.checks.logs import percent
-from helpers.checks.parts import CUT, SHEETS
 from helpers.checks.rates import (
     LEAST_UNITS,
     compare_covariates,
