@@ -7,6 +7,7 @@ from scipy.special import chdtrc, fdtrc, gammaln
 from helpers.checks.logs import percent
 from helpers.records import NAN, Moments
 
+ALERT = 0.001  # a check that runs on every study must hardly ever alarm in vain
 LEAST_UNITS = 10  # an arm, below which nothing is decided; by chance none come once in 22,000 times
 SEVERAL = 3  # days or hours of an arm, as each may be loaded at once
 SLIP = 0.04  # of the units that a time should have of an arm may be assigned to it by mistake
@@ -84,6 +85,11 @@ def compare_rates(arms) -> float:
     if expected.min() >= LEAST_EXPECTED:
         return float(chdtrc(len(arms) - 1, np.sum((table - expected) ** 2 / expected)))
     return _test_exactly(table) if len(arms) == 2 else NAN
+
+
+def compare_counts(pairs) -> float:
+    """Return the p-value of equal shares in all arms, from how many of how many units."""
+    return compare_rates(count_shares(pairs))
 
 
 def compare_split(counts, shares) -> float:

@@ -13,6 +13,7 @@ from helpers.checks.amounts import check_amounts
 from helpers.checks.events import CUT, SHEETS, check_events
 from helpers.checks.logs import percent
 from helpers.checks.rates import (
+    ALERT,
     LEAST_UNITS,
     compare_covariates,
     compare_rates,
@@ -33,7 +34,6 @@ from helpers.records import GRAVE, NAN, Check, Moments, Refused
 if TYPE_CHECKING:
     from helpers.sources import Source
 
-ALERT = 0.001  # a check that runs on every study must hardly ever alarm in vain
 DOUBT, MISSING_DOUBT = 0.01, 0.05  # below it is unclear: of what is missing hardly anything can be mended afterwards
 MOST_SPLIT = 0.01  # the share of units in two variants above which an answer is withheld
 LOST = {  # what follows from units that are not in the table

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.checks.sizes import count_sums, find_codes, read_sizes
+from helpers.checks.amounts import find_codes
+from helpers.checks.values import count_sums, read_sizes
 
 N = 400
 RNG = np.random.default_rng(6)
