@@ -4,7 +4,7 @@ import math
 import re
 
 from helpers.checks.logs import percent
-from helpers.checks.rates import ALERT, compare_counts, compare_rates, count_shares, write_rates
+from helpers.checks.rates import ALERT, LEAST_VALUES, compare_rates, compare_sizes, count_shares, find_unit, write_rates
 from helpers.checks.values import Size, find_unanswered, is_mirrored, lay_answers, read_answers, read_sizes
 from helpers.metrics import Units, count_units, payments
 from helpers.plan import ExperimentPlan
@@ -89,9 +89,6 @@ MIRRORED = (
     "{label} in {arm} would be as elsewhere if it were turned around, {how}; where its coding differs, give all arms "
     "one."
 )
-LEAST_VALUES = 30  # an arm, below which its unit is not read
-CLOSE, SPREADS = 0.2, 1.25  # of the logarithm of a factor; of the spreads of both arms
-PART = 0.7  # of that logarithm, where a part of the values is in another unit
 TWICE = 2  # times the next value, from which on a code is no value
 FARTHER, FARTHEST = 10, 100  # times the next count, and amount, from which on nothing is one that is given often
 FEW_CODES, SOME_CODES = 7, 4  # values, below which nothing is read into them; alike ones, beside others or far above
@@ -368,45 +365,3 @@ def _is_code(value, is_count):
     digits = f"{value:.2f}".rstrip("0").replace(".", "")
     least = NINES_OF_COUNTS if is_count else NINES_OF_AMOUNTS
     return value in LARGEST or (len(digits) >= least and value >= 10 ** (least - 1) and len(set(digits)) == 1)
-
-
-def compare_sizes(one: dict, other: dict) -> tuple[float, float, bool]:
-    """Return the difference of the means of two logarithms, three of its errors, and whether they spread alike.
-
-    Parameters
-    ----------
-    one, other : dict, of values that are not 0: how many (`n`), the sums of their logarithms (`log`) and their squares
-    """
-    if min(one["n"], other["n"]) < LEAST_VALUES:
-        return 0.0, math.inf, False
-    means = [facts["log"] / facts["n"] for facts in (one, other)]
-    spreads = [math.sqrt(max(f["square"] / f["n"] - mean**2, 0)) for f, mean in zip((one, other), means, strict=True)]
-    error = 3 * math.hypot(*(s / f["n"] ** 0.5 for s, f in zip(spreads, (one, other), strict=True)))
-    return means[1] - means[0], error, max(spreads) <= SPREADS * min(spreads) + 1e-6
-
-
-def find_unit(one: dict, other: dict, factors: dict[str, float], *, in_part: bool) -> tuple[str, float] | None:
-    """Return the unit in which one of two arms seems to be, and the sign of what it is larger; None without.
-
-    Parameters
-    ----------
-    one, other : dict, as `compare_sizes` takes them; for a part also how many values are whole, and their logarithms
-    factors : dict of str to float, the units, and how many times they are another
-    in_part : bool, whether whole values alone may be in another unit, as cents beside prices with places are
-    """
-    sizes = [facts["n"] for facts in (one, other)]
-    gap, error, alike = compare_sizes(one, other)
-    if math.isinf(error):
-        return None
-    unit = min(factors, key=lambda unit: abs(abs(gap) - math.log(factors[unit])))
-    if alike and abs(abs(gap) - math.log(factors[unit])) <= CLOSE + error:
-        return unit, gap
-    whole = [facts["whole"] for facts in (one, other)]
-    broken, more = sum(sizes) - sum(whole), int(whole[1] / sizes[1] > whole[0] / sizes[0])
-    is_apart = compare_counts(list(zip(whole, sizes, strict=True))) < ALERT
-    if not (in_part and is_apart) or min(whole[more], broken) < LEAST_VALUES:
-        return None
-    rest = sum(facts["log"] - facts["log_whole"] for facts in (one, other)) / broken
-    gap = (one, other)[more]["log_whole"] / whole[more] - rest
-    unit = min(factors, key=lambda unit: abs(gap - math.log(factors[unit])))
-    return (unit, more or -1) if abs(gap - math.log(factors[unit])) <= PART else None

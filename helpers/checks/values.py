@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import scipy  # its stats load when they are first used
 
-from helpers import metrics, schema
+from helpers import schema
 from helpers.checks.rates import (
     ALERT,
     LEAST_EXPECTED,
@@ -38,7 +38,6 @@ PROMOTES = 8  # the answer that a net promoter score of 0 to 10 reaches among so
 MOST_OPEN = 0.5  # of the units without an event may have a time of 0
 MANY_LEVELS, ALIKE, CHANCE = 10, 0.95, 1e-6  # levels of a column, the share of them in one arm alone, and how odd
 HASHED = ("bucket", "hash", "slot", "seed")  # columns of chance, by which arms are drawn for each unit
-SAME = 1e-9  # of the mean: what rounding leaves of no spread
 FEW_NO = 0.02  # of those that say yes and of the empty cells, up to which a no is a slip
 MANY_EMPTY = 0.1  # of those that say yes, from which on empty cells may well say no
 EMPTY = (
@@ -59,11 +58,6 @@ PROMOTER = (
 )
 SUMS = "a row holds the sum of all others, so that it is a total and no {unit}; leave it out"
 PARTS = "{n:,} rows hold sums of others, so that they are totals and no {units}; leave them out"
-ONE_TO_ONE, LEAK = 0.95, 1e-6  # a correlation, a p-value
-LEAST_MOMENTS = 30  # units of an arm, below which neither is read
-ALONG = "{name} goes along with {label} nearly one to one, with a correlation of {found:.2f} or more in every arm"
-DIFFERS = "{name} differs between the arms far beyond chance"
-AFTER = "; where it was measured after assignment, adjusting for it takes effects away: name what was measured before."
 LISTS = ("sizes", "hours")  # of texts, one for each of some values
 FLAGGED = (
     "The column {column} marks {units} far more often in one arm: {rates}; leave the marked ones out of every arm, "
@@ -376,61 +370,3 @@ def _find_cluster(units, column, design):
         sizes = f"{sizes}; {write_p(p)} of the planned split"
     told = UNITS.format(column=column, unit=design.unit, sizes=sizes, alike=alike, several=several)
     return Check("units_fit", "warn", alike / several, ALIKE, told)
-
-
-def check_covariates(units: Units, design: ExperimentPlan) -> Check | None:
-    """Return the check `covariates_fit`: whether a covariate looks measured after assignment; None where none does.
-
-    Parameters
-    ----------
-    units : Units, with covariates
-    design : ExperimentPlan
-
-    Returns
-    -------
-    Check: unclear where a covariate differs between the arms with p below a millionth, or follows an outcome nearly
-        one to one in every arm; failed where one differs so and adjusted effects decide. `value` is the largest
-        correlation.
-    """
-    whole, apart, closest = metrics.summarise_covariates(units), [], (0.0, "")
-    control, *others = (whole[arm] for arm in design.variant.arms)
-    for treated in (m for m in others if min(m.n, control.n) >= LEAST_MOMENTS):
-        errors = np.sqrt(np.diag(treated.cov) / treated.n + np.diag(control.cov) / control.n)
-        gaps = abs(treated.mean - control.mean)
-        apart += [units.covariates[i] for i in np.flatnonzero(gaps > -scipy.special.ndtri(LEAK / 2) * errors)]
-    for name, arms in metrics.summarise(units, adjusted=True)[None].items():
-        mine = [arms[arm] for arm in design.variant.arms]
-        if mine[0].names[0] == "y" and len(mine[0].names) > 1 and min(m.n for m in mine) >= LEAST_MOMENTS:
-            spreads = [np.sqrt(np.diag(m.cov)) for m in mine]
-            found = [abs(m.cov[0, 1:]) / np.maximum(s[0] * s[1:], 1e-300) for m, s in zip(mine, spreads, strict=True)]
-            least = np.min(found, axis=0)  # in one arm a single large value can make it
-            told = {"name": _name_covariate(mine[0].names[1 + least.argmax()]), "label": design.label_of(name)}
-            closest = max(closest, (float(least.max()), ALONG.format(found=least.max(), **told)))
-    told = [closest[1]] if closest[0] >= ONE_TO_ONE else []
-    told = [DIFFERS.format(name=_name_covariate(name)) for name in apart[:1]] + told
-    is_decided = apart and design.decides_on == "adjusted"  # on what a treatment, or another measure, moved
-    status, said = "fail" if is_decided else "warn", " and ".join(told) + AFTER
-    return Check("covariates_fit", status, closest[0], ONE_TO_ONE, said) if told else None
-
-
-def check_spread(units: Units, design: ExperimentPlan) -> Check | None:
-    """Return the check `outcomes_vary`, unclear where an outcome is the same for all units of all arms; else None."""
-    same = []
-    for name, arms in metrics.summarise(units)[None].items():
-        mine = [arms[arm] for arm in design.variant.arms]
-        if min(m.n for m in mine) < LEAST_MOMENTS:
-            continue
-        shares = [m.mean[0] / m.mean[1] if len(m.names) > 1 and m.mean[1] else m.mean[0] for m in mine]
-        weights = [[1.0, -share, *[0.0] * len(m.names)][: len(m.names)] for m, share in zip(mine, shares, strict=True)]
-        spreads = [np.sqrt(abs(w @ m.cov @ w)) for m, w in zip(mine, map(np.array, weights), strict=True)]
-        if max([max(shares) - min(shares), *spreads]) <= SAME * max(np.abs(m.mean[0]) for m in mine):
-            same.append(design.label_of(name))
-    if not same:
-        return None
-    names = ", ".join(same[:3]) + (f" and {len(same) - 3} more" if len(same) > 3 else "")
-    said = f"The same for every {design.unit} of every arm, so that no difference can show: {names}."
-    return Check("outcomes_vary", "warn", float(len(same)), 0.0, said)
-
-
-def _name_covariate(name):
-    return name.removeprefix("x_").split("=")[0]  # a level could be somebody's

@@ -29,7 +29,7 @@ FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
 # What a run imports, once for them all: what is forked from a process that has it begins at once.
 WARM = ["helpers.report.execution", "matplotlib_inline.backend_inline", "helpers.studies"]
-WARM += [f"helpers.checks.{name}" for name in ("peers", "trust")]
+WARM += [f"helpers.checks.{name}" for name in ("gates", "trust")]
 WARM += [f"helpers.view.{name}" for name in ("effects", "record", "summary")]
 WARM += ["pyarrow.dataset", "_duckdb"]  # of DuckDB what is compiled: the rest of it starts a thread
 FIXED = {

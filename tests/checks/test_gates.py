@@ -10,8 +10,7 @@ from scipy import stats
 
 from helpers import checks
 from helpers.checks import Cell, judge_cells, measure_cells, summarise_guarantees
-from helpers.checks.gates import DEFECT, KEEPS, SLACK, TAILS, count_needed, find_defect
-from helpers.checks.validation import find_departure
+from helpers.checks.validation import DEFECT, KEEPS, SLACK, TAILS, count_needed, find_defect, find_departure
 from helpers.inference.means import compare_means, difference, measure_columns
 from helpers.inference.methods import METHODS, Domain, Method, find_method
 from helpers.records import Check, Effect

@@ -8,8 +8,9 @@ import pytest
 from scipy import stats
 
 from helpers import checks
-from helpers.checks import compare_peers, peers
-from helpers.checks.peers import DAYS, RULES, UNITS_PER_DAY
+from helpers.checks import compare_peers
+from helpers.checks import gates as peers
+from helpers.checks.gates import DAYS, RULES, UNITS_PER_DAY
 
 PUBLISHED = "10 % pay, +50 %, 300 an arm"
 REPLICATES = 150
@@ -71,7 +72,7 @@ def test_compare_peers_reads_seed_level_and_replicates():
 def test_limit_newcombe_equals_the_published_table():
     # Newcombe 1998, table II, method 10: 56/70 v 48/80 and 9/10 v 3/10
     for counts, expected in (((56, 70, 48, 80), (0.0524, 0.3339)), ((9, 10, 3, 10), (0.1705, 0.8090))):
-        assert peers.limit_newcombe(*counts, confidence_level=0.95)[:2] == pytest.approx(expected, abs=5e-5)
+        assert peers.limit_shares("newcomb", *counts, confidence_level=0.95)[:2] == pytest.approx(expected, abs=5e-5)
 
 
 @pytest.fixture(scope="module")

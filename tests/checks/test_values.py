@@ -10,7 +10,8 @@ from made_sources import make_design, make_source
 
 from helpers import checks, metrics, sources
 from helpers.checks.amounts import check_amounts
-from helpers.checks.values import check_covariates, check_spread, check_values
+from helpers.checks.rates import check_covariates, check_spread
+from helpers.checks.values import check_values
 from helpers.metrics.events import Total, ask
 from helpers.metrics.values import ARM as ARM_OF
 from helpers.metrics.values import ask_values
