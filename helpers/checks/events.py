@@ -122,8 +122,10 @@ def _list_findings(log, design):
     ]
     if design.exposure and design.exposure.event:
         watched.append((TAKE_UP, "the take-up", design.exposure.event, (0.0, design.exposure.within_days), None))
-    sized, judge = log.leave_out_voids(), cache(lambda find, *of: find(*of))
+    judge, sized = cache(lambda find, *of: tuple(find(*of))), log
     lose = cache(lambda log, events, window, least: log.find_lost(events, window, least))
+    if any(metric.how.total == "amount" for metric in design.metrics.values()):
+        sized = log.leave_out_voids()
     for of, label, events, window, metric in watched:
         named = {event: f"{label} ({event})" if len(events) > 1 else label for event in events}
         is_own, is_amount = not metric or events == (metric.event or [of]), metric and metric.how.total == "amount"
@@ -134,15 +136,14 @@ def _list_findings(log, design):
         yield from (replace(one, of=of) for one in lost.values())
         for arm, event in itertools.product(log.arms, events):
             finds = [faults.find_elsewhere, faults.find_outside]
-            finds += [faults.find_times, faults.find_shift, faults.find_piles] if metric else []
+            finds += [faults.find_hours, faults.find_piles] if metric else []
             finds += [faults.find_repeats] if metric and metric.kind not in ONCE else []
             finds += [faults.find_signs, faults.find_jump] if is_amount else []
             is_back = arm != log.arms[0] or BACK.search(event.casefold())  # what a treatment alone gives is its own
             finds += [faults.find_no_return] if is_amount and is_back else []
-            found = [judge(faults.find_early, log, event, arm)]
-            found += [judge(faults.find_step, sized if is_amount else log, event, arm)] if arm not in lost else []
+            found = [judge(faults.find_step, sized if is_amount else log, event, arm)] if arm not in lost else []
             found += [judge(find, log, event, arm) for find in finds]
-            yield from (_name(one, named[event], of) for one in found if one)
+            yield from (_name(one, named[event], of) for some in found for one in some)
 
 
 def _name(found, label, of=""):

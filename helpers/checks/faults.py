@@ -5,6 +5,7 @@ no sign, and takes none from a weekday, but of what it does itself, the take-up.
 """
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -26,48 +27,40 @@ FACTORS, CLOSE, STEADY = (100.0, 1000.0, 1e6), 0.35, 0.5  # of units of money; o
 CLOCKS = "times may be filled in, or of another clock."
 
 
-def find_early(log, event, arm) -> Finding | None:
-    """Return the events of an arm just before their assignment, where they are more than the week before."""
-    share = log.early[event, arm]
-    told = (
-        f"Events of {LABEL} in {arm} come just before their {log.unit} is assigned, more than the week before leads to "
-        f"expect: {percent(share)}; the clocks of both tables may differ, or assignment follows what it should lead to."
-    )
-    return Finding(share, told, share > EARLY_FAILS) if share > EARLY_WARNS else None
-
-
-def find_step(log, event, arm) -> Finding | None:
-    """Return the days on which, or from which on, an arm alone has fewer events, whenever units were assigned."""
+def find_step(log, event, arm) -> Iterator[Finding]:
+    """Yield the days on which, or from which on, an arm alone has fewer events, whenever units were assigned."""
     if log.end - log.first > logs.MOST_DAYS or log.take("since", event).empty:
-        return None
+        return
     sides = zip(*(log.split(*of, arm) for of in (("begun", ""), ("aged", event), ("day", event))), strict=True)
     found = logs.find_step(*(log.read_arm(*side) for side in sides), spread=log.spreads.get(event, 1.0))
     if found is None or found[2] <= (LOST_FAILS if found[1] is None else LOST_WARNS):
-        return None
+        return
     first, last, share = found
     day, told = write_day(log.first + first), f"Events of {LABEL} in {arm} are "
     if last is not None:
         told += f"lost: hardly any stands from {day} to {write_day(log.first + last)}, where {percent(share)} of all "
-        return Finding(share, f"{told}would be expected.", share > LOST_FAILS)
+        yield Finding(share, f"{told}would be expected.", share > LOST_FAILS)
+        return
     told += f"fewer after {day}, of units assigned before and after alike, by {percent(share)} of all: either the log "
     told += "kept a part of them alone, or the treatment was changed that day."
-    return Finding(share, told, share > STEP_FAILS)
+    yield Finding(share, told, share > STEP_FAILS)
 
 
-def find_elsewhere(log, event, arm) -> Finding | None:
-    """Return the events of ids unlike any unit's, or of a name that begins as this, where an arm has fewer."""
+def find_elsewhere(log, event, arm) -> Iterator[Finding]:
+    """Yield the events of ids unlike any unit's, or of a name that begins as this, where an arm has fewer."""
     (own, rest), every = log.count("age", event, arm), log.take("age", event)["n"].sum()
     due = rest * log.ratios[arm]
     fewer = due - own
     if fewer <= 0 or log.compare_units("since", event, arm) > -FAR:
-        return None
+        return
     strange = log.take("strange", event)["n"].sum()
     if strange > STRANGE_FAILS * every and 2 * strange >= fewer:
         told = (
             f"{percent(strange / every)} of the events of {LABEL} have ids unlike those of any {log.unit}, and "
             f"fewer of {arm} than of the others have any: either the treatment did it, or ids of {arm} are lost."
         )
-        return Finding(strange / every, told, fails=True)
+        yield Finding(strange / every, told, fails=True)
+        return
     rows = log.take("near")
     alone = rows.groupby("event").filter(lambda one: set(one["variant"].dropna()) == {arm})
     named = alone[alone["event"].str.startswith(event)]
@@ -75,56 +68,75 @@ def find_elsewhere(log, event, arm) -> Finding | None:
         named = alone[alone["n"].between(NAMED * fewer, fewer / NAMED)].nlargest(1, "n")
     n = named["n"].sum()
     if n <= LOST_WARNS * (n + own):
-        return None
+        return
     told = (
         f"Events named {' and '.join(schema.cut(name) for name in named['event'].unique()[:3])} stand in {arm} alone, "
         f"where fewer have {LABEL}: either the treatment did it, or they are {event} under another name; list them "
         "under event then."
     )
-    return Finding(float(n / (n + own)), told, fails=bool(own <= TENTH * due))
+    yield Finding(float(n / (n + own)), told, fails=bool(own <= TENTH * due))
 
 
-def find_outside(log, event, arm) -> Finding | None:
-    """Return the events that one arm alone has before assignment, or after those of all others end, or on one day then.
+def find_outside(log, event, arm) -> Iterator[Finding]:
+    """Yield the events that one arm alone has before assignment, or after those of all others end, or on one day then.
 
-    No treatment does that.
+    No treatment does that. Just before assignment, no arm has more than the week before.
     """
+    if (early := log.early[event, arm]) > EARLY_WARNS:
+        told = f"Events of {LABEL} in {arm} come just before their {log.unit} is assigned, more than the week before "
+        told += (
+            f"leads to expect: {percent(early)}; the clocks of both tables may differ, or assignment follows what it "
+        )
+        yield Finding(early, f"{told}should lead to.", early > EARLY_FAILS)
     sides = log.split("aged", event, arm)
     share, elsewhere = (rows.loc[rows["day"] < 0, "n"].sum() / max(1, rows["n"].sum()) for rows in sides)
     told, more = f"Of the events of {LABEL} in {arm} ", share - elsewhere
     if more > LOST_WARNS and log.compare_units("before", event, arm) >= FAR:
         told += f"{percent(share)} stand before assignment, and {percent(elsewhere)} elsewhere, which neither chance "
-        return Finding(more, f"{told}nor a treatment does; {CLOCKS}", more > LOST_FAILS)
+        yield Finding(more, f"{told}nor a treatment does; {CLOCKS}", more > LOST_FAILS)
+        return
     own, rest = (rows.groupby("day")["n"].sum() for rows in log.split("day", event, arm))
-    if rest.sum() < LEAST_TOLD:
-        return None
-    beyond = own[own.index > max(log.end, rest.index.max() + WEEK)].sum() / max(1, own.sum())
     late = own[own.index > log.end] / max(1, own.sum())
-    piled = (late - (rest / rest.sum()).reindex(late.index, fill_value=0.0)).max() if len(late) else 0.0
+    if rest.sum() < LEAST_TOLD or late.empty:
+        return
+    beyond = own[own.index > max(log.end, rest.index.max() + WEEK)].sum() / max(1, own.sum())
+    piled = (late - (rest / rest.sum()).reindex(late.index, fill_value=0.0)).max()
     share = float(max(beyond, piled))
-    if share <= LOST_FAILS or share * own.sum() < logs.LEAST_HEARD:
-        return None
-    told += f"{percent(share)} more than elsewhere stand after the last day, most of them on {write_day(late.idxmax())}"
-    return Finding(share, f"{told}; {CLOCKS}", fails=True)
+    if share > LOST_FAILS and share * own.sum() >= logs.LEAST_HEARD:
+        told += f"{percent(share)} more than elsewhere stand after the last day, most of them on "
+        yield Finding(share, f"{told}{write_day(late.idxmax())}; {CLOCKS}", fails=True)
 
 
-def find_times(log, event, arm) -> Finding | None:
-    """Return the weekdays or hours on which an arm lacks the events that the others have."""
+def find_hours(log, event, arm) -> Iterator[Finding]:
+    """Yield the weekdays or hours on which an arm lacks events that the others have, and by how many it is moved."""
     hour, spread = np.arange(HOURS), log.bunches.get(event, 1.0)
-    sides = [rows.groupby("day")["n"].sum() for rows in log.split("hour", event, arm)]
-    sides = [side.reindex(hour, fill_value=0) / spread for side in sides]
+    counts = [np.bincount(rows["day"].astype(int), rows["n"], HOURS) for rows in log.split("hour", event, arm)]
     cuts = (hour // DAY_HOURS, hour % DAY_HOURS, hour // BLOCK)
-    found = [_find_lack(*(np.bincount(cut, side) for side in sides), log.ratios[arm]) for cut in cuts]
+    found = [_find_lack(*(np.bincount(cut, n / spread) for n in counts), log.ratios[arm]) for cut in cuts]
     found, begun = [lack for lack in found if lack], log.take("begun")
     starts = begun.loc[begun["variant"] == arm, "day"] % WEEK
-    if not found or starts.nunique() < min(WEEK, begun["day"].nunique()):
-        return None  # an arm that nobody was assigned to on some weekdays may lack them
-    share, is_moved, lacks = max(found, key=lambda one: one[0])
-    told = (
-        f"Events of {LABEL} in {arm} {'come when those of the others do not' if is_moved else 'are lost'}: hardly any "
-        f"stands {_write_times(np.flatnonzero(lacks), len(lacks))}, where {percent(share)} of all would be expected."
-    )
-    return Finding(share, told, share > LOST_FAILS and not is_moved)
+    # an arm that nobody was assigned to on some weekdays may lack them
+    if found and starts.nunique() >= min(WEEK, begun["day"].nunique()):
+        share, is_moved, lacks = max(found, key=lambda one: one[0])
+        how = "come when those of the others do not" if is_moved else "are lost"
+        when = _write_times(np.flatnonzero(lacks), len(lacks))
+        told = f"Events of {LABEL} in {arm} {how}: hardly any stands {when}, where {percent(share)} of all would be "
+        yield Finding(share, f"{told}expected.", share > LOST_FAILS and not is_moved)
+    own, rest = (np.bincount(hour % DAY_HOURS, n) / spread for n in counts)
+    is_broad = all(np.count_nonzero(side > side.sum() / HOURS) >= DAY_HOURS / 2 for side in (own, rest))
+    if not is_broad or not log.take("age", event)["clocked"].any():
+        return  # what a treatment itself sends comes in a few hours, which are its own
+    unlike = []  # twice the logarithm by which both are likelier of shares of their own than of common ones
+    for by in range(DAY_HOURS):
+        sides = own, np.roll(rest, by)
+        both = sum(sides) / max(logs.LEAST, own.sum() + rest.sum())
+        unlike.append(2 * sum(float(n[n > 0] @ np.log(n[n > 0] / n.sum() / both[n > 0])) for n in sides))
+    by = int(np.argmin(unlike))
+    if unlike[0] >= UNLIKE and unlike[by] <= TENTH * unlike[0]:
+        hours = schema.say(min(by, DAY_HOURS - by), "hour") + (" later" if by <= DAY_HOURS / 2 else " earlier")
+        told = f"Events of {LABEL} in {arm} come {hours} in the day than those of the others, whose hours they have "
+        share = float(own.sum() * spread / max(1, log.count("age", event, arm)[0]))
+        yield Finding(share, f"{told}else; the clocks or time zones may differ.", fails=False)
 
 
 def _find_lack(own, rest, fair):
@@ -157,60 +169,38 @@ def _write_times(places, of):
     return "on " + ", ".join(f"{day} {hour:02d}-{hour + BLOCK:02d}" for day, hour in named[:3])
 
 
-def find_shift(log, event, arm) -> Finding | None:
-    """Return by how many hours the events of an arm lie beside those of the others, as where their clock differs."""
-    spread, sides = log.bunches.get(event, 1.0), log.split("hour", event, arm)
-    own, rest = (np.bincount(rows["day"].astype(int) % DAY_HOURS, rows["n"], DAY_HOURS) / spread for rows in sides)
-    is_broad = all(np.count_nonzero(side > side.sum() / HOURS) >= DAY_HOURS / 2 for side in (own, rest))
-    if not is_broad or not log.take("age", event)["clocked"].any():
-        return None  # what a treatment itself sends comes in a few hours, which are its own
-    unlike = []  # twice the logarithm by which both are likelier of shares of their own than of common ones
-    for by in range(DAY_HOURS):
-        sides = own, np.roll(rest, by)
-        both = sum(sides) / max(logs.LEAST, own.sum() + rest.sum())
-        unlike.append(2 * sum(float(n[n > 0] @ np.log(n[n > 0] / n.sum() / both[n > 0])) for n in sides))
-    by = int(np.argmin(unlike))
-    if unlike[0] < UNLIKE or unlike[by] > TENTH * unlike[0]:
-        return None
-    hours = schema.say(min(by, DAY_HOURS - by), "hour") + (" later" if by <= DAY_HOURS / 2 else " earlier")
-    told = (
-        f"Events of {LABEL} in {arm} come {hours} in the day than those of the others, whose hours they have else; the "
-        "clocks or time zones may differ."
-    )
-    return Finding(float(own.sum() * spread / max(1, log.count("age", event, arm)[0])), told, fails=False)
-
-
-def find_piles(log, event, arm) -> Finding | None:
-    """Return the events of an arm that stand in a few minutes: no treatment makes many units do something at once."""
+def find_piles(log, event, arm) -> Iterator[Finding]:
+    """Yield the events of an arm that stand in a few minutes: no treatment makes many units do something at once."""
     own, rest = (rows.groupby("day")["n"].sum() for rows in log.split("pile", event, arm))
     n, others = log.count("age", event, arm)
     own = own[own >= logs.LEAST_HEARD]
     is_clocked = log.take("age", event)["clocked"].any()
     if own.empty or others < LEAST_TOLD or own.index.max() - own.index.min() > WEEK * 1440 or not is_clocked:
-        return None
+        return
     rest = rest.reindex(own.index, fill_value=0)
     more = own / n - rest / others
     share = float(more[more > FAR * np.sqrt(own / n**2 + rest / others**2)].sum())
     if share <= LOST_WARNS:
-        return None
+        return
     at = str(np.datetime64(int(more.idxmax()), "m")).replace("T", " ")
     told = (
         f"Of the events of {LABEL} in {arm} {percent(share)} more than elsewhere stand in the same minutes, most of "
         f"them at {at}; times may be those of a load."
     )
-    return Finding(share, told, share > LOST_FAILS)
+    yield Finding(share, told, share > LOST_FAILS)
 
 
-def find_repeats(log, event, arm) -> Finding | None:
-    """Return the events of an arm that repeat another, where they are many: a sum counts them twice."""
+def find_repeats(log, event, arm) -> Iterator[Finding]:
+    """Yield the events of an arm that repeat another, where they are many: a sum counts them twice."""
     n, every = log.count("repeat", event, arm)[0], log.count("age", event, arm)[0]
     if n < logs.LEAST_HEARD or n <= REPEATED_FAILS * every:
-        return _find_echoes(log, event, arm)
+        yield from _find_echoes(log, event, arm)
+        return
     told = (
         f"Of the {every:,} events of {LABEL} in {arm} {n:,} repeat another of their {log.unit} (its event_id, or "
         "its time and value); give each event once."
     )
-    return Finding(n / every, told, fails=True)
+    yield Finding(n / every, told, fails=True)
 
 
 def _find_echoes(log, event, arm):
@@ -220,46 +210,46 @@ def _find_echoes(log, event, arm):
     )
     share, rest = n / max(1, every), others / max(1, elsewhere)
     if n < logs.LEAST_HEARD or share <= REPEATED_FAILS:
-        return None
+        return
     alike = log.take("alike", event)
     chance = alike["squares"].sum() / max(1, alike["n"].sum()) ** 2
     if sum(first) >= LEAST_TOLD:
         chance = max(chance, sum(last) / sum(first))
     if chance > ALIKE and not (share - rest > LOST_FAILS and rest < REPEATED_FAILS):
-        return None
+        return
     told = (
         f"Of the {every:,} events of {LABEL} in {arm} {n:,} have the amount of another of their {log.unit} in the same "
         f"hour, and {percent(rest)} elsewhere; give each event once."
     )
-    return Finding(share, told, chance <= ALIKE and (share - rest > REPEATED_FAILS or share > LOST_FAILS))
+    yield Finding(share, told, chance <= ALIKE and (share - rest > REPEATED_FAILS or share > LOST_FAILS))
 
 
-def find_signs(log, event, arm) -> Finding | None:
-    """Return the amounts below 0 of which an arm has some share, and the others hardly any, or the other way."""
+def find_signs(log, event, arm) -> Iterator[Finding]:
+    """Yield the amounts below 0 of which an arm has some share, and the others hardly any, or the other way."""
     (n, others), (below, elsewhere) = log.count("age", event, arm), log.count("age", event, arm, "below")
     if min(n, others) < LEAST_TOLD:
-        return None
+        return
     own, rest = below / n, elsewhere / others
     pooled = (below + elsewhere) / (n + others)
     error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / others) * log.bunches.get(event, 1.0))
     is_alike = abs(own - rest) <= max(REPEATED_FAILS, FAR * error)
     if is_alike or min(own, rest) > TENTH * max(own, rest) or (own < rest and len(log.arms) == 2):
-        return None
+        return
     told = (
         f"Of the amounts of {LABEL} in {arm} {percent(own)} are below 0, and {percent(rest)} elsewhere; a sign may be "
         "turned, or money back be lost."
     )
-    return Finding(abs(own - rest), told, fails=True)
+    yield Finding(abs(own - rest), told, fails=True)
 
 
-def find_jump(log, event, arm) -> Finding | None:
-    """Return the day from which on amounts are a hundred or a thousand times what they were, or the other way."""
+def find_jump(log, event, arm) -> Iterator[Finding]:
+    """Yield the day from which on amounts are a hundred or a thousand times what they were, or the other way."""
     rows = log.split("day", event, arm)[0].groupby("day")[["known", "void", "logs"]].sum()
     rows = rows.assign(n=rows["known"] - rows["void"])[lambda t: t["n"] > 0]
     n, sums = rows["n"].cumsum(), (rows["logs"] / 1000).cumsum()
     inside = (n >= LEAST_TOLD) & (n <= n.max() - LEAST_TOLD)
     if not inside.any():
-        return None
+        return
     after = (sums.iloc[-1] - sums) / (n.iloc[-1] - n).where(inside)
     gap = (after - sums / n)[inside]
     day = (gap.abs() * np.sqrt((n * (n.iloc[-1] - n))[inside])).idxmax()
@@ -268,22 +258,22 @@ def find_jump(log, event, arm) -> Finding | None:
     rest = mean - np.where(mean.index > day, after[day], sums[day] / n[day])
     noise = math.sqrt(np.average(rest**2, weights=rows["n"]))
     if abs(abs(gap[day]) - math.log(factor)) > CLOSE or noise > STEADY:
-        return None
+        return
     late = 1 - n[day] / n.iloc[-1]
     told = (
         f"Amounts of {LABEL} in {arm} are about {factor:,.0f} times {'as large' if gap[day] > 0 else 'smaller'} after "
         f"{write_day(day)}, as in another unit of money; give all in one."
     )
-    return Finding(float(min(late, 1 - late)), told, fails=True)
+    yield Finding(float(min(late, 1 - late)), told, fails=True)
 
 
-def find_no_return(log, event, arm) -> Finding | None:
-    """Return the money back that an arm lacks and the others have: an event whose amounts are below 0."""
+def find_no_return(log, event, arm) -> Iterator[Finding]:
+    """Yield the money back that an arm lacks and the others have: an event whose amounts are below 0."""
     (n, others), (_, below) = log.count("age", event, arm), log.count("age", event, arm, "below")
     spread, ratio = log.bunches.get(event, 1.0), log.ratios[arm]
     expected = others * ratio
     is_usual = 2 * below < others or n > TENTH * expected
     if is_usual or logs.measure_chance(n / spread, others / spread, ratio) < logs.SURE:
-        return None
+        return
     told = f"Of {LABEL} hardly any stands in {arm}, where {expected:,.0f} would be expected; money back may be lost."
-    return Finding(1.0, told, fails=True)
+    yield Finding(1.0, told, fails=True)
