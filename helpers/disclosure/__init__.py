@@ -209,8 +209,8 @@ def _hide(name, frames, view: View, known, reason) -> pd.DataFrame:
             dropped |= mask
             continue
         figures = shown.intersection(hides or shown.difference(cells.names, cells.within)).intersection(frame)
-        cut = {c: found[c].astype(object).mask(mask, fill[c]) if c in fill else found[c].mask(mask) for c in figures}
-        found = found.assign(**cut)
+        bare = {c: found[c].astype(object).mask(mask, fill[c]) if c in fill else found[c].mask(mask) for c in figures}
+        found = found.assign(**bare)
     named = {c: found[c].astype(object).mask(frame["small"], OTHER) for c in cells.levels if c in found}
     found = found.assign(**named).loc[~dropped, [c for c in frame if c in shown]]
     return found.round(cells.digits).reset_index(drop=True)

@@ -55,36 +55,30 @@ def test_find_codes_far_below_amounts():
     assert (size.n, size.low, why) == (SOME.sum(), 0.01, "far below all others")
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        PRICE,
-        np.where(SOME, 999, PRICE),  # a dear plan
-        np.where(SOME, 5000, PRICE),  # a few large customers
-        np.where(np.arange(N) < 3, 99_999, PRICE),  # fewer than a code
-        np.where(SOME, 1, PRICE),  # a trial for one
-        np.where(SOME, -PRICE, PRICE),  # refunds
-        np.where(np.arange(N) % 40 == 0, -PRICE, np.where(SOME, -9, PRICE)),
-        RNG.choice([9.99, 29.99, 99.99, 999.99, 9999.99], N),  # a price list
-        np.where(SOME, 99, PRICE),
-        RNG.pareto(0.8, N).round(2) + 1,
-        np.zeros(N),
-    ],
-)
+@pytest.mark.parametrize("values", [
+    PRICE,
+    np.where(SOME, 999, PRICE),  # a dear plan
+    np.where(SOME, 5000, PRICE),  # a few large customers
+    np.where(np.arange(N) < 3, 99_999, PRICE),  # fewer than a code
+    np.where(SOME, 1, PRICE),  # a trial for one
+    np.where(SOME, -PRICE, PRICE),  # refunds
+    np.where(np.arange(N) % 40 == 0, -PRICE, np.where(SOME, -9, PRICE)),
+    RNG.choice([9.99, 29.99, 99.99, 999.99, 9999.99], N),  # a price list
+    np.where(SOME, 99, PRICE),
+    RNG.pareto(0.8, N).round(2) + 1,
+    np.zeros(N),
+])  # fmt: skip
 def test_find_codes_lets_healthy_amounts_pass(values):
     assert find_codes(_measure(values), is_count=False) is None
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        CALLS,
-        np.where(SOME, 9, CALLS),
-        np.where(SOME, 50, CALLS),
-        RNG.poisson(60, N),
-        np.where(SOME, 99, RNG.poisson(60, N)),
-    ],
-)
+@pytest.mark.parametrize("values", [
+    CALLS,
+    np.where(SOME, 9, CALLS),
+    np.where(SOME, 50, CALLS),
+    RNG.poisson(60, N),
+    np.where(SOME, 99, RNG.poisson(60, N)),
+])  # fmt: skip
 def test_find_codes_lets_healthy_counts_pass(values):
     assert find_codes(_measure(values), is_count=True) is None
 
