@@ -67,7 +67,7 @@ def test_a_log_of_another_year_is_withheld_and_says_from_when_to_when_it_runs(ye
 
 
 def test_logs_of_units_that_begin_on_one_day_hardly_ever_alarm():
-    assert [_check(*_draw(seed, enrolment=1))[0].status for seed in range(5)] == ["pass"] * 5
+    assert [_check(*_draw(seed, enrolment=1))[0].status for seed in range(3)] == ["pass"] * 3
 
 
 @pytest.mark.parametrize(("kept", "arms", "side", "status"), [
@@ -270,9 +270,9 @@ def test_an_event_that_takes_over_from_another_of_its_metric_is_not_lost():
 
 
 def test_logs_of_several_events_hardly_ever_alarm():
-    """Of twelve logs of four weeks none is in doubt, neither their sums nor that anybody pays at all."""
-    found = [_check_all(*_draw_money(seed, n=1500), PAID | MONEY)[0] for seed in range(12)]
-    assert [[check.status for check in checks.values()] for checks in found] == [["pass"]] * 12
+    """Of four logs of four weeks none is in doubt, neither their sums nor that anybody pays at all."""
+    found = [_check_all(*_draw_money(seed, n=1500), PAID | MONEY)[0] for seed in range(4)]
+    assert [[check.status for check in checks.values()] for checks in found] == [["pass"]] * 4
 
 
 def test_events_of_a_secondary_metric_that_are_lost_withhold_that_metric_alone():
@@ -582,7 +582,7 @@ def test_an_event_before_assignment_is_not_hidden_by_others_that_come_often():
 
 def test_payments_that_recur_at_the_hour_of_their_unit_are_no_lost_hours():
     """Some eighty units of each arm pay every third day, each at an hour of its own: few hours, and not few events."""
-    for seed in range(8):
+    for seed in range(4):
         rng = np.random.default_rng(seed)
         units = pd.DataFrame({"id": [f"u{i:03d}" for i in range(400)], "variant": np.tile(["a", "b"], 200)})
         units["assigned_at"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.uniform(0, 21, 400), "D")
