@@ -1,10 +1,7 @@
 """The trust checks of accounts: followed long enough, complete, fresh, and with a known order of time."""
 
-from __future__ import annotations
-
 import datetime as dt
 import math
-from typing import TYPE_CHECKING
 
 import ibis
 import numpy as np
@@ -14,13 +11,11 @@ from helpers import metrics, schema
 from helpers.checks.leavers import check_leavers
 from helpers.checks.logs import find_quiet
 from helpers.checks.trust import report_duplicates
+from helpers.metrics import Accounts
 from helpers.metrics.events import ask
 from helpers.metrics.reach import STALE_DAYS, list_recurring, measure_silence
 from helpers.records import NAN, Check
-
-if TYPE_CHECKING:
-    from helpers.metrics import Accounts
-    from helpers.sources import AccountSource
+from helpers.sources import AccountSource
 
 DAY = 86_400
 FEW = 100  # accounts, below which hardly any difference can be seen

@@ -1,9 +1,6 @@
 """The trust checks of an experiment, each a status, a number and a sentence: are its arms as alike as chance allows."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy
@@ -19,9 +16,7 @@ from helpers.kinds import COUNTED
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import GRAVE, NAN, Check, Moments, Refused
-
-if TYPE_CHECKING:
-    from helpers.sources import Source
+from helpers.sources import Source
 
 DOUBT, MISSING_DOUBT = 0.01, 0.05  # below it is unclear: of what is missing hardly anything can be mended afterwards
 MOST_SPLIT = 0.01  # the share of units in two variants above which an answer is withheld
