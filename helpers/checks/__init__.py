@@ -4,11 +4,11 @@ import importlib
 
 _HOMES = {  # where each name is at home: checks of a table start without what measures methods
     "accounts": "check_accounts",
-    "gates": "compare_looking compare_peers compare_power conclude count_draws read_deep record_deep "
-    "summarise_guarantees",
+    "gates": "compare_looking compare_peers compare_power conclude summarise_guarantees",
     "splits": "count_by_tenth resplit",
     "trust": "run withheld",
-    "validation": "Cell draw_arms find_departure judge_cells list_cells measure_cells",
+    "validation": "Cell count_draws draw_arms find_departure judge_cells list_cells measure_cells read_deep "
+    "record_deep",
 }
 
 

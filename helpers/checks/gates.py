@@ -11,9 +11,8 @@ import pandas as pd
 from scipy import stats
 from scipy.special import ndtr, ndtri, stdtrit
 
-from helpers import paths
 from helpers.checks import validation
-from helpers.checks.validation import BREAKS, FAMILY_ERROR, KEEPS, Cell
+from helpers.checks.validation import BREAKS, FAMILY_ERROR, KEEPS, POOLED, Cell, add_bands
 from helpers.inference import contrasts, looks, means, planning
 from helpers.inference.means import compare_means, difference, measure_columns
 from helpers.inference.methods import find_method
@@ -21,11 +20,6 @@ from helpers.records import NAN, Check, DataInfo, Effect, Results
 from helpers.simulate.populations import POPULATIONS
 
 TITLE, QUESTION = "Validation of the methods", "Can these methods be trusted?"
-POOLED = ("pooled_low", "pooled_high")
-DEEP = ("guarantee", "claim", "measured_on", "seed", "cells_inside", "least_draws", "most_draws", "draws")
-DEEP = (*DEEP, "pooled_coverage", *POOLED, "pooled_limit", "smallest_defect", "worst_coverage", "verdict")
-DRAWS = {"quick": 300, "deep": 4000}  # experiments drawn for what stands beside the cells, unless asked otherwise
-BAND = 0.99  # confidence of the Monte-Carlo intervals
 MEASURES = {"coverage": "intervals that hold the truth", "false_alarm": "false alarms"}
 SHARES = {"0.1 % and 1 % have the event": 100, "5 % have the event": 50}  # population: units an arm
 OURS = ("Fieller", "Lin with an indicator", "Miettinen-Nurminen")
@@ -91,43 +85,6 @@ def _find_worst(cells, level):
     return float(known.min() if at_least else known.loc[(known - level).abs().idxmax()])
 
 
-def record_deep(judged, guarantees, *, measured_on, seed) -> pd.DataFrame:
-    """Return what a deep grid found as it is committed: one row a method, dated, with the draws that its cells reached.
-
-    Parameters
-    ----------
-    judged, guarantees : DataFrames of `judge_cells` and `summarise_guarantees`
-    measured_on : str, the date
-    seed : int
-    """
-    reached = judged[judged["inside"]].groupby("guarantee")["replicates"].agg(["min", "max"])
-    told = add_bands(guarantees, "pooled_coverage", "draws", names=POOLED, method="wilson")
-    ends = {"least_draws": reached["min"], "most_draws": reached["max"]}
-    ends = {name: told["guarantee"].map(n) for name, n in ends.items()}
-    return told.assign(measured_on=measured_on, seed=seed, **ends)[list(DEEP)]
-
-
-def read_deep() -> pd.DataFrame:
-    """Return the deep grid as it was last measured and committed, one row a method, the columns of `record_deep`."""
-    return pd.read_csv(paths.DATA / "validation" / "deep.csv")
-
-
-def count_draws(depth: str, replicates: int | None = None) -> int:
-    """Return how many experiments to draw for each comparison beside the cells: as asked, or as the depth plans."""
-    return replicates or DRAWS[depth]
-
-
-def add_bands(table, share, n, *, names=("ci_low", "ci_high"), method="exact") -> pd.DataFrame:
-    """Return a table with the 99 % interval of a share of n draws, exact or Wilson's; the share where none were."""
-    bands = [
-        (held, held)
-        if held != held or not draws
-        else stats.binomtest(round(held * draws), draws).proportion_ci(BAND, method=method)
-        for held, draws in zip(table[share], table[n].astype(int), strict=True)
-    ]
-    return table.assign(**{name: [float(band[k]) for band in bands] for k, name in enumerate(names)})
-
-
 def conclude(judged, guarantees, beside, *, confidence_level: float, depth: str) -> Results:
     """Return the results of a validation, without sentences.
 
@@ -157,17 +114,11 @@ def conclude(judged, guarantees, beside, *, confidence_level: float, depth: str)
     )
     note = f"{len(judged)} cells of the {depth} grid, {total:,} experiments drawn, shares enumerated exactly"
     info = DataInfo("simulated", note, "drawn by this run", None, total, total, steps=steps)
-    pooled = add_bands(guarantees, "pooled_coverage", "draws", names=POOLED, method="wilson")
-    peers = add_bands(beside["peers"], "coverage", "replicates").assign(nominal=confidence_level)
     metrics = [{"metric": m, "label": label, "kind": "binary", "noun": "experiment"} for m, label in MEASURES.items()]
-    tables = {
-        "metrics": pd.DataFrame(metrics),
-        "guarantees": pooled.assign(nominal=confidence_level),
-        "cells": judged,
-        **beside,
-        "peers": peers,
-        "settings": pd.DataFrame([{"confidence_level": confidence_level, "depth": depth}]),
-    }
+    pooled = add_bands(guarantees, "pooled_coverage", "draws", names=POOLED, method="wilson")
+    tables = {"metrics": pd.DataFrame(metrics), "guarantees": pooled.assign(nominal=confidence_level), "cells": judged}
+    tables |= {**beside, "settings": pd.DataFrame([{"confidence_level": confidence_level, "depth": depth}])}
+    tables["peers"] = add_bands(beside["peers"], "coverage", "replicates").assign(nominal=confidence_level)
     checks = (*_check_gates(guarantees), *_check_inside(judged[inside]))
     return Results("validation", TITLE, QUESTION, "answered", info, {}, checks=checks, tables=tables)
 

@@ -16,12 +16,13 @@ import pandas as pd
 import scipy
 from scipy import stats
 
+from helpers import paths
 from helpers.inference.methods import Method
 from helpers.records import NAN, Refused
 from helpers.simulate.populations import POPULATIONS, find_null
 
 DEEP_DRAWS, OUTSIDE_DRAWS = 2_000, 200  # draws of a cell: of the deep grid; of the quick one outside the domain
-DEPTHS = ("quick", "deep")
+DRAWS = {"quick": 300, "deep": 4000}  # experiments drawn for what stands beside the cells, unless asked otherwise
 TREATMENT_SHARES = (0.5, 0.1)
 SIZES = (50, 200, 1_000, 5_000, 20_000)  # units an arm on average
 EXACT_SIZES = (50, 100, 200, 500, 1_000, 2_000, 5_000, 20_000)
@@ -40,6 +41,10 @@ FAMILY_ERROR = 0.001  # of one wrong verdict over all gates of all cells that ke
 DEFECT, POWER = 0.03, 0.8  # coverage that is too low by so much is found with this chance: 92 % for 95 %
 MOST_NEEDED = 20_000
 KEEPS, BREAKS = "no defect found", "fails"
+POOLED = ("pooled_low", "pooled_high")
+DEEP = ("guarantee", "claim", "measured_on", "seed", "cells_inside", "least_draws", "most_draws", "draws")
+DEEP = (*DEEP, "pooled_coverage", *POOLED, "pooled_limit", "smallest_defect", "worst_coverage", "verdict")
+BAND = 0.99  # confidence of the Monte-Carlo intervals
 HELPERS = Path(__file__).resolve().parents[1]
 CODE = ("records", "inference", "survival", "simulate", "checks")  # what a measured figure depends on
 
@@ -81,9 +86,14 @@ def list_cells(guarantees, depth="quick", *, replicates=None) -> list[Cell]:
     ------
     ValueError: another depth.
     """
-    if depth not in DEPTHS:
-        raise ValueError(f"depth {depth}: give {' or '.join(DEPTHS)}")
+    if depth not in DRAWS:
+        raise ValueError(f"depth {depth}: give {' or '.join(DRAWS)}")
     return [cell for guarantee in guarantees for cell in _list_cells(guarantee, depth, replicates)]
+
+
+def count_draws(depth: str, replicates: int | None = None) -> int:
+    """Return how many experiments to draw for each comparison beside the cells: as asked, or as the depth plans."""
+    return replicates or DRAWS[depth]
 
 
 def _list_cells(guarantee, depth, replicates):
@@ -464,3 +474,35 @@ def find_limits(cells, level, tail):
 def is_within(values, low, high):
     """Return where a coverage lies within limits, or is not known."""
     return values.isna() | ((values >= low - ROUNDING) & (values <= high + ROUNDING))
+
+
+def record_deep(judged, guarantees, *, measured_on, seed) -> pd.DataFrame:
+    """Return what a deep grid found as it is committed: one row a method, dated, with the draws that its cells reached.
+
+    Parameters
+    ----------
+    judged, guarantees : DataFrames of `judge_cells` and `summarise_guarantees`
+    measured_on : str, the date
+    seed : int
+    """
+    reached = judged[judged["inside"]].groupby("guarantee")["replicates"].agg(["min", "max"])
+    told = add_bands(guarantees, "pooled_coverage", "draws", names=POOLED, method="wilson")
+    ends = {"least_draws": reached["min"], "most_draws": reached["max"]}
+    ends = {name: told["guarantee"].map(n) for name, n in ends.items()}
+    return told.assign(measured_on=measured_on, seed=seed, **ends)[list(DEEP)]
+
+
+def read_deep() -> pd.DataFrame:
+    """Return the deep grid as it was last measured and committed, one row a method, the columns of `record_deep`."""
+    return pd.read_csv(paths.DATA / "validation" / "deep.csv")
+
+
+def add_bands(table, share, n, *, names=("ci_low", "ci_high"), method="exact") -> pd.DataFrame:
+    """Return a table with the 99 % interval of a share of n draws, exact or Wilson's; the share where none were."""
+    bands = [
+        (held, held)
+        if held != held or not draws
+        else stats.binomtest(round(held * draws), draws).proportion_ci(BAND, method=method)
+        for held, draws in zip(table[share], table[n].astype(int), strict=True)
+    ]
+    return table.assign(**{name: [float(band[k]) for band in bands] for k, name in enumerate(names)})
