@@ -144,13 +144,9 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     elif source.events is None and {(check.status, np.isnan(check.value)) for check in outcomes} == {("pass", True)}:
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
     found += [*_check_exposure(units, design)] if design.exposure else []
-    others = (
-        assigned,
-        rates.check_covariates(units, design) if units.covariates else None,
-        rates.check_spread(units, design),
-    )
-    fit = (*check_events(units, source.meeting, design), *check_amounts(units, design))
-    return (*found, *fit, *(check for check in others if check))
+    found += [*check_events(units, source.meeting, design), *check_amounts(units, design), assigned]
+    found += [rates.check_covariates(units, design) if units.covariates else None, rates.check_spread(units, design)]
+    return tuple(check for check in found if check)
 
 
 def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:
