@@ -1,10 +1,7 @@
 """The trust checks of accounts: followed long enough, complete, fresh, and with a known order of time."""
 
-from __future__ import annotations
-
 import datetime as dt
 import math
-from typing import TYPE_CHECKING
 
 import ibis
 import numpy as np
@@ -14,13 +11,11 @@ from helpers import metrics, schema
 from helpers.checks.leavers import check_leavers
 from helpers.checks.logs import find_quiet
 from helpers.checks.trust import report_duplicates
+from helpers.metrics import Accounts
 from helpers.metrics.events import ask
 from helpers.metrics.reach import STALE_DAYS, list_recurring, measure_silence
 from helpers.records import NAN, Check
-
-if TYPE_CHECKING:
-    from helpers.metrics import Accounts
-    from helpers.sources import AccountSource
+from helpers.sources import AccountSource
 
 DAY = 86_400
 FEW = 100  # accounts, below which hardly any difference can be seen
@@ -64,7 +59,11 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
     found.append(report_duplicates(next(n for step, n, _ in source.info.steps if step == "exact duplicates dropped")))
     heard = [] if source.events is None else _hear(source, accounts)
     if source.events is not None:
-        found += [*_check_events(heard, design), _check_early_events(heard), _check_reach(source, accounts, design)]
+        share = sum(row["early"] or 0 for row in heard) / max(1, sum(row["n"] for row in heard))
+        doubt = "; the start may be written down too late, or in another time zone"
+        words = ("Events before their account's start, not used", "", doubt)
+        found += [*_check_events(heard, design), _grade("events_before_start", share, MOST_EARLY, *words)]
+        found.append(_check_reach(source, accounts, design))
     found += [*_check_missing(frame, design), *_check_begun(source, frame, heard, design)]
     found += [*check_leavers(source, accounts, frame), *(_check_needs(frame, design) if design.is_snapshot else ())]
     untimed = [design.label_of(feature.name) for feature in design.features if not feature.is_timed]
@@ -83,14 +82,15 @@ def _grade(name, share, most, head, tail, doubt):
 
 
 def _check_number(frame, design):
-    n, status, doubt = len(frame), "pass", ""
+    n, (status, doubt) = len(frame), ("pass", "")
+    if n < FEW:
+        status, doubt = "warn", f"; below {FEW} only very large differences show"
     if n < 2 * design.min_cell:
         status, doubt = "fail", ", too few for any comparison"
-    elif n < FEW:
-        status, doubt = "warn", f"; below {FEW} only very large differences show"
     where = "" if design.is_snapshot else f" at day {design.landmarks[0]:g}"
-    told = f"{schema.say(n, design.unit)} can be compared{where}{doubt}."
-    return Check("enough_accounts", status, float(n), FEW, told)
+    return Check(
+        "enough_accounts", status, float(n), FEW, f"{schema.say(n, design.unit)} can be compared{where}{doubt}."
+    )
 
 
 def _check_follow_up(source, accounts, design):
@@ -104,11 +104,10 @@ def _check_follow_up(source, accounts, design):
     told = f"{days:,.0f} days are known of the oldest {design.unit}, and {needed:g} are needed (landmark and horizon)."
     yield Check("landmark_in_data", "pass" if days >= needed else "fail", days, needed, told)
     if beyond := [day for day in design.landmarks[1:] if day + design.horizon_days > days >= needed]:
-        told = (
-            f"Of day {' and day '.join(f'{day:g}' for day in beyond)} nothing can be told: {days:,.0f} days are known "
-        )
-        told += f"of the oldest {design.unit}, and {min(beyond) + design.horizon_days:g} are needed; name earlier days."
-        yield Check("landmarks_in_data", "warn", days, min(beyond) + design.horizon_days, told)
+        needed_then, which = min(beyond) + design.horizon_days, " and day ".join(f"{day:g}" for day in beyond)
+        told = f"Of day {which} nothing can be told: {days:,.0f} days are known of the oldest {design.unit}, and "
+        told += f"{needed_then:g} are needed; name earlier days."
+        yield Check("landmarks_in_data", "warn", days, needed_then, told)
     share, doubt = 1 - (row["long"] or 0) / row["n"], "; the answer is about the older ones only"
     head = f"Not yet followed to day {needed:g}, left out"
     yield _grade("follow_up", share, MOST_SHORT, head, f" of the {schema.pluralise(design.unit)}", doubt)
@@ -126,24 +125,14 @@ def _hear(source, accounts):
 
 def _check_events(heard, design):
     """Whether every event without which a main question cannot be answered occurs at all; nothing where all do."""
-    present, retained, alive = {row["event"] for row in heard}, design.outcomes.retained, design.alive
-    asked = [
-        (design.activation.event if design.activation else [], "nobody is activated"),
-        (design.usage.event if design.usage else [], "nobody uses it"),
-        (retained.lost, "nobody counts as lost"),
-        (retained.event, "nobody counts as kept"),
-        (alive.event if alive else [], "nobody counts as alive"),
-    ]
-    absent = [(" or ".join(names), what) for names, what in asked if names and not present & set(names)]
-    said = [f"No event {names} occurs, so that {what}" for names, what in absent]
+    present, retained = {row["event"] for row in heard}, design.outcomes.retained
+    asked = {"is activated": design.activation, "uses it": design.usage}
+    asked = {what: of.event for what, of in asked.items() if of}
+    asked |= {"counts as lost": retained.lost, "counts as kept": retained.event}
+    asked |= {"counts as alive": design.alive.event} if design.alive else {}
+    absent = {what: " or ".join(names) for what, names in asked.items() if names and not present & set(names)}
+    said = [f"No event {names} occurs, so that nobody {what}" for what, names in absent.items()]
     return [Check("events_occur", "fail", float(len(said)), 0.0, f"{'; '.join(said)}.")] if said else []
-
-
-def _check_early_events(heard):
-    share = sum(row["early"] or 0 for row in heard) / max(1, sum(row["n"] for row in heard))
-    doubt = "; the start may be written down too late, or in another time zone"
-    head = "Events before their account's start, not used"
-    return _grade("events_before_start", share, MOST_EARLY, head, "", doubt)
 
 
 def _check_reach(source, accounts, design):
@@ -156,14 +145,11 @@ def _check_reach(source, accounts, design):
         where = f"the events end on {reach.ended}, before the last day asked for"
         told.append(f"{where}: {late} cannot be followed to the end")
     share, said = (reach.n_early + reach.n_late) / max(1, accounts.n_loaded), "; and ".join(told)
-    said = f"{said[0].upper()}{said[1:]}; left out." if told else ""
-    if hole := _find_hole(source, accounts):
-        told.append(hole)
-        said = f"{said} {hole}".strip()
-    if not told:
-        said = f"Events reach from the first {design.unit}'s start to the end."
-        return Check("events_fit", "pass", 0.0, 0.0, said)
-    return Check("events_fit", "warn", share, 0.0, said)
+    said = [f"{said[0].upper()}{said[1:]}; left out."] if told else []
+    said += [hole] if (hole := _find_hole(source, accounts)) else []
+    if said:
+        return Check("events_fit", "warn", share, 0.0, " ".join(said))
+    return Check("events_fit", "pass", 0.0, 0.0, f"Events reach from the first {design.unit}'s start to the end.")
 
 
 def _find_hole(source, accounts):
@@ -202,14 +188,13 @@ def _check_begun(source, frame, heard, design):
 
 
 def _check_missing(frame, design):
-    asked = {"size": ("size", design.size), "tier": ("plan tier", design.plan_tier)}
-    asked["seats"] = ("number of seats", design.usage)
+    asked = [("size", "size", design.size), ("tier", "plan tier", design.plan_tier)]
+    asked.append(("seats", "number of seats", design.usage))
     tail, doubt = f" of the {schema.pluralise(design.unit)} that are compared", "; the adjustment for it is weaker"
-    for column, (words, wanted) in asked.items():
-        if wanted:
-            name = "missing_plan_tier" if column == "tier" else f"missing_{column}"
-            share = float((frame[column].isna() | (frame[column] == "unknown")).mean())
-            yield _grade(name, share, MOST_MISSING, f"Without a known {words}", tail, doubt)
+    for column, words, _ in (one for one in asked if one[2]):
+        share = float((frame[column].isna() | (frame[column] == "unknown")).mean())
+        name = f"missing_{'plan_' if column == 'tier' else ''}{column}"
+        yield _grade(name, share, MOST_MISSING, f"Without a known {words}", tail, doubt)
 
 
 def _check_needs(frame, design):
@@ -256,6 +241,5 @@ def _check_freshness(heard, accounts, design):
     worst = max(stale, key=stale.get)
     said = (
         f"No event {worst} was heard in the last {stale[worst]:.0f} days, though it was frequent before; the data may "
-        "be incomplete, and an earlier as_of right."
     )
-    return Check("freshness", "warn", stale[worst], most, said)
+    return Check("freshness", "warn", stale[worst], most, f"{said}be incomplete, and an earlier as_of right.")

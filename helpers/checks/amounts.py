@@ -1,13 +1,11 @@
 """What adds to amounts: whether names, signs, currencies, states of payment and units of money agree with a sum."""
 
-import itertools
 import math
 import re
 
 from helpers.checks.logs import percent
-from helpers.checks.rates import compare_rates, count_shares, write_rates
-from helpers.checks.sizes import LEAST_VALUES, compare_sizes, find_codes, find_unit, read_sizes
-from helpers.checks.values import find_unanswered, is_mirrored, lay_answers, read_answers
+from helpers.checks.rates import ALERT, LEAST_VALUES, compare_rates, compare_sizes, count_shares, find_unit, write_rates
+from helpers.checks.values import Size, find_unanswered, is_mirrored, lay_answers, read_answers, read_sizes
 from helpers.metrics import Units, count_units, payments
 from helpers.plan import ExperimentPlan
 from helpers.records import Check
@@ -24,7 +22,6 @@ EMPTY_WARNS = 0.05  # of the events that are added up may lack a value
 MOST = 0.9  # of the values that are not 0, from which on a sign is that of the event
 MINOR = 0.05  # of them, from which on an event has both signs, and below which the others are corrections
 SOUND = "As far as names and signs tell, no money back adds to a sum of other events, and {monies}."
-ONE, UNTOLD = "one currency is added up", "no column names a currency"
 CURE = "give them a minus sign, or leave the event out of metrics.{name}.event"
 ADDS = "Money back adds to {label}: the values of {event} are above 0, beside {others}; " + CURE + "."
 MIXED = "The values of {event} in {label} have both signs; where those above 0 are money back, " + CURE + "."
@@ -34,7 +31,6 @@ BOTH = "The values of {event} in {label} have both signs; check that both are me
 EMPTY = "{n:,} of {all:,} events of {event} have no value, and add nothing to {label}; give their values."
 MANY = "Currencies are mixed: {label} adds up {n}; convert its values into one, or leave their column out if they are."
 FOREIGN = "Another currency than {unit}, in which {label} is planned, is added up; convert the values, or correct unit."
-ALERT = 0.001
 VOID = 0.01  # of the values that are added up may be of no payments, or without a currency
 GIVEN_BACK = 0.05  # of them may have been given back, alike in the arms
 MONEY = {"cents beside whole units": 100, "whole units beside thousands": 1000, "millionths beside whole units": 1e6}
@@ -93,6 +89,13 @@ MIRRORED = (
     "{label} in {arm} would be as elsewhere if it were turned around, {how}; where its coding differs, give all arms "
     "one."
 )
+TWICE = 2  # times the next value, from which on a code is no value
+FARTHER, FARTHEST = 10, 100  # times the next count, and amount, from which on nothing is one that is given often
+FEW_CODES, SOME_CODES = 7, 4  # values, below which nothing is read into them; alike ones, beside others or far above
+NINES_OF_COUNTS, NINES_OF_AMOUNTS = 2, 4  # that a code has: 999 is a price
+LARGEST = {2**power - shift for power in (15, 16, 31, 32, 63, 64) for shift in (0, 1)}  # that numbers can be
+BELOW = {-float(str(digit) * times) for digit in (1, 8, 9) for times in range(1, 7)}  # codes below 0
+ALIKE = 0.97  # 98 and 99, two codes
 NO_EFFECT = "Its effect is not estimated."
 RELEASE = "Where that is meant, a reason under the plan's key acknowledge releases the answer."
 
@@ -124,48 +127,47 @@ def check_amounts(units: Units, design: ExperimentPlan) -> tuple[Check, ...]:
         return ()
     decide, grave, doubts, failed = {*design.by_role("primary", "guardrail"), *design.asked}, [], [], []
     decide |= {part for name in decide for part in (design.metrics[name].numerator, design.metrics[name].denominator)}
+    is_released = "events_add" in design.acknowledge
     for name in dict.fromkeys((*(row["metric"] for row in units.added), *apart)):
         rows = [row for row in units.added if row["metric"] == name]
-        sure, unsure = _find_faults(name, rows, design) if rows else ([], [])
-        for is_sure, told in apart.get(name, ()):
-            (sure if is_sure else unsure).append(told)
+        found = [*(_find_faults(name, rows, design) if rows else ()), *apart.get(name, ())]
+        sure, unsure = ([told for is_sure, told in found if is_sure is wanted] for wanted in (True, False))
         (grave if name in decide else doubts).extend(sure)
         doubts += unsure
-        if sure and name not in decide and "events_add" not in design.acknowledge:
+        if sure and name not in decide and not is_released:
             failed.append(Check(f"events_add_{name}", "fail", float(len(sure)), 0.0, " ".join([*sure, NO_EFFECT])))
-    told = [*grave, *doubts, *([RELEASE] if grave and "events_add" not in design.acknowledge else [])]
     status = "fail" if grave else "warn" if doubts else "pass"
-    monies = ONE if all("currencies" in row for row in units.added) else UNTOLD
-    said = " ".join(told) or SOUND.format(monies=monies)
-    return Check("events_add", status, float(len(grave + doubts)), 0.0, said), *failed
+    is_told = all("currencies" in row for row in units.added)
+    monies = "one currency is added up" if is_told else "no column names a currency"
+    told = [*grave, *doubts, *([RELEASE] if grave and not is_released else [])] or [SOUND.format(monies=monies)]
+    return Check("events_add", status, float(len(grave + doubts)), 0.0, " ".join(told)), *failed
 
 
 def _find_faults(name, rows, design):
-    """Sentences on what is surely wrong in a sum of events, and on what may be."""
-    sure, unsure, unknown, told = [], [], [], {"name": name, "label": design.label_of(name)}
+    """Yield whether it is sure, and a sentence, of what is wrong in a sum of events."""
+    unknown, told = [], {"name": name, "label": design.label_of(name)}
     plain = {row["event"]: CARD.sub("card", row["event"].casefold()) for row in rows}
     back, doubtful = ({event for event, name in plain.items() if at.search(name)} for at in (BACK, DOUBTFUL))
     adding = [row["event"] for row in rows if row["above"] and row["event"] not in back | doubtful]
     for row in rows:
         event, above, below = row["event"], row["above"] or 0, row["below"] or 0
         if (row.get("without") or 0) > EMPTY_WARNS * (row.get("events") or 0):
-            unsure.append(EMPTY.format(n=row["without"], all=row["events"], event=event, **told))
+            yield False, EMPTY.format(n=row["without"], all=row["events"], event=event, **told)
         others = [other for other in adding if other != event]
-        is_back, may_be = (others and event in names for names in (back, doubtful))
+        is_back, may_be = (bool(others) and event in names for names in (back, doubtful))
         found = {"event": event, "others": " and ".join(others), **told}
         if (is_back or may_be) and above and above >= MOST * (above + below):
-            (sure if is_back else unsure).append((ADDS if is_back else MAY_ADD).format(**found))
+            yield is_back, (ADDS if is_back else MAY_ADD).format(**found)
         elif min(above, below) > MINOR * (above + below):
-            unsure.append((MIXED if is_back or may_be else BOTH).format(**found))
+            yield False, (MIXED if is_back or may_be else BOTH).format(**found)
         elif others and above != below and (above > below) != _is_money_in(plain[event]):
             unknown.append(event)
     if unknown:
-        unsure.append(AS_WRITTEN.format(unknown=" and ".join(unknown), **told))
+        yield False, AS_WRITTEN.format(unknown=" and ".join(unknown), **told)
     if (n := max(row.get("currencies", 0) for row in rows)) > 1:
-        sure.append(MANY.format(n=n, **told))
+        yield True, MANY.format(n=n, **told)
     elif rows[0].get("foreign", 0):
-        sure.append(FOREIGN.format(unit=design.metrics[name].unit, **told))
-    return sure, unsure
+        yield True, FOREIGN.format(unit=design.metrics[name].unit, **told)
 
 
 def _is_money_in(event):
@@ -175,19 +177,21 @@ def _is_money_in(event):
 
 def _find_values(name, units, design):
     """Yield whether it is sure, and a sentence, of values of some arm that are in another unit, or of no payments."""
-    found = {read: arms for (of, read), arms in units.seen.items() if of == name}
-    arms, label = design.variant.arms, design.label_of(name)
-    signs = () if name in units.heard else (_find_signs,)  # of events they are compared by time, with all that is lost
-    for find in (_find_codes, _find_times, *signs):
-        yield from ((True, told) for told in find(found, label, name, design))
-    for find in (_find_mirrored, _find_multiples, _find_far):
-        yield from ((False, told) for told in find(found, label, name, design))
+    metric, label, arms = design.metrics[name], design.label_of(name), design.variant.arms
+    found = {read: [told[arm] for arm in arms] for (of, read), told in units.seen.items() if of == name}
+    for is_sure, key, find in LOOKS:
+        for read, told in found.items():
+            if key in ("", *told[0]):
+                words = label if read in (name, metric.column) else f"{label} ({read})"
+                yield from ((is_sure, said) for said in find(told, label, words, design, metric))
+        if find is _find_times and name not in units.heard:  # events are compared by time, with all that is lost
+            yield from ((True, said) for said in _find_signs(found.values(), label, design))
     has_back = any(BACK.search(read.casefold()) for read in found)
-    for what, told in FOUND.items():
-        if what == "returned" and (has_back or design.metrics[name].how.total != "amount"):
+    for what, said in FOUND.items():
+        if what == "returned" and (has_back or metric.how.total != "amount"):
             continue
-        counted = [told for told in found.values() if "n" in told[arms[0]]]
-        counts = [[sum(told[arm].get(key, 0) for told in counted) for key in (what, "n")] for arm in arms]
+        counted = [told for told in found.values() if "n" in told[0]]
+        counts = [[sum(told[i].get(key, 0) for told in counted) for key in (what, "n")] for i in range(len(arms))]
         sizes = count_units(units)[None]
         shares = count_shares(counts, [sizes[arm] for arm in arms])
         n, whole = map(sum, zip(*counts, strict=True))
@@ -197,19 +201,24 @@ def _find_values(name, units, design):
             is_odd = compare_rates(shares) < ALERT or n > most * whole
             if is_odd or what != "deleted":  # what was may be deleted later, and most of an arm's units are no payments
                 is_sure = is_odd and not means_other and what != "deleted"
-                yield is_sure, told.format(label=label, rates=write_rates(design, shares))
-    yield from _find_units(found, label, name, design)
+                yield is_sure, said.format(label=label, rates=write_rates(design, shares))
+    yield from _find_units(found, label, metric, design)
 
 
-def _find_units(found, label, name, design):
+def _find_units(found, label, metric, design):
     """Yield whether it is sure, and a sentence, of values of an arm that are in another unit."""
-    arms = design.variant.arms
-    lasts = DURATION.fullmatch(design.metrics[name].unit or "") is not None
-    factors = TIMES if design.metrics[name].time else DURATIONS if lasts else MONEY
-    is_amount = design.metrics[name].how.total == "amount"
-    sums = [told for told in found.values() if (is_amount or design.metrics[name].time) and "log" in told[arms[0]]]
-    pairs = [(True, arms[0], arm, told[arms[0]], told[arm]) for told in sums for arm in arms[1:]]
-    pairs += [(False, *pair) for pair in _pool_back(found, arms)] if is_amount else []
+    control, *others = design.variant.arms
+    lasts, is_amount = DURATION.fullmatch(metric.unit or "") is not None, metric.how.total == "amount"
+    factors = TIMES if metric.time else DURATIONS if lasts else MONEY
+    sums = {read: told for read, told in found.items() if (is_amount or metric.time) and "log" in told[0]}
+    pairs = [
+        (True, control, arm, told[0], one) for told in sums.values() for arm, one in zip(others, told[1:], strict=True)
+    ]
+    back = [read for read in sums if BACK.search(read.casefold())]
+    if is_amount and 0 < len(back) < len(sums):  # money in beside money back, in all arms
+        sides = [[read for read in sums if (read in back) is is_back] for is_back in (False, True)]
+        facts = [{what: sum(one[what] for read in side for one in sums[read]) for what in LOGS} for side in sides]
+        pairs.append((False, *map(" and ".join, sides), *facts))
     for of_arms, one, other, *facts in pairs:
         if unit := find_unit(*facts, factors, in_part=of_arms and factors is not TIMES):  # a horizon is a whole day
             (large, small) = (other, one) if unit[1] > 0 else (one, other)
@@ -218,109 +227,141 @@ def _find_units(found, label, name, design):
             yield of_arms and not lasts, UNITS.format(factor=factors[unit[0]], **words)
 
 
-def _pool_back(found, arms):
-    """Yield the names of the events that are money in, and of those that are money back, and the facts of both."""
-    sized = {read: [told[arm] for arm in arms] for read, told in found.items() if "log" in told[arms[0]]}
-    sides = [[read for read in sized if bool(BACK.search(read.casefold())) == is_back] for is_back in (False, True)]
-    if all(sides):
-        facts = [[one for read in side for one in sized[read]] for side in sides]
-        names = (" and ".join(side) for side in sides)
-        yield *names, *({what: sum(one[what] for one in of) for what in LOGS} for of in facts)
+def _pair(arms):
+    """The control beside each treatment."""
+    return [(arms[0], told) for told in arms[1:]]
 
 
-def _find_codes(found, label, name, design):
+def _find_unanswered(arms, label, words, design, metric):
+    if n := find_unanswered([told["answers"] for told in arms]):
+        yield UNANSWERED.format(n=n, label=label)
+
+
+def _find_code(arms, label, words, design, metric):
     """Yield a sentence of each event or column in which a code for none stands in the place of values."""
-    is_count, arms = design.metrics[name].how.total != "amount", design.variant.arms
-    for told in (told for told in found.values() if "answers" in told[arms[0]]):
-        if n := find_unanswered([told[arm]["answers"] for arm in arms]):
-            yield UNANSWERED.format(n=n, label=label)
-    for told in (told for told in found.values() if "sizes" in told[design.variant.arms[0]]):
-        sizes = [told[arm]["sizes"] for arm in design.variant.arms]
-        whole = read_sizes(sizes)
-        if code := find_codes(whole, is_count=is_count):
-            (size, why), n = code, sum(size.n for size in whole)
-            shown = f"{size.low:,.10g}" if size.n >= design.min_cell and size.low == size.high else "a code for none"
-            yield CODES.format(n=size.n, all=n, label=label, code=shown, why=why)
+    whole = read_sizes([told["sizes"] for told in arms])
+    if code := find_codes(whole, is_count=metric.how.total != "amount"):
+        (size, why), n = code, sum(size.n for size in whole)
+        shown = f"{size.low:,.10g}" if size.n >= design.min_cell and size.low == size.high else "a code for none"
+        yield CODES.format(n=size.n, all=n, label=label, code=shown, why=why)
 
 
-def _find_times(found, label, name, design):
+def _find_times(arms, label, words, design, metric):
     """Yield a sentence where the event is at the time 0 in one arm far more often, or at the longest time of all."""
-    for told in (told for told in found.values() if "ended" in told[design.variant.arms[0]]):
-        arms = [told[arm] for arm in design.variant.arms]
-        is_whole = sum(arm["whole"] for arm in arms) > MOST_WHOLE * sum(arm["n"] for arm in arms)
-        at_once = count_shares([(arm["ended_zero"], arm["ended"]) for arm in arms])
-        least = MOST_WHOLE if is_whole else MINOR
-        late = [arm for arm in arms if arm["ended_last"] > max(LEAST_VALUES, least * arm["ended"])]
-        low = [m.mean[0] for m in at_once]
-        late = [arm for arm in late if arm["open_last"] < MINOR * arm["ended_last"]]
-        if late:
-            n, ended = (sum(arm[what] for arm in late) for what in ("ended_last", "ended"))
-            yield LONGEST.format(n=n, all=ended, label=label)
-        elif (not is_whole or min(low) == 0) and max(low) > MINOR and compare_rates(at_once) < ALERT:
-            yield AT_ONCE.format(label=label, rates=write_rates(design, at_once))
+    is_whole = sum(arm["whole"] for arm in arms) > MOST_WHOLE * sum(arm["n"] for arm in arms)
+    at_once, least = (
+        count_shares([(arm["ended_zero"], arm["ended"]) for arm in arms]),
+        MOST_WHOLE if is_whole else MINOR,
+    )
+    late = [arm for arm in arms if arm["ended_last"] > max(LEAST_VALUES, least * arm["ended"])]
+    late = [arm for arm in late if arm["open_last"] < MINOR * arm["ended_last"]]
+    low = [m.mean[0] for m in at_once]
+    if late:
+        n, ended = (sum(arm[what] for arm in late) for what in ("ended_last", "ended"))
+        yield LONGEST.format(n=n, all=ended, label=label)
+    elif (not is_whole or min(low) == 0) and max(low) > MINOR and compare_rates(at_once) < ALERT:
+        yield AT_ONCE.format(label=label, rates=write_rates(design, at_once))
 
 
-def _find_signs(found, label, name, design):
+def _find_signs(found, label, design):
     """Yield a sentence where values below 0 stand in some arms, and in another none, of all that is added up."""
-    added = [told for told in found.values() if "sizes" in told[design.variant.arms[0]]]
-    sizes = [read_sizes([told[arm]["sizes"] for told in added]) for arm in design.variant.arms]
+    added = [[told["sizes"] for told in arms] for arms in found if "sizes" in arms[0]]
+    sizes = [read_sizes(of) for of in zip(*added, strict=True)]
     below = [(sum(s.n for s in of if s.low < 0), sum(s.n for s in of)) for of in sizes]
     shares = count_shares(below)
     low = [m.mean[0] for m in shares]
-    if (
-        min(n for _, n in below) >= LEAST_VALUES
-        and min(low) == 0
-        and max(low) > MINOR
-        and compare_rates(shares) < ALERT
-    ):
+    is_told = added and min(n for _, n in below) >= LEAST_VALUES and min(low) == 0
+    if is_told and max(low) > MINOR and compare_rates(shares) < ALERT:
         yield SIGNS.format(label=label, rates=write_rates(design, shares))
 
 
-def _find_far(found, label, name, design):
+def _find_mirrored(arms, label, words, design, metric):
+    """Yield a sentence where what a treatment has is what the control has, turned around."""
+    for arm, pair in zip(design.variant.arms[1:], _pair(arms), strict=True):
+        if "yes" in arms[0]:
+            rows, how = [[one["no"], one["yes"]] for one in pair], "no for yes"
+        elif "answers" in arms[0]:
+            levels, rows = lay_answers([read_answers(one["answers"])[0] for one in pair])
+            how = f"{levels[0]:g} for {levels[-1]:g}"
+        else:
+            continue
+        if is_mirrored(rows):
+            yield MIRRORED.format(label=label, arm=arm, how=how)
+
+
+def _find_multiples(arms, label, words, design, metric):
+    """Yield a sentence where all counts of one arm are multiples of a number, and hardly so those of the others."""
+    if metric.how.total != "count" or design.units_in_row:
+        return
+    counts = {arm: read_sizes([told["sizes"]]) for arm, told in zip(design.variant.arms, arms, strict=True)}
+    for arm, own in counts.items():
+        is_exact = len(own) > 1 and all(size.low == size.high for size in own)
+        by = math.gcd(*(int(size.low) for size in own)) if is_exact else 0
+        rest = [s for other, sizes in counts.items() if other != arm for s in sizes if s.low == s.high]
+        n, others = (sum(size.n for size in sizes) for sizes in (own, rest))
+        alike = sum(size.n for size in rest if by and size.low % by == 0)
+        if by > 1 and min(n, others) >= LEAST_VALUES and alike <= FEW * others:
+            yield MULTIPLES.format(label=label, arm=arm, by=by, share=percent(alike / others))
+
+
+def _find_far(arms, label, words, design, metric):
     """Yield a sentence where the values of an arm are larger than another's by more than a treatment makes them.
 
     Of values that are not 0 alone, as a treatment may bring what hardly anybody else has. Durations and times to an
     event may well become so short; rows of several units are as large as they are many.
     """
-    control, *others = design.variant.arms
-    if design.metrics[name].time or design.units_in_row or DURATION.fullmatch(design.metrics[name].unit or ""):
+    if metric.time or design.units_in_row or DURATION.fullmatch(metric.unit or ""):
         return
-    is_sum = design.metrics[name].how.total == "amount"
-    for read, told in ((read, told) for read, told in found.items() if "log" in told[control]):
-        for arm in others:
-            gap, error, _ = compare_sizes(told[control], told[arm])
-            is_told = is_sum and find_unit(told[control], told[arm], MONEY, in_part=True)
-            if abs(gap) - error > LARGE and not is_told:
-                sides = (arm, control) if gap > 0 else (control, arm)
-                words = label if read in (name, design.metrics[name].column) else f"{label} ({read})"
-                yield FAR.format(label=words, factor=math.exp(abs(gap)), arm=sides[0], other=sides[1])
-
-
-def _find_multiples(found, label, name, design):
-    """Yield a sentence where all counts of one arm are multiples of a number, and hardly so those of the others."""
-    if design.metrics[name].how.total != "count" or design.units_in_row:
-        return
-    for told in (told for told in found.values() if "sizes" in told[design.variant.arms[0]]):
-        counts = {arm: read_sizes([told[arm]["sizes"]]) for arm in design.variant.arms}
-        for arm, own in counts.items():
-            is_exact = len(own) > 1 and all(size.low == size.high for size in own)
-            by = math.gcd(*(int(size.low) for size in own)) if is_exact else 0
-            rest = [s for other, sizes in counts.items() if other != arm for s in sizes if s.low == s.high]
-            n, others = (sum(size.n for size in sizes) for sizes in (own, rest))
-            alike = sum(size.n for size in rest if by and size.low % by == 0)
-            if by > 1 and min(n, others) >= LEAST_VALUES and alike <= FEW * others:
-                yield MULTIPLES.format(label=label, arm=arm, by=by, share=percent(alike / others))
-
-
-def _find_mirrored(found, label, name, design):
-    """Yield a sentence where what a treatment has is what the control has, turned around."""
     control, *others = design.variant.arms
-    for told, arm in itertools.product(found.values(), others):
-        pair, what = (told[control], told[arm]), next((what for what in ("yes", "answers") if what in told[arm]), None)
-        if what == "yes":
-            rows, how = [[one["no"], one["yes"]] for one in pair], "no for yes"
-        elif what:
-            levels, rows = lay_answers([read_answers(one["answers"])[0] for one in pair])
-            how = f"{levels[0]:g} for {levels[-1]:g}"
-        if what and is_mirrored(rows):
-            yield MIRRORED.format(label=label, arm=arm, how=how)
+    for arm, pair in zip(others, _pair(arms), strict=True):
+        gap, error, _ = compare_sizes(*pair)
+        is_told = metric.how.total == "amount" and find_unit(*pair, MONEY, in_part=True)
+        if abs(gap) - error > LARGE and not is_told:
+            sides = (arm, control) if gap > 0 else (control, arm)
+            yield FAR.format(label=words, factor=math.exp(abs(gap)), arm=sides[0], other=sides[1])
+
+
+LOOKS = (  # whether it is sure, what it reads, and what looks
+    (True, "answers", _find_unanswered),
+    (True, "sizes", _find_code),
+    (True, "ended", _find_times),
+    (False, "", _find_mirrored),
+    (False, "sizes", _find_multiples),
+    (False, "log", _find_far),
+)
+
+
+def find_codes(sizes: list[Size], *, is_count: bool) -> tuple[Size, str] | None:
+    """Return values that are a code for none, and why; None without one.
+
+    Parameters
+    ----------
+    sizes : list of Size, the largest first
+    is_count : bool
+        Of whole numbers shorter codes are known.
+
+    Returns
+    -------
+    tuple of Size and str: all values below 0, where they are known codes; or the largest, far above all others.
+    """
+    above, below = [size for size in sizes if size.low > 0], [size for size in sizes if size.low < 0]
+    n = sum(size.n for size in below)
+    if n >= FEW_CODES and len(above) > 2 and {end for size in below for end in (size.low, size.high)} <= BELOW:
+        return Size(n, below[-1].low, below[0].high, sum(size.total for size in below)), "the only ones below 0"
+    if len(above) <= 3:
+        return None
+    top, times, farther = above[0], above[0].low / above[1].high, FARTHER if is_count else FARTHEST
+    is_listed = not is_count and all(size.low == size.high for size in above)  # some prices, each its own
+    is_far = times > farther or (times > TWICE and not is_listed and _is_code(top.high, is_count))
+    if is_far and top.n >= SOME_CODES and top.low >= ALIKE * top.high:
+        return top, "far above all others"
+    low = above[-1]
+    is_far = not is_count and low.low == low.high < above[-2].low / FARTHEST and low.n >= FEW_CODES
+    return (low, "far below all others") if is_far else None
+
+
+def _is_code(value, is_count):
+    """Whether a number is the largest that some columns can hold, or one digit over and over."""
+    digits = f"{value:.2f}".rstrip("0").replace(".", "")
+    least = NINES_OF_COUNTS if is_count else NINES_OF_AMOUNTS
+    return value in LARGEST or (len(digits) >= least and value >= 10 ** (least - 1) and len(set(digits)) == 1)

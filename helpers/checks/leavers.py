@@ -4,24 +4,19 @@ Who leaves does less before, so fewer events are no fault; none at all of accoun
 plan for all who left, or events that are doubled among those who stayed are.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import ibis
 import pandas as pd
 
 from helpers import schema
 from helpers.checks.logs import LEAST_TOLD, TENTH, expect_lost, percent, write_day
+from helpers.metrics import Accounts
 from helpers.metrics.events import add_days, store
 from helpers.records import Check
+from helpers.sources import AccountSource
 from helpers.sources.opening import fetch
-
-if TYPE_CHECKING:
-    from helpers.metrics import Accounts
-    from helpers.sources import AccountSource
 
 DAY = 86_400
 NEARLY_ALL, MANY, HARDLY_ANY, OFTEN = 0.98, 0.5, 0.01, 0.5  # of those who left, or stayed, with one value
@@ -50,18 +45,21 @@ def check_leavers(source: AccountSource, accounts: Accounts, frame: pd.DataFrame
         doubled for some alone, and warns where days or names of events, or days of losses, are in doubt; `value` is
         the number of doubts, none where there is no doubt.
     """
-    design = accounts.design
-    grave, doubts = [], []
+    design, noun = accounts.design, schema.pluralise(accounts.design.unit)
     if design.is_snapshot:
-        grave, doubts = find_rewritten(frame, frame["lost"], list_traits(design), schema.pluralise(design.unit))
+        grave, doubts = find_rewritten(frame, frame["lost"], list_traits(design), noun)
         grave += [*_find_odd_features(frame, design), *_find_odd_tenure(frame, design)]
     else:
         days = _count_days(source, accounts)
-        grave += _find_doubled_by_fate(days)
-        doubts += [*_find_doubled_since(days), *_find_piled(days), *_find_renamed(source, accounts, days)]
+        grave, doubts = _find_doubled(days)
+        doubts += [*_find_piled(days), *_find_renamed(source, accounts, days)]
         if design.outcomes.retained.ends:
             lacking, late = _find_silent(source, accounts)
-            traits, alike = _find_rewritten_traits(accounts)
+            there = accounts.table["lost_at"] >= add_days(accounts.table["started_at"], design.landmarks[0])
+            known = accounts.table.filter(there.fill_null(True))
+            left = known["lost_at"].notnull().cast("int32")  # noqa: PD004 (of Ibis)
+            rows = fetch(known.select("tier", "size", "seats", left=left), "accounts").to_pandas()
+            traits, alike = find_rewritten(rows, rows["left"], list_traits(design), noun)
             grave = [*traits, *lacking, *grave]
             doubts += [*alike, *late, *_find_no_losses(accounts)]
     return report_leavers(grave, doubts)
@@ -102,16 +100,6 @@ def find_rewritten(frame: pd.DataFrame, left: pd.Series, traits: dict[str, str],
                 "written anew at the loss; give that of the start."
             )
     return told
-
-
-def _find_rewritten_traits(accounts):
-    """The same of accounts that were customers at the main landmark, by whether they left by the end."""
-    table, design = accounts.table, accounts.design
-    there = table["lost_at"] >= add_days(table["started_at"], design.landmarks[0])
-    known = table.filter(there.fill_null(True))
-    rows = known.select("tier", "size", "seats", left=known["lost_at"].notnull().cast("int32"))  # noqa: PD004 (of Ibis)
-    rows = fetch(rows, "accounts").to_pandas()
-    return find_rewritten(rows, rows["left"], list_traits(design), schema.pluralise(design.unit))
 
 
 def _find_odd_features(frame, design):
@@ -165,38 +153,34 @@ def _count_days(source, accounts) -> pd.DataFrame:
     return days.astype({name: int for name in ("day", "n", "close", "near", "fine")})
 
 
-def _list_doubled(days):
-    """Each event of which many are close behind another, and hardly any a little later, as none does by acting."""
+def _find_doubled(days):
+    """Sentences on events that are doubled for those alone that left or stayed, and on one side of a day alone.
+
+    Such are many close behind another, and hardly any a little later, as none does by acting.
+    """
+    by_fate, by_day = [], []
     for event, rows in days.groupby("event"):
         close, near = rows["close"].sum(), rows["near"].sum()
-        if close >= LEAST_TOLD and close >= DENSER * near and rows["fine"].any():
-            yield event, rows
-
-
-def _find_doubled_by_fate(days):
-    for event, rows in _list_doubled(days):
+        if close < LEAST_TOLD or close < DENSER * near or not rows["fine"].any():
+            continue
         sums = rows.groupby("left")[["close", "n"]].sum().reindex([True, False])
-        share = sums["close"] / sums["n"]
-        if sums["n"].min() >= LEAST_TOLD and share.max() >= DOUBLED and share.min() <= TENTH * share.max():
-            yield (
-                f"Of the events {event} {percent(share[True])} of those that left, and {percent(share[False])} of the "
-                f"others, come within {CLOSE} seconds of one before: some are logged twice."
-            )
-
-
-def _find_doubled_since(days):
-    for event, rows in _list_doubled(days):
+        shares = (sums["close"] / sums["n"]).tolist()
+        if sums["n"].min() >= LEAST_TOLD and _are_apart(shares):
+            told = f"Of the events {event} {percent(shares[0])} of those that left, and {percent(shares[1])} of the "
+            by_fate.append(f"{told}others, come within {CLOSE} seconds of one before: some are logged twice.")
         n, close = (rows.groupby("day")[name].sum() for name in ("n", "close"))
-        sides = [(part.cumsum() - part, part[::-1].cumsum()[::-1]) for part in (close, n)]
-        shares = [sides[0][side] / sides[1][side].where(sides[1][side] >= LEAST_TOLD) for side in (0, 1)]
-        gap = (shares[1] - shares[0]).abs()
-        if gap.notna().any():
-            low, high = sorted(share[gap.idxmax()] for share in shares)
-            if high >= DOUBLED and low <= TENTH * high:
-                yield (
-                    f"Of the events {event} {percent(high)} come within {CLOSE} seconds of one before on one side of "
-                    f"{write_day(gap.idxmax())}, and {percent(low)} on the other: some are logged twice."
-                )
+        parts = [(part.cumsum() - part, part[::-1].cumsum()[::-1]) for part in (close, n)]
+        sides = [some / every.where(every >= LEAST_TOLD) for some, every in zip(*parts, strict=True)]
+        gap = (sides[1] - sides[0]).abs()
+        if gap.notna().any() and _are_apart(shares := sorted(side[gap.idxmax()] for side in sides)):
+            told = f"Of the events {event} {percent(shares[1])} come within {CLOSE} seconds of one before on one side "
+            told += f"of {write_day(gap.idxmax())}, and {percent(shares[0])} on the other: some are logged twice."
+            by_day.append(told)
+    return by_fate, by_day
+
+
+def _are_apart(shares):
+    return max(shares) >= DOUBLED and min(shares) <= TENTH * max(shares)
 
 
 def _find_piled(days):

@@ -1,13 +1,14 @@
-"""What a log of events would hold: by days since assignment, by season, and before and after a day of change.
+"""What a log of events holds, and what it would hold: by days since assignment, by season, and beside a change."""
 
-And what the events of an arm are like beside those of the others, by sign and size: a treatment makes them more or
-fewer, larger or smaller, and turns no sign.
-"""
-
+import copy
+import itertools
 import math
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+
+from helpers import schema
 
 LEAST_SEEN = 100  # unit-days, below which a rate is not read
 WEEK = 7
@@ -20,14 +21,193 @@ ROUNDS = 30  # of the fit of rates and season to each other
 LEAST = 1e-9  # what is divided by
 STEPS = 25.0  # twice the log likelihood that a step adds, over all days: one log in a thousand
 LOST_WARNS, LOST_FAILS = 0.01, 0.10  # of the events that a metric counts, or that stand where none should
-REPEATED_FAILS = 0.02  # of the events of an arm, as of rows of units
+HOLE_FAILS = 0.5  # of them, in a hole that all arms have: a holiday may be one
 FAR = 3.5  # standard errors between arms: two logs in five thousand
 SURE = 12.0  # minus the logarithm of a chance, where the best of some dozen places is looked for
 LEAST_HEARD = 10  # events of a metric, from which on it is odd that all of them lie outside the time of the study
 LEAST_TOLD = 30  # events, below which the rate of one of several, of a part, or of a side of a step is not read
 TENTH = 0.1  # of what the other arms have: what an arm with less hardly has
-ALIKE = 0.1  # of the amounts of two events that are equal by themselves: fewer, and one that comes again is a repeat
-FACTORS, CLOSE, STEADY = (100.0, 1000.0, 1e6), 0.35, 0.5  # of units of money; of the logarithm of one; of its days
+RARE = 8.5  # minus the logarithm of the chance that none comes where some are expected: one event in five thousand
+MOST_DAYS = 800  # of a study whose events are judged by each of its days
+EPOCH = 719_163  # the ordinal of the first day of 1970
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with the events of a metric in an arm: the share of them, in words, and whether it withholds.
+
+    `told` holds `LABEL` where the name of the events goes. `cut` is the side, before or after, and the day of the first
+    or last event, where the log is cut; `of` the metric.
+    """
+
+    share: float
+    told: str
+    fails: bool
+    cut: tuple[str, int] | None = None
+    of: str = ""
+
+
+LABEL = "{label}"
+
+
+class Log:
+    """The days of a log of events, against those that the assigned units would lead to expect.
+
+    `ratios` are an arm's units for one of the others; `spreads` by how much numbers of an event vary more than those
+    that come by themselves; `bunches` how many events of one unit come for one, which may share hour or sign; `early`
+    the share of an event just before assignment, beyond the daily rate of the week before, of all since.
+    """
+
+    def __init__(self, units, meeting, design):
+        self.end, self.arms, self.unit = units.as_of.toordinal() - EPOCH, design.variant.arms, design.unit
+        plain = meeting.astype(dict.fromkeys(("what", "event", "variant"), object))  # which rows are taken of fastest
+        self.every, self.taken = {what: rows for what, rows in plain.groupby("what")}, {}
+        # ages of events that have dates alone count by date: none of the day of assignment is early
+        ages = self.take("age")
+        dated = ~ages["clocked"].astype(bool).groupby(ages["event"]).transform("any") & (ages["day"] == -1)
+        moved = ages[dated & (ages["same_day"] > 0)]
+        moved = moved.assign(n=moved["same_day"], known=moved["same_day"], void=0, day=0)
+        self.every["aged"] = pd.concat([ages.assign(n=ages["n"].where(~dated, ages["n"] - ages["same_day"])), moved])
+        self.every["begun"] = self.take("start")[self.take("start")["day"] <= self.end]
+        self.first = self.take("begun")["day"].min()
+        counts = {arm: self.count("start", "", arm) for arm in self.arms}
+        self.ratios = {arm: n / max(1, others) for arm, (n, others) in counts.items()}
+        since = self.take("since").groupby("event")[["n", "known", "squares"]].sum()
+        self.spreads = (since["squares"] / since["known"] - since["known"] / since["n"]).clip(lower=1.0)
+        self.bunches, self.early = since["squares"] / since["known"], {}
+        for event, arm in itertools.product(schema.list_event_names(design), self.arms):
+            own, _ = self.split("aged", event, arm)
+            *week, last = count_days(own, "n", -8, 8)
+            more, after = last - np.mean(week), own.loc[own["day"] >= 0, "n"].sum()
+            is_chance = more <= FAR * math.sqrt(np.mean(week) + 1)
+            self.early[event, arm] = 0.0 if is_chance else float(more / (more + after))
+
+    def leave_out_voids(self):
+        """Return the log without the events whose amount is empty or 0; itself where none is."""
+        tables = {what: self.take(what) for what in ("aged", "day")}
+        if not any(rows["void"].any() for rows in tables.values()):
+            return self
+        sized, rest = copy.copy(self), {what: rows["known"] - rows["void"] for what, rows in tables.items()}
+        sized.every = self.every | {w: tables[w].assign(n=n, known=n)[n > 0] for w, n in rest.items()}
+        sized.taken = {}
+        return sized
+
+    def take(self, what, event=None):
+        """Return the rows of what is counted, of one event or of all."""
+        if (what, event) not in self.taken:
+            rows = self.every.get(what, self.every["start"].head(0))
+            self.taken[what, event] = rows if event is None else rows[(rows["event"] == event).to_numpy()]
+        return self.taken[what, event]
+
+    def split(self, what, event, arm):
+        """Return the rows of what is counted of an event in an arm, and those in all the others."""
+        if (what, event, arm) not in self.taken:
+            rows = self.take(what, event)
+            variants = rows["variant"].to_numpy()
+            others = np.logical_or.reduce([variants == other for other in self.arms if other != arm])
+            self.taken[what, event, arm] = rows[variants == arm], rows[others]
+        return self.taken[what, event, arm]
+
+    def count(self, what, event, arm, name="n"):
+        """Return how many there are of an arm, and of all the others."""
+        own, rest = (int(rows[name].sum()) for rows in self.split(what, event, arm))
+        return own, rest
+
+    def compare_units(self, what, event, arm) -> float:
+        """Return by how many standard errors more of an arm's units have an event than of those assigned that day.
+
+        Mantel and Haenszel (1959), over the days of assignment, so that a split that changes does no harm.
+        """
+        sides = [rows for of in (("key", ""), (what, event)) for rows in self.split(*of, arm)]
+        days = pd.concat([rows.groupby("day")["n"].sum() for rows in sides], axis=1, keys=range(4)).fillna(0.0)
+        n_own, n, x_own, x = days[0], days[0] + days[1], days[2], days[2] + days[3]
+        spread = (x * (n - x) * n_own * (n - n_own) / (n**2 * (n - 1).clip(lower=1))).sum()
+        return float((x_own - x * n_own / n).sum() / math.sqrt(spread)) if spread else 0.0
+
+    def find_lost(self, events, window, least) -> dict[str, Finding]:
+        """Return what each arm lacks of some events that stop early, begin late or have a hole, where it lacks any."""
+        ages = self.take("aged")[self.take("aged")["event"].isin(events)]
+        heard = ages[ages["variant"].isin(self.arms)]
+        is_inside = (heard["last"] >= self.first) & (heard["first"] <= self.end)
+        if heard["n"].sum() >= LEAST_HEARD and not is_inside.any():
+            ran = f"they run from {write_day(heard['first'].min())} to {write_day(heard['last'].max())}"
+            since = f"between the first assignment on {write_day(self.first)} and {write_day(self.end)}"
+            return dict.fromkeys(self.arms, Finding(1.0, f"No event of {LABEL} stands {since}: {ran}.", fails=True))
+        days = self.take("day")
+        days = days[days["event"].isin(events) & (days["day"] <= self.end) & days["variant"].isin(self.arms)]
+        quiet = {arm: find_quiet(own.groupby("day", as_index=False)["n"].sum()) for arm, own in days.groupby("variant")}
+        found = {}
+        for arm in (arm for arm in self.arms if arm in quiet):
+            own, begun, held = (t[t["variant"] == arm] for t in (ages, self.take("begun"), days))
+            lost = None if own.empty or begun.empty else self._judge(own, begun, held, window, quiet[arm], least)
+            if lost:
+                found[arm] = _tell_lost(arm, *lost, quiet)
+        return found
+
+    def goes_on(self, events, arm, cut) -> bool:
+        """Return whether another arm has events well beyond the cut of an arm: they did not end by themselves."""
+        others = self.take("aged")
+        others = others[others["event"].isin(events) & others["variant"].isin(set(self.arms) - {arm})]
+        if cut is None or others.empty:
+            return cut is None
+        side, day = cut
+        return bool(others["last"].max() > day + WEEK if side == "after" else others["first"].min() < day - WEEK)
+
+    def _judge(self, own, begun, days, window, quiet, least):
+        """The share that an arm lacks, its cut, and whether days such as of a promotion hold many; None by chance."""
+        longest, hole, reach = quiet
+        until = math.ceil(window[1] or self.end)
+        needed = min(self.end, begun["day"].max() + until - 1)
+        late, soon = reach[0] - begun["day"].min() - math.floor(window[0]), needed - reach[1]
+        is_cut = max(late, soon) > longest
+        if not (is_cut or hole):
+            return None
+        calmed, is_moved = own, False
+        if self.end - self.first <= MOST_DAYS:  # without days such as of a promotion, after which few may be left
+            arm = self.read_arm(begun, own, days)
+            ages = calm(arm)
+            calmed = pd.DataFrame({"day": np.arange(len(ages)), "known": ages, "all": arm.ages})
+            is_moved = ages.sum() < (1 - LOST_FAILS) * own.loc[own["day"] >= 0, "known"].sum()
+        is_held = days["day"].between(*reach) & ~(days["day"].between(*hole) if hole else False)
+        came = days.loc[~is_held, "known"].sum()
+        about = {"reach": reach, "end": self.end, "window": window, "hole": hole, "came": came}
+        _, expected, told = expect_lost(calmed, begun, **about)
+        is_cut &= not hole or 2 * expect_lost(calmed, begun, **about | {"hole": None})[1] > expected
+        lost = max(0.0, expected - came)
+        far = lost + (came * math.log(came / expected) if lost and came else 0.0)  # minus the logarithm of its chance
+        counted = own.loc[own["day"].between(math.floor(window[0]), until), "known"].sum()
+        share = lost / (counted + lost) if lost else 0.0
+        spread = self.spreads.reindex(own["event"].unique()).max()  # units with many lack them by chance together
+        rare = spread * (RARE + (math.log(reach[1] - reach[0]) if hole else 0.0))  # a hole is chosen among all days
+        is_chance = came >= QUIET * expected or told < least or told * math.log1p(far / told) < rare
+        if is_chance or share <= LOST_WARNS:
+            return None
+        first = expect_lost(calmed, begun, **about | {"reach": (reach[0], self.end)})[1]
+        cut = ("before", reach[0]) if 2 * first > expected else ("after", reach[1])
+        return share, cut if is_cut else None, is_moved
+
+    def read_arm(self, starts, ages, days):
+        """Return the counts of an arm by day, from the first day of assignment to the last."""
+        taken, n = (
+            ((starts, "n", self.first), (ages, "known", 0), (days, "known", self.first)),
+            self.end + 1 - self.first,
+        )
+        count, *rest = (count_days(table, of, since, n) for table, of, since in taken)
+        return Arm(np.trim_zeros(count, "b"), *rest)
+
+
+def _tell_lost(arm, share, cut, is_moved, quiet):
+    """What an arm lacks in words; a hole that all arms have alike may be a holiday."""
+    _, hole, _ = quiet[arm]
+    side = f"{cut[0]} {write_day(cut[1])}" if cut else f"from {write_day(hole[0])} to {write_day(hole[1])}"
+    if cut and is_moved:
+        ends = [reach[cut[0] == "after"] for *_, reach in quiet.values()]
+        is_shared = max(ends) - min(ends) <= WEEK
+    else:
+        holes = [other for _, other, _ in quiet.values()]
+        is_shared = not cut and all(other and other[0] <= hole[1] and other[1] >= hole[0] for other in holes)
+    told = f"Events of {LABEL} in {arm} are lost: none stands {side}, where {percent(share)} of all would be expected."
+    return Finding(share, told, share > (HOLE_FAILS if is_shared else LOST_FAILS), cut)
 
 
 def expect_lost(ages, starts, *, reach, end, window, hole=None, came=0.0) -> tuple[float, float, float]:
@@ -124,13 +304,6 @@ class Arm:
     count: np.ndarray  # days of assignment, up to the last
     ages: np.ndarray
     days: np.ndarray
-
-    @classmethod
-    def read(cls, starts, ages, days, *, first, end):
-        """Return the counts of frames with `day` and `n` or `known`, from the first day to the last."""
-        taken = ((starts, "n", first), (ages, "known", 0), (days, "known", first))
-        count, *rest = (count_days(table, of, since, end + 1 - first) for table, of, since in taken)
-        return cls(np.trim_zeros(count, "b"), *rest)
 
     def expect(self, by_age, by_day):
         """Return the expected events by day since assignment and by day, of rates of both that are multiplied."""
@@ -235,20 +408,6 @@ def _fit(own, rest, *, rounds, day=None):
     return rates, season, step, sum(float(n[n > 0] @ np.log(np.maximum(rate[n > 0], LEAST))) for n, rate in tables)
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What is wrong with the events of a metric in an arm: the share of them, in words, and whether it withholds.
-
-    `cut` is the side, before or after, and the day of the first or last event, where the log is cut.
-    """
-
-    of: str
-    share: float
-    told: str
-    fails: bool
-    cut: tuple[str, int] | None = None
-
-
 def percent(share: float) -> str:
     """Return a share with one decimal of a per cent, as messages of checks print it."""
     return f"{100 * share:.1f} %"
@@ -259,124 +418,9 @@ def write_day(day) -> str:
     return str(np.datetime64(int(day), "D"))
 
 
-def find_outside(log, of, label, event, arm) -> Finding | None:
-    """Return the events that one arm alone has before assignment, or after those of all others end, or on one day then.
-
-    No treatment does that.
-    """
-    sides = [rows[rows["event"] == event] for rows in log.part(log.ages, arm)]
-    share, elsewhere = (rows.loc[rows["day"] < 0, "n"].sum() / max(1, rows["n"].sum()) for rows in sides)
-    told, more = f"Of the events of {label} in {arm} ", share - elsewhere
-    if more > LOST_WARNS and log.compare_units("before", event, arm) >= FAR:
-        told += f"{percent(share)} stand before assignment, and {percent(elsewhere)} elsewhere, which neither chance "
-        told += "nor a treatment does; times may be filled in, or of another clock."
-        return Finding(of, more, told, more > LOST_FAILS)
-    own, rest = (rows.groupby("day")["n"].sum() for rows in log.part(log.take("day", event), arm))
-    if rest.sum() < LEAST_TOLD:
-        return None
-    beyond = own[own.index > max(log.end, rest.index.max() + WEEK)].sum() / max(1, own.sum())
-    late = own[own.index > log.end] / max(1, own.sum())
-    piled = (late - (rest / rest.sum()).reindex(late.index, fill_value=0.0)).max() if len(late) else 0.0
-    share = float(max(beyond, piled))
-    if share <= LOST_FAILS or share * own.sum() < LEAST_HEARD:
-        return None
-    told += f"{percent(share)} more than elsewhere stand after the last day, most of them on "
-    told += f"{write_day(late.idxmax())}; times may be filled in, or of another clock."
-    return Finding(of, share, told, fails=True)
-
-
 def measure_chance(came, others, ratio):
     """Return minus the log of the chance (Chernoff's bound) that so few come, as others had the rest of all."""
     every, told = came + others, 0.0
     for n, share in ((came, ratio / (1 + ratio)), (others, 1 / (1 + ratio))):
         told += n * math.log(n / (every * share)) if n else 0.0
     return told
-
-
-def find_signs(log, of, label, event, arm) -> Finding | None:
-    """Return the amounts below 0 of which an arm has some share, and the others hardly any, or the other way."""
-    (n, others), (below, elsewhere) = log.count("age", event, arm), log.count("age", event, arm, "below")
-    if min(n, others) < LEAST_TOLD:
-        return None
-    own, rest = below / n, elsewhere / others
-    pooled = (below + elsewhere) / (n + others)
-    error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / others) * log.bunches.get(event, 1.0))
-    is_alike = abs(own - rest) <= max(REPEATED_FAILS, FAR * error)
-    if is_alike or min(own, rest) > TENTH * max(own, rest) or (own < rest and len(log.arms) == 2):
-        return None
-    told = (
-        f"Of the amounts of {label} in {arm} {percent(own)} are below 0, and {percent(rest)} elsewhere; a sign may be "
-        "turned, or money back be lost."
-    )
-    return Finding(of, abs(own - rest), told, fails=True)
-
-
-def find_no_return(log, of, label, event, arm) -> Finding | None:
-    """Return the money back that an arm lacks and the others have: an event whose amounts are below 0."""
-    (n, others), (_, below) = log.count("age", event, arm), log.count("age", event, arm, "below")
-    spread, ratio = log.bunches.get(event, 1.0), log.ratios[arm]
-    expected = others * ratio
-    if 2 * below < others or n > TENTH * expected or measure_chance(n / spread, others / spread, ratio) < SURE:
-        return None
-    told = f"Of {label} hardly any stands in {arm}, where {expected:,.0f} would be expected; money back may be lost."
-    return Finding(of, 1.0, told, fails=True)
-
-
-def find_repeats(log, of, label, event, arm) -> Finding | None:
-    """Return the events of an arm that repeat another, where they are many: a sum counts them twice."""
-    n, every = log.count("repeat", event, arm)[0], log.count("age", event, arm)[0]
-    if n < LEAST_HEARD or n <= REPEATED_FAILS * every:
-        return _find_echoes(log, of, label, event, arm)
-    told = (
-        f"Of the {every:,} events of {label} in {arm} {n:,} repeat another of their {log.unit} (its event_id, or "
-        "its time and value); give each event once."
-    )
-    return Finding(of, n / every, told, fails=True)
-
-
-def _find_echoes(log, of, label, event, arm):
-    """The events of an arm with the amount of another in the same hour, where amounts are hardly ever alike else."""
-    counts = {name: log.count("echo", event, arm, name) for name in ("n", "known", "first", "last")}
-    (n, others), (every, elsewhere) = counts["n"], counts["known"]
-    share, rest = n / max(1, every), others / max(1, elsewhere)
-    more = share - rest > REPEATED_FAILS
-    if n < LEAST_HEARD or share <= REPEATED_FAILS:
-        return None
-    alike = log.take("alike", event)
-    chance = alike["squares"].sum() / max(1, alike["n"].sum()) ** 2
-    if sum(counts["first"]) >= LEAST_TOLD:
-        chance = max(chance, sum(counts["last"]) / sum(counts["first"]))
-    if chance > ALIKE and not (share - rest > LOST_FAILS and rest < REPEATED_FAILS):
-        return None
-    told = (
-        f"Of the {every:,} events of {label} in {arm} {n:,} have the amount of another of their {log.unit} in the same "
-        f"hour, and {percent(rest)} elsewhere; give each event once."
-    )
-    return Finding(of, share, told, chance <= ALIKE and (more or share > LOST_FAILS))
-
-
-def find_jump(log, of, label, event, arm) -> Finding | None:
-    """Return the day from which on amounts are a hundred or a thousand times what they were, or the other way."""
-    rows = log.part(log.take("day", event), arm)[0].groupby("day")[["known", "void", "logs"]].sum()
-    rows = rows.assign(n=rows["known"] - rows["void"])[lambda t: t["n"] > 0]
-    n, logs = rows["n"].cumsum(), (rows["logs"] / 1000).cumsum()
-    inside = (n >= LEAST_TOLD) & (n <= n.max() - LEAST_TOLD)
-    if not inside.any():
-        return None
-    after = (logs.iloc[-1] - logs) / (n.iloc[-1] - n).where(inside)
-    gap = (after - logs / n)[inside]
-    weight = (n * (n.iloc[-1] - n))[inside]
-    day = (gap.abs() * np.sqrt(weight)).idxmax()
-    factor = min(FACTORS, key=lambda one: abs(abs(gap[day]) - math.log(one)))
-    mean = rows["logs"] / 1000 / rows["n"]
-    rest = mean - np.where(mean.index > day, after[day], logs[day] / n[day])
-    noise = math.sqrt(np.average(rest**2, weights=rows["n"]))
-    if abs(abs(gap[day]) - math.log(factor)) > CLOSE or noise > STEADY:
-        return None
-    late = 1 - n[day] / n.iloc[-1]
-    way = "as large" if gap[day] > 0 else "smaller"
-    told = (
-        f"Amounts of {label} in {arm} are about {factor:,.0f} times {way} after {write_day(day)}, as in another unit "
-        "of money; give all in one."
-    )
-    return Finding(of, float(min(late, 1 - late)), told, fails=True)

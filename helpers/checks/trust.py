@@ -1,40 +1,23 @@
 """The trust checks of an experiment, each a status, a number and a sentence: are its arms as alike as chance allows."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy
 
 from helpers import metrics, schema
+from helpers.checks import rates
 from helpers.checks.amounts import check_amounts
-from helpers.checks.events import check_events
+from helpers.checks.events import CUT, SHEETS, check_events
 from helpers.checks.logs import percent
-from helpers.checks.parts import CUT, SHEETS
-from helpers.checks.rates import (
-    LEAST_UNITS,
-    compare_covariates,
-    compare_rates,
-    compare_split,
-    count_shares,
-    find_turn,
-    measure_imbalance,
-    read_rate,
-    write_p,
-    write_rates,
-)
-from helpers.checks.values import check_covariates, check_spread, check_values
+from helpers.checks.rates import ALERT, compare_rates, count_shares, write_p, write_rates
+from helpers.checks.values import check_values
 from helpers.kinds import COUNTED
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import GRAVE, NAN, Check, Moments, Refused
+from helpers.sources import Source
 
-if TYPE_CHECKING:
-    from helpers.sources import Source
-
-ALERT = 0.001  # a check that runs on every study must hardly ever alarm in vain
 DOUBT, MISSING_DOUBT = 0.01, 0.05  # below it is unclear: of what is missing hardly anything can be mended afterwards
 MOST_SPLIT = 0.01  # the share of units in two variants above which an answer is withheld
 LOST = {  # what follows from units that are not in the table
@@ -155,15 +138,15 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     found += outcomes
     if source.meeting is not None:
         summed = [n for n, m in design.metrics.items() if m.how.total == "amount" and not m.column and not m.time]
-        found += [check for name in summed if (check := _check_values(source.meeting, design, name))]
+        found += [_check_values(source.meeting, design, name) for name in summed]
     if design.randomised_units is not None:
         found.append(_check_attrition(units, design))
     elif source.events is None and {(check.status, np.isnan(check.value)) for check in outcomes} == {("pass", True)}:
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
     found += [*_check_exposure(units, design)] if design.exposure else []
-    others = (assigned, check_covariates(units, design) if units.covariates else None, check_spread(units, design))
-    fit = (*check_events(units, source.meeting, design), *check_amounts(units, design))
-    return (*found, *fit, *(check for check in others if check))
+    found += [*check_events(units, source.meeting, design), *check_amounts(units, design), assigned]
+    found += [rates.check_covariates(units, design) if units.covariates else None, rates.check_spread(units, design)]
+    return tuple(check for check in found if check)
 
 
 def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:
@@ -191,10 +174,10 @@ def _check_split(units, design):
     assignment hold one arm each, or weeks other shares, is asked of an unknown split too.
     """
     found, given, shares = metrics.count_units(units)[None], design.randomised_units, design.variant.shares
-    if few := [arm for arm, n in found.items() if n < LEAST_UNITS and not design.cluster]:
-        who = f"{schema.say(LEAST_UNITS, design.unit)} in {' and in '.join(few)}"
+    if few := [arm for arm, n in found.items() if n < rates.LEAST_UNITS and not design.cluster]:
+        who = f"{schema.say(rates.LEAST_UNITS, design.unit)} in {' and in '.join(few)}"
         said = f"There are fewer than {who}: from so few nothing is decided, as one of them could turn the answer."
-        yield Check("enough_units", "fail", NAN, LEAST_UNITS, said)
+        yield Check("enough_units", "fail", NAN, rates.LEAST_UNITS, said)
     planned = [(shares or {name: n / sum(found.values()) for name, n in found.items()})[arm] for arm in found]
     if shares is None:
         said = "The planned split is unknown, so the sample ratio is not tested."
@@ -205,11 +188,11 @@ def _check_split(units, design):
         told = {arm: found[arm] if n - found[arm] in few else n for arm, n in counts.items()}
         sizes = ", ".join(f"{arm} {n:,} (planned {percent(shares[arm])})" for arm, n in told.items())
         sizes = f"by {design.cluster or design.unit}: {sizes}"
-        p = compare_split([*told.values()], planned)  # of what is told, as its digits tell of what it is of
+        p = rates.compare_split([*told.values()], planned)  # of what is told, as its digits tell of what it is of
         yield _report("srm", [p], "split", alarm="fail", sizes=sizes)
     for by in [*(design.segments if shares else ()), *(["week"] if design.assigned_at else ())]:
         groups = [(group, list(counts.values())) for group, counts in metrics.count_units(units, by=by).items()]
-        ps = {group: compare_split(n, planned) for group, n in groups if sum(n) >= design.min_cell}
+        ps = {group: rates.compare_split(n, planned) for group, n in groups if sum(n) >= design.min_cell}
         ps = {group: p for group, p in ps.items() if not np.isnan(p)}
         worst, every = min(ps, key=ps.get, default=0), "both" if len(ps) == 2 else f"all {len(ps)}"
         name, place = f"srm_{by}", f"levels of {design.labels.get(by, by)}"
@@ -219,7 +202,7 @@ def _check_split(units, design):
         told = {"plan": " from the plan" if shares else "", "so": DRIFTS if by == "week" and not shares else ""}
         check = _report(name, ps, "split by group", place=place, all=every, worst=worst, **told)
         hours = units.seen.get(("", ""), {}) if by == "week" and not design.cluster else {}
-        time = find_turn([hours[arm]["hours"] for arm in design.variant.arms]) if hours else None
+        time = rates.find_turn([hours[arm]["hours"] for arm in design.variant.arms]) if hours else None
         if time and (time != "a week" or check.value < ALERT):
             yield Check(name, "fail", check.value, ALERT, IN_TURN.format(time=time))
         elif shares or check.value < ALERT:
@@ -229,8 +212,8 @@ def _check_split(units, design):
 def _check_balance(units, design):
     moments = metrics.summarise_covariates(units)
     arms = [moments[arm] for arm in design.variant.arms]
-    p, gaps = compare_covariates(arms), np.nan_to_num(measure_imbalance(arms), posinf=np.inf)
-    name = units.covariates[gaps.argmax()].removeprefix("x_").split("=")[0]  # a level could be somebody's
+    p, gaps = rates.compare_covariates(arms), np.nan_to_num(rates.measure_imbalance(arms), posinf=np.inf)
+    name = rates.name_covariate(units.covariates[gaps.argmax()])
     chance = "over 99.9 %" if p > 0.999 else f"under {percent(ALERT)}" if p < ALERT else percent(p)
     size = f"{gaps.max():.2f}" if np.isfinite(gaps.max()) else "without end, as nothing varies within the arms,"
     largest = f"largest standardised difference {size} ({name})"
@@ -360,13 +343,13 @@ def _check_exposure(units, design):
     """Whether take-up is steady over the weeks of assignment, and whether the control has more of it, unplanned."""
     whole = metrics.moments.summarise_shares(units, ["exposed"])[None]["exposed"]
     control, *others = (whole[arm] for arm in design.variant.arms)
-    rates = write_rates(design, [control, *others])
+    told = write_rates(design, [control, *others])
     if design.assigned_at:
         weeks = metrics.moments.summarise_shares(units, ["exposed"], by="week").values()
         cells = [[week["exposed"][arm] for week in weeks] for arm in design.variant.arms]
         ps = [compare_rates([m for m in arm if m.n >= design.min_cell]) for arm in cells]
-        yield _report("exposure_over_time", ps, "take-up", rates=rates)
+        yield _report("exposure_over_time", ps, "take-up", rates=told)
     is_meant = design.shown_as and design.shown_as.contrast == "control - treatment"
-    p = np.max([1.0 if read_rate(m) >= read_rate(control) else compare_rates([control, m]) for m in others])
+    p = np.max([1.0 if rates.read_rate(m) >= rates.read_rate(control) else compare_rates([control, m]) for m in others])
     if p < ALERT and not is_meant:
-        yield Check("exposure_turned", "warn", float(p), ALERT, REVERSED.format(rates=rates))
+        yield Check("exposure_turned", "warn", float(p), ALERT, REVERSED.format(rates=told))

@@ -8,7 +8,7 @@ import signal
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +16,13 @@ import pandas as pd
 import scipy
 from scipy import stats
 
-from helpers.checks.gates import count_needed
+from helpers import paths
 from helpers.inference.methods import Method
 from helpers.records import NAN, Refused
 from helpers.simulate.populations import POPULATIONS, find_null
 
 DEEP_DRAWS, OUTSIDE_DRAWS = 2_000, 200  # draws of a cell: of the deep grid; of the quick one outside the domain
-DEPTHS = ("quick", "deep")
+DRAWS = {"quick": 300, "deep": 4000}  # experiments drawn for what stands beside the cells, unless asked otherwise
 TREATMENT_SHARES = (0.5, 0.1)
 SIZES = (50, 200, 1_000, 5_000, 20_000)  # units an arm on average
 EXACT_SIZES = (50, 100, 200, 500, 1_000, 2_000, 5_000, 20_000)
@@ -33,6 +33,18 @@ LEFT_OUT = 1e-12  # probability of the counts that are not looked at, both arms 
 BLOCK = 20_000  # tables at once
 SHOWN = ("coverage", "missed_low", "missed_high", "undefined", "alarms", "disagree", "width")
 NOWHERE = (np.finfo(float).max,) * 2  # an interval that holds no value and has no width
+SLACK = {"nominal": 0.0, "at least": 0.0, "nominal within .01": 0.01}
+ROUNDING = 1e-9
+OUTSIDE = "outside its domain"
+TAILS = {"nominal": 0.001, "at least": 0.001, "nominal within .01": 0.01}  # with which a kept claim fails, at its edge
+FAMILY_ERROR = 0.001  # of one wrong verdict over all gates of all cells that keep their promise
+DEFECT, POWER = 0.03, 0.8  # coverage that is too low by so much is found with this chance: 92 % for 95 %
+MOST_NEEDED = 20_000
+KEEPS, BREAKS = "no defect found", "fails"
+POOLED = ("pooled_low", "pooled_high")
+DEEP = ("guarantee", "claim", "measured_on", "seed", "cells_inside", "least_draws", "most_draws", "draws")
+DEEP = (*DEEP, "pooled_coverage", *POOLED, "pooled_limit", "smallest_defect", "worst_coverage", "verdict")
+BAND = 0.99  # confidence of the Monte-Carlo intervals
 HELPERS = Path(__file__).resolve().parents[1]
 CODE = ("records", "inference", "survival", "simulate", "checks")  # what a measured figure depends on
 
@@ -62,7 +74,7 @@ def list_cells(guarantees, depth="quick", *, replicates=None) -> list[Cell]:
     depth : str
         "quick" (one size balanced and one 90/10; of each family the first population without an effect and, of the
         first family, the first with one; as many draws, over the cells inside its domain together, as find a
-        coverage that is too low by `gates.DEFECT`) or "deep".
+        coverage that is too low by `DEFECT`) or "deep".
     replicates : int, optional
         Draws a cell instead of what the depth plans; the limit of a slow method still holds.
 
@@ -74,9 +86,14 @@ def list_cells(guarantees, depth="quick", *, replicates=None) -> list[Cell]:
     ------
     ValueError: another depth.
     """
-    if depth not in DEPTHS:
-        raise ValueError(f"depth {depth}: give {' or '.join(DEPTHS)}")
+    if depth not in DRAWS:
+        raise ValueError(f"depth {depth}: give {' or '.join(DRAWS)}")
     return [cell for guarantee in guarantees for cell in _list_cells(guarantee, depth, replicates)]
+
+
+def count_draws(depth: str, replicates: int | None = None) -> int:
+    """Return how many experiments to draw for each comparison beside the cells: as asked, or as the depth plans."""
+    return replicates or DRAWS[depth]
 
 
 def _list_cells(guarantee, depth, replicates):
@@ -384,3 +401,108 @@ def enumerate_shares(limits, population, estimand, *, n_control, n_treatment, co
 def _list_counts(n, share):
     counts = np.arange(stats.binom.ppf(LEFT_OUT / 4, n, share), stats.binom.isf(LEFT_OUT / 4, n, share) + 1)
     return counts, stats.binom.pmf(counts, n, share)
+
+
+@cache
+def count_needed(claim, confidence_level=0.95) -> int:
+    """Return the draws of one method from which on a coverage too low by `DEFECT` is found with a chance of `POWER`.
+
+    Parameters
+    ----------
+    claim : str, a key of `SLACK`
+    confidence_level : float, 0.5 to 1
+
+    Examples
+    --------
+    >>> count_needed("nominal within .01"), count_needed("at least")
+    (1674, 1037)
+    """
+    draws = np.arange(1, MOST_NEEDED)
+    least = stats.binom.ppf(TAILS[claim], draws, confidence_level - SLACK[claim])
+    return int(draws[find_defect(draws, least) < confidence_level - DEFECT][-1]) + 1
+
+
+def find_defect(draws, least):
+    """Return the highest true coverage that so many draws find too low, with a chance of `POWER`.
+
+    Parameters
+    ----------
+    draws : int or array
+    least : as draws, the fewest intervals that must hold the truth, 1 or more (else nan: nothing is found)
+    """
+    return stats.beta.ppf(1 - POWER, least, draws - least + 1)
+
+
+def judge_cells(frame, *, confidence_level=0.95) -> pd.DataFrame:
+    """Return the measured cells with the range of coverage that each may show, and its verdict.
+
+    Inside the domain a cell fails where its coverage, or its share without a false alarm, leaves the claim by more than
+    chance explains: the exact binomial tail, so that over all gates of all cells together a method that keeps its
+    promise fails with a probability of at most .001. Too much coverage fails a nominal claim, never one
+    of "at least". Enumerated cells have no chance, so no band. A cell whose method promises that interval and test
+    agree fails where they ever disagree.
+
+    Parameters
+    ----------
+    frame : DataFrame of `measure_cells`
+    confidence_level : float, as measured
+
+    Returns
+    -------
+    DataFrame: the frame with `band` (what chance may take from the coverage, 0 where exact), `limit_low`,
+        `limit_high` (coverage that a cell may show) and `verdict`: "no defect found", "fails" or "outside its domain".
+    """
+    tail = FAMILY_ERROR / max(4 * int(frame["inside"].sum()), 1)  # two sides of coverage, two of false alarms
+    low, high = find_limits(frame, confidence_level, tail)
+    kept = is_within(frame["coverage"], low, high) & is_within(1 - frame["false_alarm"], low, high)
+    kept &= ~(frame["is_dual"].astype(bool) & (frame["disagree"] > 0))
+    verdicts = np.where(frame["inside"], np.where(kept, KEEPS, BREAKS), OUTSIDE)
+    band = confidence_level - frame["claim"].map(SLACK) - low
+    return frame.assign(band=band, limit_low=low, limit_high=high, verdict=verdicts)
+
+
+def find_limits(cells, level, tail):
+    """Return the least and the most coverage: at the edge of the claim, beyond it as far as chance goes with `tail`."""
+    slack, exact = cells["claim"].map(SLACK).to_numpy(), cells["exact"].to_numpy(bool)
+    low = level - slack
+    high = np.where(cells["claim"] == "at least", 1.0, np.minimum(level + slack, 1.0))
+    n = np.where(exact, 1, cells["replicates"])
+    ends = stats.binom.ppf(tail, n, low) / n, stats.binom.isf(tail, n, high) / n
+    return np.where(exact, low, ends[0]), np.where(exact, high, ends[1])
+
+
+def is_within(values, low, high):
+    """Return where a coverage lies within limits, or is not known."""
+    return values.isna() | ((values >= low - ROUNDING) & (values <= high + ROUNDING))
+
+
+def record_deep(judged, guarantees, *, measured_on, seed) -> pd.DataFrame:
+    """Return what a deep grid found as it is committed: one row a method, dated, with the draws that its cells reached.
+
+    Parameters
+    ----------
+    judged, guarantees : DataFrames of `judge_cells` and `summarise_guarantees`
+    measured_on : str, the date
+    seed : int
+    """
+    reached = judged[judged["inside"]].groupby("guarantee")["replicates"].agg(["min", "max"])
+    told = add_bands(guarantees, "pooled_coverage", "draws", names=POOLED, method="wilson")
+    ends = {"least_draws": reached["min"], "most_draws": reached["max"]}
+    ends = {name: told["guarantee"].map(n) for name, n in ends.items()}
+    return told.assign(measured_on=measured_on, seed=seed, **ends)[list(DEEP)]
+
+
+def read_deep() -> pd.DataFrame:
+    """Return the deep grid as it was last measured and committed, one row a method, the columns of `record_deep`."""
+    return pd.read_csv(paths.DATA / "validation" / "deep.csv")
+
+
+def add_bands(table, share, n, *, names=("ci_low", "ci_high"), method="exact") -> pd.DataFrame:
+    """Return a table with the 99 % interval of a share of n draws, exact or Wilson's; the share where none were."""
+    bands = [
+        (held, held)
+        if held != held or not draws
+        else stats.binomtest(round(held * draws), draws).proportion_ci(BAND, method=method)
+        for held, draws in zip(table[share], table[n].astype(int), strict=True)
+    ]
+    return table.assign(**{name: [float(band[k]) for band in bands] for k, name in enumerate(names)})

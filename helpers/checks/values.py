@@ -1,19 +1,31 @@
 """Values that are not what they seem: codes for none among answers, empty cells that mean no, rows that sum others."""
 
-from itertools import combinations
+from dataclasses import dataclass
+from itertools import combinations, pairwise
 
 import numpy as np
 import scipy  # its stats load when they are first used
 
-from helpers import metrics, schema
-from helpers.checks.rates import LEAST_EXPECTED, compare_rates, count_shares, write_p, write_rates
-from helpers.checks.sizes import LEAST, count_sums, read_sizes
+from helpers import schema
+from helpers.checks.rates import (
+    ALERT,
+    LEAST_EXPECTED,
+    compare_counts,
+    compare_rates,
+    count_shares,
+    write_p,
+    write_rates,
+)
 from helpers.metrics import Units
 from helpers.metrics.values import FLAGS, UNPLANNED
 from helpers.plan import ExperimentPlan
 from helpers.records import Check, Refused
 
-ALERT = 0.001
+LEAST = 10  # values, below which nothing is read into them
+APART = 1.25  # times the next value, from which on rows that sum others stand above them
+LEVELS = 3  # totals of one kind, of their totals, and of all
+MOST_SUMS = 0.2  # of the rows may be sums of others
+WHOLE, GAP = 0.5, 100  # of a unit, to which a sum is rounded; times less than the gap above which it stands
 RARE = 7  # times that two answers are given, from which on one between them would be too: e^-7 is one in a thousand
 TOP, NO_ANSWER = 10, 20  # the highest answer of most scales; from there on a number is a code beside them
 NINES = (99, 999, 9999, 99_999)  # codes for none on scales that reach further
@@ -26,7 +38,6 @@ PROMOTES = 8  # the answer that a net promoter score of 0 to 10 reaches among so
 MOST_OPEN = 0.5  # of the units without an event may have a time of 0
 MANY_LEVELS, ALIKE, CHANCE = 10, 0.95, 1e-6  # levels of a column, the share of them in one arm alone, and how odd
 HASHED = ("bucket", "hash", "slot", "seed")  # columns of chance, by which arms are drawn for each unit
-SAME = 1e-9  # of the mean: what rounding leaves of no spread
 FEW_NO = 0.02  # of those that say yes and of the empty cells, up to which a no is a slip
 MANY_EMPTY = 0.1  # of those that say yes, from which on empty cells may well say no
 EMPTY = (
@@ -47,11 +58,6 @@ PROMOTER = (
 )
 SUMS = "a row holds the sum of all others, so that it is a total and no {unit}; leave it out"
 PARTS = "{n:,} rows hold sums of others, so that they are totals and no {units}; leave them out"
-ONE_TO_ONE, LEAK = 0.95, 1e-6  # a correlation, a p-value
-LEAST_MOMENTS = 30  # units of an arm, below which neither is read
-ALONG = "{name} goes along with {label} nearly one to one, with a correlation of {found:.2f} or more in every arm"
-APART = "{name} differs between the arms far beyond chance"
-AFTER = "; where it was measured after assignment, adjusting for it takes effects away: name what was measured before."
 LISTS = ("sizes", "hours")  # of texts, one for each of some values
 FLAGGED = (
     "The column {column} marks {units} far more often in one arm: {rates}; leave the marked ones out of every arm, "
@@ -138,9 +144,9 @@ def _find_untimed(facts, arms, metric, design):
     """Units without the event whose time is empty or 0, far more often than of those with it, or in one arm."""
     for key, what in (("empty", "no time"), ("zero", "the time 0")):
         n, others = facts[f"open_{key}"], facts[f"ended_{key}"] / max(facts["ended"], 1)
-        apart = compare_rates(count_shares([(arm[f"open_{key}"], arm["open"]) for arm in arms.values()]))
+        apart = compare_counts([(arm[f"open_{key}"], arm["open"]) for arm in arms.values()])
         beside = [(n, facts["open"]), (facts[f"ended_{key}"], facts["ended"])]
-        is_more = n > 2 * others * facts["open"] and compare_rates(count_shares(beside)) < ALERT
+        is_more = n > 2 * others * facts["open"] and compare_counts(beside) < ALERT
         most = 0 if key == "empty" else MOST_OPEN * facts["open"]
         if n >= LEAST and (facts["ended"] == 0 or is_more) and (n > most or apart < ALERT):
             return NO_TIME.format(n=n, all=facts["open"], what=what, units=schema.pluralise(design.unit))
@@ -158,6 +164,56 @@ def _find_sum(facts, arms, metric, design):
     total, titled = facts["sum"], facts["titled"]
     is_named = titled and abs(2 * titled - total) < 0.01 * abs(total) and facts["n"] > LEAST
     return SUMS.format(unit=design.unit) if n or is_named else None
+
+
+@dataclass(frozen=True)
+class Size:
+    """Values that are about as large: how many, the least, the largest, and their sum."""
+
+    n: int
+    low: float
+    high: float
+    total: float
+
+
+def read_sizes(arms) -> list[Size]:
+    """Return the sizes of the values of some arms together, the largest first.
+
+    Parameters
+    ----------
+    arms : sequence of sequences of str, as `seen` of `Units` has them under "sizes"
+    """
+    found = {}
+    for text in (text for told in arms for text in told or ()):
+        step, *numbers = text.split(":")
+        n, low, high, total = map(float, numbers)
+        found.setdefault((step, low > 0), []).append((int(n), low, high, total))
+    columns = [tuple(zip(*same, strict=True)) for same in found.values()]
+    sizes = [Size(sum(n), min(low), max(high), sum(total)) for n, low, high, total in columns]
+    return sorted(sizes, key=lambda size: -size.high)
+
+
+def count_sums(sizes: list[Size], *, is_whole: bool) -> int:
+    """Return how many of the largest values are sums of the others: of some, of all, or of such sums; 0 for none.
+
+    Parameters
+    ----------
+    sizes : list of Size, the largest first
+    is_whole : bool
+        Whether values are whole numbers, among which a sum that fits is less of a surprise.
+    """
+    n, total, top, k = sum(size.n for size in sizes), sum(size.total for size in sizes), 0.0, 0
+    for size, next_ in pairwise(sizes):
+        top, k = top + size.total, k + size.n
+        if k > MOST_SUMS * n or n <= LEAST or size.low <= 0:
+            return 0
+        gap = size.low - max(next_.high, 0)
+        off = min(abs((level + 1) * top - level * total) for level in range(1, LEVELS + 1))
+        is_apart = k == 1 or size.low > APART * next_.high
+        is_exact = off <= 1e-9 * abs(total) and (not is_whole or gap > GAP or size.low > 10 / 3 * next_.high)
+        if is_apart and (is_exact or off < WHOLE * k < gap / (10 * GAP)):
+            return k
+    return 0
 
 
 def read_answers(told) -> tuple[dict[float, int], int]:
@@ -292,7 +348,7 @@ def _find_alone(arms):
     sizes = [sum(found.values()) for found in arms.values()]
     for answer in (answers[0], answers[-1]):
         shares = [(found.get(answer, 0), n) for found, n in zip(arms.values(), sizes, strict=True)]
-        if min(n for n, _ in shares) == 0 and compare_rates(count_shares(shares)) < ALERT:
+        if min(n for n, _ in shares) == 0 and compare_counts(shares) < ALERT:
             return [answer], "in one arm alone"
     return None
 
@@ -314,61 +370,3 @@ def _find_cluster(units, column, design):
         sizes = f"{sizes}; {write_p(p)} of the planned split"
     told = UNITS.format(column=column, unit=design.unit, sizes=sizes, alike=alike, several=several)
     return Check("units_fit", "warn", alike / several, ALIKE, told)
-
-
-def check_covariates(units: Units, design: ExperimentPlan) -> Check | None:
-    """Return the check `covariates_fit`: whether a covariate looks measured after assignment; None where none does.
-
-    Parameters
-    ----------
-    units : Units, with covariates
-    design : ExperimentPlan
-
-    Returns
-    -------
-    Check: unclear where a covariate differs between the arms with p below a millionth, or follows an outcome nearly
-        one to one in every arm; failed where one differs so and adjusted effects decide. `value` is the largest
-        correlation.
-    """
-    whole, apart, closest = metrics.summarise_covariates(units), [], (0.0, "")
-    control, *others = (whole[arm] for arm in design.variant.arms)
-    for treated in (m for m in others if min(m.n, control.n) >= LEAST_MOMENTS):
-        errors = np.sqrt(np.diag(treated.cov) / treated.n + np.diag(control.cov) / control.n)
-        gaps = abs(treated.mean - control.mean)
-        apart += [units.covariates[i] for i in np.flatnonzero(gaps > -scipy.special.ndtri(LEAK / 2) * errors)]
-    for name, arms in metrics.summarise(units, adjusted=True)[None].items():
-        mine = [arms[arm] for arm in design.variant.arms]
-        if mine[0].names[0] == "y" and len(mine[0].names) > 1 and min(m.n for m in mine) >= LEAST_MOMENTS:
-            spreads = [np.sqrt(np.diag(m.cov)) for m in mine]
-            found = [abs(m.cov[0, 1:]) / np.maximum(s[0] * s[1:], 1e-300) for m, s in zip(mine, spreads, strict=True)]
-            least = np.min(found, axis=0)  # in one arm a single large value can make it
-            told = {"name": _name_covariate(mine[0].names[1 + least.argmax()]), "label": design.label_of(name)}
-            closest = max(closest, (float(least.max()), ALONG.format(found=least.max(), **told)))
-    told = [closest[1]] if closest[0] >= ONE_TO_ONE else []
-    told = [APART.format(name=_name_covariate(name)) for name in apart[:1]] + told
-    is_decided = apart and design.decides_on == "adjusted"  # on what a treatment, or another measure, moved
-    status, said = "fail" if is_decided else "warn", " and ".join(told) + AFTER
-    return Check("covariates_fit", status, closest[0], ONE_TO_ONE, said) if told else None
-
-
-def check_spread(units: Units, design: ExperimentPlan) -> Check | None:
-    """Return the check `outcomes_vary`, unclear where an outcome is the same for all units of all arms; else None."""
-    same = []
-    for name, arms in metrics.summarise(units)[None].items():
-        mine = [arms[arm] for arm in design.variant.arms]
-        if min(m.n for m in mine) < LEAST_MOMENTS:
-            continue
-        shares = [m.mean[0] / m.mean[1] if len(m.names) > 1 and m.mean[1] else m.mean[0] for m in mine]
-        weights = [[1.0, -share, *[0.0] * len(m.names)][: len(m.names)] for m, share in zip(mine, shares, strict=True)]
-        spreads = [np.sqrt(abs(w @ m.cov @ w)) for m, w in zip(mine, map(np.array, weights), strict=True)]
-        if max([max(shares) - min(shares), *spreads]) <= SAME * max(np.abs(m.mean[0]) for m in mine):
-            same.append(design.label_of(name))
-    if not same:
-        return None
-    names = ", ".join(same[:3]) + (f" and {len(same) - 3} more" if len(same) > 3 else "")
-    said = f"The same for every {design.unit} of every arm, so that no difference can show: {names}."
-    return Check("outcomes_vary", "warn", float(len(same)), 0.0, said)
-
-
-def _name_covariate(name):
-    return name.removeprefix("x_").split("=")[0]  # a level could be somebody's

@@ -29,7 +29,7 @@ FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
 # What a run imports, once for them all: what is forked from a process that has it begins at once.
 WARM = ["helpers.report.execution", "matplotlib_inline.backend_inline", "helpers.studies"]
-WARM += ["helpers.checks.peers", "helpers.checks.trust", "helpers.view.record"]
+WARM += ["helpers.checks.gates", "helpers.checks.trust", "helpers.view.record"]
 WARM += ["pyarrow.dataset", "_duckdb"]  # of DuckDB what is compiled: the rest of it starts a thread
 FIXED = {"TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1"}
 FIXED |= {"JE_ARROW_MALLOC_CONF": "background_thread:false", "VECLIB_MAXIMUM_THREADS": "1"}

@@ -6,7 +6,7 @@ import pytest
 from made_sources import make_design
 
 from helpers import checks, metrics, sources
-from helpers.checks.parts import find_lost
+from helpers.checks.events import find_lost_parts as find_lost
 
 N = 3000
 COUNTRY = np.resize(["DE", "FR", "US"], N)

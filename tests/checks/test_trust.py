@@ -210,19 +210,16 @@ def test_withheld_where_arms_were_assigned_one_after_the_other():
 HOUR = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(1000) % 336, unit="h")
 
 
-@pytest.mark.parametrize(
-    ("is_b", "time"),
-    [
-        (HOUR.hour < 12, "an hour of the day"),
-        (HOUR.day_of_week < 3, "a day"),
-        (np.ones(1000, bool), None),  # drawn
-        (np.arange(1000) % 2 == 0, "an hour of the day"),
-        (HOUR.hour == 3, None),  # one hour may be that of a load
-        (np.arange(1000) % 5 == 0, None),
-        ((HOUR - pd.Timedelta(hours=8)).day_of_year % 2 == 0, "a day"),  # of a city eight hours behind UTC
-        ((HOUR + pd.Timedelta(hours=13)).day_of_week > 3, "a day"),
-    ],
-)
+@pytest.mark.parametrize(("is_b", "time"), [
+    (HOUR.hour < 12, "an hour of the day"),
+    (HOUR.day_of_week < 3, "a day"),
+    (np.ones(1000, bool), None),  # drawn
+    (np.arange(1000) % 2 == 0, "an hour of the day"),
+    (HOUR.hour == 3, None),  # one hour may be that of a load
+    (np.arange(1000) % 5 == 0, None),
+    ((HOUR - pd.Timedelta(hours=8)).day_of_year % 2 == 0, "a day"),  # of a city eight hours behind UTC
+    ((HOUR + pd.Timedelta(hours=13)).day_of_week > 3, "a day"),
+])  # fmt: skip
 @pytest.mark.parametrize("is_planned", [True, False])
 def test_arms_that_are_assigned_by_the_clock_are_not_compared(is_b, time, is_planned):
     rng = np.random.default_rng(2)
@@ -366,16 +363,13 @@ def test_run_missing_withholds_empty_outcomes_beside_a_written_0():
         assert _run(written, plan)["missing_csat"].status == "fail"
 
 
-@pytest.mark.parametrize(
-    ("spend", "orders", "missing", "status"),
-    [
-        (math.nan, 0.0, "unknown", "pass"),  # the spend of no orders is 0
-        (math.nan, math.nan, "unknown", "fail"),
-        (math.nan, math.nan, "zero", "warn"),
-        (0.0, math.nan, "zero", "fail"),  # what is 0 is written
-        (math.nan, 2.0, "zero", "warn"),
-    ],
-)
+@pytest.mark.parametrize(("spend", "orders", "missing", "status"), [
+    (math.nan, 0.0, "unknown", "pass"),  # the spend of no orders is 0
+    (math.nan, math.nan, "unknown", "fail"),
+    (math.nan, math.nan, "zero", "warn"),
+    (0.0, math.nan, "zero", "fail"),  # what is 0 is written
+    (math.nan, 2.0, "zero", "warn"),
+])  # fmt: skip
 def test_run_missing_of_a_ratio_whose_parts_are_empty_where_there_is_none(spend, orders, missing, status):
     empty = _lose(_make_frame(), 100, 300)["csat"].isna()
     frame = _make_frame().assign(spend=np.where(empty, spend, 9.0), orders=np.where(empty, orders, 2.0))
@@ -383,13 +377,10 @@ def test_run_missing_of_a_ratio_whose_parts_are_empty_where_there_is_none(spend,
     assert _run(frame, {"csat": ratio})["missing_csat"].status == status
 
 
-@pytest.mark.parametrize(
-    ("as_of", "status", "message"),
-    [
-        ("2024-03-01", "pass", "The outcome CSAT is known for every unit whose window is over."),
-        ("2024-01-22", "not tested", "No window of CSAT is over yet."),
-    ],
-)
+@pytest.mark.parametrize(("as_of", "status", "message"), [
+    ("2024-03-01", "pass", "The outcome CSAT is known for every unit whose window is over."),
+    ("2024-01-22", "not tested", "No window of CSAT is over yet."),
+])  # fmt: skip
 def test_run_missing_looks_only_where_the_window_is_over(as_of, status, message):
     plan = {"assigned_at": "assigned_at", "as_of": as_of}
     check = _run(_make_frame(), {"csat": {"kind": "score", "within_days": 30}}, **plan)["missing_csat"]
@@ -556,17 +547,14 @@ def test_run_exposure_compares_no_week_of_few_units():
     assert found == ["pass", "not tested"]
 
 
-@pytest.mark.parametrize(
-    ("trust", "acknowledge", "expected"),
-    [
-        (["srm pass", "balance warn"], {}, None),
-        (["srm fail"], {}, "srm is fail."),
-        (["srm fail", "two_variants fail"], {}, "srm is fail. two_variants is fail."),
-        (["srm fail", "two_variants fail"], {"srm": "a known outage"}, "two_variants is fail."),
-        (["srm fail"], {"srm": "a known outage"}, None),
-        (["missing_csat fail", "srm_tier warn"], {}, None),  # these do not withhold the answer
-    ],
-)
+@pytest.mark.parametrize(("trust", "acknowledge", "expected"), [
+    (["srm pass", "balance warn"], {}, None),
+    (["srm fail"], {}, "srm is fail."),
+    (["srm fail", "two_variants fail"], {}, "srm is fail. two_variants is fail."),
+    (["srm fail", "two_variants fail"], {"srm": "a known outage"}, "two_variants is fail."),
+    (["srm fail"], {"srm": "a known outage"}, None),
+    (["missing_csat fail", "srm_tier warn"], {}, None),  # these do not withhold the answer
+])  # fmt: skip
 def test_withheld(trust, acknowledge, expected):
     told = [text.split() for text in trust]
     made = tuple(Check(name, status, 0.0, 0.001, f"{name} is {status}.") for name, status in told)
@@ -594,14 +582,11 @@ def test_compare_split_of_hillstrom(shared):
     assert compare_split(counts.tolist(), [1 / 3] * 3) == pytest.approx(0.904, abs=5e-4)
 
 
-@pytest.mark.parametrize(
-    ("counts", "shares", "expected"),
-    [
-        ([8, 0], [0.5, 0.5], 2 / 2**8),  # four expected: exact binomial, two tails
-        ([0, 0], [0.5, 0.5], np.nan),  # no units
-        ([3, 4, 5], [1 / 3] * 3, np.nan),  # three arms of four: no test is trusted
-    ],
-)
+@pytest.mark.parametrize(("counts", "shares", "expected"), [
+    ([8, 0], [0.5, 0.5], 2 / 2**8),  # four expected: exact binomial, two tails
+    ([0, 0], [0.5, 0.5], np.nan),  # no units
+    ([3, 4, 5], [1 / 3] * 3, np.nan),  # three arms of four: no test is trusted
+])  # fmt: skip
 def test_compare_split_of_few_units(counts, shares, expected):
     assert compare_split(counts, shares) == pytest.approx(expected, nan_ok=True)
 
@@ -617,17 +602,14 @@ def test_compare_rates_equals_scipy():
     assert compare_rates([_rate(30, 100), _rate(45, 100), _rate(20, 80)]) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(
-    ("arms", "expected"),
-    [
-        ([(1, 6), (5, 6)], stats.fisher_exact([[1, 5], [5, 1]]).pvalue),  # three expected: exact
-        ([(1, 6), (5, 6), (3, 6)], np.nan),  # three groups of few
-        ([(0, 50), (0, 60)], np.nan),  # all alike: nothing to test
-        ([(50, 50), (60, 60)], np.nan),
-        ([(3, 50)], np.nan),  # one group
-        ([(3, 50), (0, 0)], np.nan),  # a group without units is none
-    ],
-)
+@pytest.mark.parametrize(("arms", "expected"), [
+    ([(1, 6), (5, 6)], stats.fisher_exact([[1, 5], [5, 1]]).pvalue),  # three expected: exact
+    ([(1, 6), (5, 6), (3, 6)], np.nan),  # three groups of few
+    ([(0, 50), (0, 60)], np.nan),  # all alike: nothing to test
+    ([(50, 50), (60, 60)], np.nan),
+    ([(3, 50)], np.nan),  # one group
+    ([(3, 50), (0, 0)], np.nan),  # a group without units is none
+])  # fmt: skip
 def test_compare_rates_at_the_edges(arms, expected):
     assert compare_rates([_rate(*arm) for arm in arms]) == pytest.approx(expected, nan_ok=True)
 

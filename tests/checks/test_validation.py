@@ -87,21 +87,18 @@ def test_quick_grid_shows_cells_outside_the_domains(judged):
     assert welch["false_alarm"].max() > 0.1
 
 
-@pytest.mark.parametrize(
-    ("effect", "expected"),
-    [
-        (Effect(ci_low=1, ci_high=3, p_value=0.01), (1, 0, 0, 0, 1, 0, 2)),  # holds 2, excludes 0, rejects
-        (Effect(ci_low=2.5, ci_high=3, p_value=0.01), (0, 1, 0, 0, 1, 0, 0.5)),  # above the truth
-        (Effect(ci_low=-1, ci_high=1, p_value=0.5), (0, 0, 1, 0, 0, 0, 2)),  # below the truth
-        (Effect(ci_low=-1, ci_high=3, p_value=0.01), (1, 0, 0, 0, 1, 1, 4)),  # rejects and holds 0
-        (Effect(ci_low=1, ci_high=3, p_value=0.5), (1, 0, 0, 0, 0, 1, 2)),  # neither rejects nor holds 0
-        (Effect(ci_low=1, ci_high=3), (1, 0, 0, 0, 0, 0, 2)),  # no test, so no contradiction
-        (Effect(p_value=0.01), (0, 0, 0, 1, 1, 0, math.nan)),  # no interval
-        (Effect(ci_set=((None, -1.0), (1.0, None)), p_value=0.01), (1, 0, 0, 0, 1, 0, math.inf)),  # two rays
-        (Effect(ci_set=((None, 1.0), (3.0, None)), p_value=0.5), (0, 0, 1, 0, 0, 0, math.inf)),  # between two rays
-        (Effect(ci_set=(), p_value=0.01), (0, 1, 0, 0, 1, 0, 0)),  # empty
-    ],
-)
+@pytest.mark.parametrize(("effect", "expected"), [
+    (Effect(ci_low=1, ci_high=3, p_value=0.01), (1, 0, 0, 0, 1, 0, 2)),  # holds 2, excludes 0, rejects
+    (Effect(ci_low=2.5, ci_high=3, p_value=0.01), (0, 1, 0, 0, 1, 0, 0.5)),  # above the truth
+    (Effect(ci_low=-1, ci_high=1, p_value=0.5), (0, 0, 1, 0, 0, 0, 2)),  # below the truth
+    (Effect(ci_low=-1, ci_high=3, p_value=0.01), (1, 0, 0, 0, 1, 1, 4)),  # rejects and holds 0
+    (Effect(ci_low=1, ci_high=3, p_value=0.5), (1, 0, 0, 0, 0, 1, 2)),  # neither rejects nor holds 0
+    (Effect(ci_low=1, ci_high=3), (1, 0, 0, 0, 0, 0, 2)),  # no test, so no contradiction
+    (Effect(p_value=0.01), (0, 0, 0, 1, 1, 0, math.nan)),  # no interval
+    (Effect(ci_set=((None, -1.0), (1.0, None)), p_value=0.01), (1, 0, 0, 0, 1, 0, math.inf)),  # two rays
+    (Effect(ci_set=((None, 1.0), (3.0, None)), p_value=0.5), (0, 0, 1, 0, 0, 0, math.inf)),  # between two rays
+    (Effect(ci_set=(), p_value=0.01), (0, 1, 0, 0, 1, 0, 0)),  # empty
+])  # fmt: skip
 def test_read_effects_by_hand(effect, expected):
     found = read_effects([effect], 2.0, 0.0, alpha=0.05).iloc[0].tolist()
     assert found == pytest.approx(expected, nan_ok=True)

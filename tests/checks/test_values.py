@@ -10,7 +10,8 @@ from made_sources import make_design, make_source
 
 from helpers import checks, metrics, sources
 from helpers.checks.amounts import check_amounts
-from helpers.checks.values import check_covariates, check_spread, check_values
+from helpers.checks.rates import check_covariates, check_spread
+from helpers.checks.values import check_values
 from helpers.metrics.events import Total, ask
 from helpers.metrics.values import ARM as ARM_OF
 from helpers.metrics.values import ask_values
@@ -124,19 +125,16 @@ def _judge(metric, **parts):
         return str(refused)
 
 
-@pytest.mark.parametrize(
-    ("code", "where", "why"),
-    [
-        (-1, SOME, "the only one below 0"),
-        (-9, SOME, "the only one below 0"),
-        (9, SOME, "apart from them"),
-        (99, SOME & (np.arange(N) < 100), "far above all others"),
-        (999, SOME, "far above all others"),
-        (0, SOME & B, "in one arm alone"),
-        (0, RNG.random(N) < 0.4, "more than the answer beside it"),
-        (6, SOME & B, "in one arm alone"),
-    ],
-)
+@pytest.mark.parametrize(("code", "where", "why"), [
+    (-1, SOME, "the only one below 0"),
+    (-9, SOME, "the only one below 0"),
+    (9, SOME, "apart from them"),
+    (99, SOME & (np.arange(N) < 100), "far above all others"),
+    (999, SOME, "far above all others"),
+    (0, SOME & B, "in one arm alone"),
+    (0, RNG.random(N) < 0.4, "more than the answer beside it"),
+    (6, SOME & B, "in one arm alone"),
+])  # fmt: skip
 def test_check_values_refuses_a_code_among_answers_until_the_plan_says_the_scale(code, where, why):
     answers = np.where(where, code, SCORE)
     told = f"m: {where.sum()} of 400 answers are {code}, {why}{CODES}"
@@ -168,25 +166,22 @@ def test_run_refuses_a_code_among_answers_of_a_column_and_of_events():
     assert _refuse({}, RATED | {"event": "payment", "within_days": 20}, events=told) == f"m, payment: {said}"
 
 
-@pytest.mark.parametrize(
-    "answers",
-    [
-        SCORE,
-        RNG.integers(1, 8, N),
-        RNG.integers(0, 6, N),
-        RNG.integers(0, 11, N),
-        RNG.integers(-3, 4, N),
-        RNG.integers(-1, 2, N),  # thumbs
-        RNG.integers(0, 101, N),
-        RNG.choice([0, 25, 50, 75, 100], N),
-        RNG.choice([1.0, 1.5, 2.0, 2.5, 3.0], N),
-        np.where(np.arange(N) < 3, 1, RNG.integers(7, 11, N)),  # few are unhappy
-        np.where(np.arange(N) % 100 == 0, 9, RNG.integers(1, 5, N)),
-        RNG.normal(50, 10, N),
-        RNG.integers(0, 2, N),
-        RNG.choice([1, 5, np.nan], N),
-    ],
-)
+@pytest.mark.parametrize("answers", [
+    SCORE,
+    RNG.integers(1, 8, N),
+    RNG.integers(0, 6, N),
+    RNG.integers(0, 11, N),
+    RNG.integers(-3, 4, N),
+    RNG.integers(-1, 2, N),  # thumbs
+    RNG.integers(0, 101, N),
+    RNG.choice([0, 25, 50, 75, 100], N),
+    RNG.choice([1.0, 1.5, 2.0, 2.5, 3.0], N),
+    np.where(np.arange(N) < 3, 1, RNG.integers(7, 11, N)),  # few are unhappy
+    np.where(np.arange(N) % 100 == 0, 9, RNG.integers(1, 5, N)),
+    RNG.normal(50, 10, N),
+    RNG.integers(0, 2, N),
+    RNG.choice([1, 5, np.nan], N),
+])  # fmt: skip
 def test_check_values_lets_healthy_answers_pass(answers):
     assert _judge(RATED, m=answers) is None
 
@@ -449,19 +444,13 @@ ONE = "As far as names and signs tell, no money back adds to a sum of other even
 NONE = ONE.replace("one currency is added up", "no column names a currency")
 
 
-@pytest.mark.parametrize(
-    ("more", "told"),
-    [
-        ({"currency": "USD"}, ONE),
-        ({"money": "EUR"}, ONE),
-        ({"currency": np.where(SOME, None, "USD"), "value": np.where(SOME, 0, PRICE)}, ONE),  # 0 is in no currency
-        ({"country": "USA"}, NONE),
-        (
-            {"channel": np.where(SOME, "USD", "shop")},
-            NONE,
-        ),
-    ],
-)
+@pytest.mark.parametrize(("more", "told"), [
+    ({"currency": "USD"}, ONE),
+    ({"money": "EUR"}, ONE),
+    ({"currency": np.where(SOME, None, "USD"), "value": np.where(SOME, 0, PRICE)}, ONE),  # 0 is in no currency
+    ({"country": "USA"}, NONE),
+    ({"channel": np.where(SOME, "USD", "shop")}, NONE),
+])  # fmt: skip
 def test_run_lets_healthy_currencies_pass(more, told):
     assert _tell({}, LOG, events=more) == ("pass", told)
 
@@ -471,40 +460,37 @@ VOID = (
 )
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"status": np.where(FAILS, "failed", "succeeded")},
-        {"payment_status": np.where(FAILS, "Pending", "paid")},
-        {"Status": np.where(FAILS, "requires_payment_method", "succeeded")},
-        {"orderState": np.where(FAILS, "CANCELLED", "COMPLETE")},
-        {"statut": np.where(FAILS, "annul\u00e9", "pay\u00e9")},
-        {"livemode": ~FAILS},
-        {"live_mode": np.where(FAILS, "false", "true")},
-        {"is_test": FAILS},
-        {"test": FAILS.astype(int)},
-        {"isTestOrder": np.where(FAILS, "yes", "no")},
-        {"mode": np.where(FAILS, "test", "live")},
-        {"environment": np.where(FAILS, "sandbox", "production")},
-        {"paid": ~FAILS},
-        {"result": np.where(FAILS, "KO", "OK")},
-        {"psp_outcome": np.where(FAILS, "geweigerd", "betaald")},
-        {"response_code": np.where(FAILS, 402, 200)},
-        {"HttpStatus": np.where(FAILS, "503", "200")},
-        {"failure_code": np.where(FAILS, "card_declined", None)},
-        {"declineReason": np.where(FAILS, "funds", "")},
-        {"error_message": np.where(FAILS, "card expired", "no error")},
-        {"voided_at": np.where(FAILS, "2024-01-03", None)},
-        {"_fivetran_deleted": FAILS},
-        {"_sdc_deleted_at": np.where(FAILS, "2024-01-03", None)},
-        {"Erfolg_Status": np.where(FAILS, "misslungen", "bezahlt")},
-        {"success": np.where(FAILS, "nein", "ja")},
-        {"note": np.where(FAILS, "Declined by the bank", "thank you")},
-        {"type": np.where(FAILS, "failed_payment", "payment")},
-        {"kind": np.where(FAILS, "test", "real")},
-        {"ok": 1 - FAILS.astype(int)},
-    ],
-)
+@pytest.mark.parametrize("more", [
+    {"status": np.where(FAILS, "failed", "succeeded")},
+    {"payment_status": np.where(FAILS, "Pending", "paid")},
+    {"Status": np.where(FAILS, "requires_payment_method", "succeeded")},
+    {"orderState": np.where(FAILS, "CANCELLED", "COMPLETE")},
+    {"statut": np.where(FAILS, "annul\u00e9", "pay\u00e9")},
+    {"livemode": ~FAILS},
+    {"live_mode": np.where(FAILS, "false", "true")},
+    {"is_test": FAILS},
+    {"test": FAILS.astype(int)},
+    {"isTestOrder": np.where(FAILS, "yes", "no")},
+    {"mode": np.where(FAILS, "test", "live")},
+    {"environment": np.where(FAILS, "sandbox", "production")},
+    {"paid": ~FAILS},
+    {"result": np.where(FAILS, "KO", "OK")},
+    {"psp_outcome": np.where(FAILS, "geweigerd", "betaald")},
+    {"response_code": np.where(FAILS, 402, 200)},
+    {"HttpStatus": np.where(FAILS, "503", "200")},
+    {"failure_code": np.where(FAILS, "card_declined", None)},
+    {"declineReason": np.where(FAILS, "funds", "")},
+    {"error_message": np.where(FAILS, "card expired", "no error")},
+    {"voided_at": np.where(FAILS, "2024-01-03", None)},
+    {"_fivetran_deleted": FAILS},
+    {"_sdc_deleted_at": np.where(FAILS, "2024-01-03", None)},
+    {"Erfolg_Status": np.where(FAILS, "misslungen", "bezahlt")},
+    {"success": np.where(FAILS, "nein", "ja")},
+    {"note": np.where(FAILS, "Declined by the bank", "thank you")},
+    {"type": np.where(FAILS, "failed_payment", "payment")},
+    {"kind": np.where(FAILS, "test", "real")},
+    {"ok": 1 - FAILS.astype(int)},
+])  # fmt: skip
 def test_ask_values_counts_what_is_no_payment(more):
     assert _count(more, "void") == FAILS.sum()
 
@@ -607,27 +593,24 @@ def test_run_withholds_a_sum_of_payments_that_came_back():
     assert both["events_add"].status == "pass"
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"status": "paid"},
-        {"status": np.where(B, "active", "trialing")},
-        {"status": np.where(FAILS, "failed", "succeeded"), "value": np.where(FAILS, 0, PRICE)},
-        {"livemode": True},
-        {"is_test": False},
-        {"test": np.where(B, "B", "A")},
-        {"paid": PRICE},
-        {"mode": "card"},
-        {"state": np.where(SOME, "CA", "NY")},
-        {"promo_code": np.where(FAILS, "404", "FAILSAFE")},
-        {"order_type": np.where(FAILS, "new", "open ended")},
-        {"failure_code": "0"},
-        {"refunded": True, "value": -PRICE},
-        {"product": np.where(FAILS, "test kit", "The failed state")},
-        {"status": np.where(FAILS, "processed", "shipped")},
-        {"status": np.where(FAILS, "processing", "complete")},  # paid, and not yet sent
-    ],
-)
+@pytest.mark.parametrize("more", [
+    {"status": "paid"},
+    {"status": np.where(B, "active", "trialing")},
+    {"status": np.where(FAILS, "failed", "succeeded"), "value": np.where(FAILS, 0, PRICE)},
+    {"livemode": True},
+    {"is_test": False},
+    {"test": np.where(B, "B", "A")},
+    {"paid": PRICE},
+    {"mode": "card"},
+    {"state": np.where(SOME, "CA", "NY")},
+    {"promo_code": np.where(FAILS, "404", "FAILSAFE")},
+    {"order_type": np.where(FAILS, "new", "open ended")},
+    {"failure_code": "0"},
+    {"refunded": True, "value": -PRICE},
+    {"product": np.where(FAILS, "test kit", "The failed state")},
+    {"status": np.where(FAILS, "processed", "shipped")},
+    {"status": np.where(FAILS, "processing", "complete")},  # paid, and not yet sent
+])  # fmt: skip
 def test_ask_values_lets_healthy_states_of_payments_pass(more):
     assert _count(more, "void") == 0
 
@@ -766,17 +749,14 @@ def test_money_back_in_another_unit_than_money_in_is_told(factor, status):
     assert found.status == status and (told in found.message) == (status == "warn")
 
 
-@pytest.mark.parametrize(
-    ("name", "marks", "is_told"),
-    [
-        ("is_bot", B & SOME, True),
-        ("_fivetran_deleted", np.where(B & SOME, "True", "False"), True),
-        ("is_internal", SOME, False),  # alike
-        ("is_test", B, False),  # the arm itself
-        ("rabbit", B & SOME, False),
-        ("is_deleted", B & SOME, False),  # an account may be closed for the treatment
-    ],
-)
+@pytest.mark.parametrize(("name", "marks", "is_told"), [
+    ("is_bot", B & SOME, True),
+    ("_fivetran_deleted", np.where(B & SOME, "True", "False"), True),
+    ("is_internal", SOME, False),  # alike
+    ("is_test", B, False),  # the arm itself
+    ("rabbit", B & SOME, False),
+    ("is_deleted", B & SOME, False),  # an account may be closed for the treatment
+])  # fmt: skip
 def test_rows_of_bots_and_staff_in_one_arm_are_told(name, marks, is_told):
     check = _check({"m": PRICE, name: marks}, CELL).get("units_fit")
     told = (
@@ -786,22 +766,15 @@ def test_rows_of_bots_and_staff_in_one_arm_are_told(name, marks, is_told):
     assert (check and (check.status, check.message)) == (("warn", told) if is_told else None)
 
 
-@pytest.mark.parametrize(
-    ("kinds", "plan", "names"),
-    [
-        ({"ever": {"kind": "binary"}, "paid": {"kind": "binary"}}, {}, "ever"),
-        ({"tenth": {"kind": "amount"}, "big": {"kind": "score"}, "spent": {"kind": "amount"}}, {}, "tenth, big"),
-        ({"part": {"kind": "ratio", "numerator": "spent", "denominator": "spent"}}, {}, "part"),
-        ({"ever": {"kind": "binary"}, "spent": {"kind": "amount"}}, {"cluster": "shop"}, "ever"),
-        (
-            {name: {"kind": "count", "column": "ever"} for name in ("a", "b", "c", "d")},
-            {},
-            "a, b, c and 1 more",
-        ),
-        ({"apart": {"kind": "score"}}, {}, None),  # one value in each arm, and another in the other
-        ({"none": {"kind": "count"}}, {}, "none"),
-    ],
-)
+@pytest.mark.parametrize(("kinds", "plan", "names"), [
+    ({"ever": {"kind": "binary"}, "paid": {"kind": "binary"}}, {}, "ever"),
+    ({"tenth": {"kind": "amount"}, "big": {"kind": "score"}, "spent": {"kind": "amount"}}, {}, "tenth, big"),
+    ({"part": {"kind": "ratio", "numerator": "spent", "denominator": "spent"}}, {}, "part"),
+    ({"ever": {"kind": "binary"}, "spent": {"kind": "amount"}}, {"cluster": "shop"}, "ever"),
+    ({name: {"kind": "count", "column": "ever"} for name in ("a", "b", "c", "d")}, {}, "a, b, c and 1 more"),
+    ({"apart": {"kind": "score"}}, {}, None),  # one value in each arm, and another in the other
+    ({"none": {"kind": "count"}}, {}, "none"),
+])  # fmt: skip
 def test_an_outcome_that_is_the_same_for_all_is_told(kinds, plan, names):
     n, rng = 120, np.random.default_rng(2)
     frame = pd.DataFrame({"unit": [f"u{i:03d}" for i in range(n)], "variant": ["a", "b"] * (n // 2)})

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import paths
+from helpers.disclosure import _list_known, _mark_leaks
 from helpers.disclosure.audit import Said, close, find_leak, find_most
-from helpers.disclosure.results import _list_known, _mark_leaks
 from helpers.disclosure.statements import evaluate, group_together, state, stop_curves
 from helpers.plan.views import Cells, read_own, read_views
 from helpers.records import Refused
