@@ -11,8 +11,7 @@ import pytest
 
 from helpers import plan as plans
 from helpers.cli.drafting import _name_unit
-from helpers.cli.guessing import guess_kind, is_loss
-from helpers.cli.looking import read_clocks
+from helpers.cli.guessing import guess_kind, is_loss, read_clocks
 from helpers.cli.reporting import WORKSPACE
 
 TELCO = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "ibm_telco_churn_FICTIONAL.csv"
