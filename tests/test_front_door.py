@@ -74,13 +74,11 @@ def test_a_star_and_a_look_around_bring_the_ten_names_and_nothing_else():
     ("study", "cure"),
     [
         ("experimnt", "did you mean experiment?"),
-        (
-            "typo",
-            "it is one of: customer_milestones, evidence_review, experiment, experiment_design, guide, in_app_support, "
-            "live_support, methods, proactive_help, support_metrics, validation",
-        ),
+        ("typo",
+         "it is one of: customer_milestones, evidence_review, experiment, experiment_design, guide, in_app_support, "
+         "live_support, methods, proactive_help, support_metrics, validation"),
     ],
-)
+)  # fmt: skip
 def test_a_study_without_a_notebook_is_refused(steps, study, cure):
     with pytest.raises(Refused) as refused:
         helpers.run_experiment(*steps.values(), study=study)
@@ -113,43 +111,22 @@ def test_plan_source_and_units_are_told_in_notebooks_in_a_few_lines(steps):
 @pytest.mark.parametrize(
     ("call", "message", "order"),
     [
-        (
-            lambda decided, **_: helpers.load(DATA, decided),
-            "load: design needs a plan, as read_plan returns it; what came is DataFrame",
-            "design, data",
-        ),
-        (
-            lambda units, source, **_: helpers.run_checks(units, source),
-            "run_checks: missing a required argument: 'design'",
-            "units, source, design",
-        ),
-        (
-            lambda decided, source, **_: helpers.fold(decided, source),
-            "fold: source needs data, as load returns them; what came is Plan",
-            "source, design",
-        ),
-        (
-            lambda decided, source, units, **_: helpers.run_checks(source, units, decided),
-            "run_checks: units needs units, as fold returns them; what came is Source",
-            "units, source, design",
-        ),
-        (
-            lambda decided, trust, **_: helpers.withheld(decided, trust),
-            "withheld: trust needs checks, as run_checks returns them; what came is Plan",
-            "trust, design",
-        ),
-        (
-            lambda **_: helpers.show("metrics", None),
-            "show: results needs results, as run_experiment returns them; what came is str",
-            "results, name",
-        ),
-        (
-            lambda decided, **_: helpers.fold(None, decided),
-            "fold: source needs data, as load returns them; what came is nothing",
-            "source, design",
-        ),
+        (lambda decided, **_: helpers.load(DATA, decided),
+         "load: design needs a plan, as read_plan returns it; what came is DataFrame", "design, data"),
+        (lambda units, source, **_: helpers.run_checks(units, source),
+         "run_checks: missing a required argument: 'design'", "units, source, design"),
+        (lambda decided, source, **_: helpers.fold(decided, source),
+         "fold: source needs data, as load returns them; what came is Plan", "source, design"),
+        (lambda decided, source, units, **_: helpers.run_checks(source, units, decided),
+         "run_checks: units needs units, as fold returns them; what came is Source", "units, source, design"),
+        (lambda decided, trust, **_: helpers.withheld(decided, trust),
+         "withheld: trust needs checks, as run_checks returns them; what came is Plan", "trust, design"),
+        (lambda **_: helpers.show("metrics", None),
+         "show: results needs results, as run_experiment returns them; what came is str", "results, name"),
+        (lambda decided, **_: helpers.fold(None, decided),
+         "fold: source needs data, as load returns them; what came is nothing", "source, design"),
     ],
-)
+)  # fmt: skip
 def test_swapped_arguments_are_refused_in_one_sentence(steps, call, message, order):
     with pytest.raises(Refused) as refused:
         call(**steps)

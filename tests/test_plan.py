@@ -354,13 +354,9 @@ def test_read_takes_a_path_and_refuses_what_is_no_plan(tmp_path, monkeypatch):
         ({"kind": "count", "quantile": 0.9}, "y", "order statistics"),
         ({"kind": "count", "time_at_risk": "days"}, "num", "delta"),  # a rate is a ratio of two means
         ({"kind": "ratio", "numerator": "a", "denominator": "b"}, "num", "delta"),
-        (
-            {"kind": "time_to_event", "horizon_days": 9, "competing": "left"},
-            "time",
-            SHARE,
-        ),
+        ({"kind": "time_to_event", "horizon_days": 9, "competing": "left"}, "time", SHARE),
     ],
-)
+)  # fmt: skip
 def test_metric_is_of_its_kind_in_the_form_that_its_keys_ask_for(keys, outcome, method):
     how = plan.Metric.model_validate(keys).how
     assert (how.outcome, how.method, how.is_mean) == (outcome, method, method in ("welch", "delta"))

@@ -168,11 +168,9 @@ def test_plan_refuses_a_table_that_cannot_be(studies, tmp_path):
         ("id,variant,word\n1,a,x\n2,b,y\n", ": no column holds numbers, so there is no metric to plan; name a table"),
         ("id,variant,n\n1,a,0\n2,A ,1\n", ", column variant: 1 label, and an experiment needs two; name another"),
         (many, ", column variant: more than 20 labels, so it is no variant; name another"),
-        (
-            "n,variant\n1,a\n2,b\n",
-            ": no column id (for --unit-id); it has, nearest first: variant, n; correct the plan",
-        ),
-    ):
+        ("n,variant\n1,a\n2,b\n",
+         ": no column id (for --unit-id); it has, nearest first: variant, n; correct the plan"),
+    ):  # fmt: skip
         (tmp_path / "t.csv").write_text(content)
         status, shown, said = studies("plan", tmp_path / "t.csv", "--unit-id", "id", "--variant", "variant")
         assert (status, shown) == (2, "") and said.startswith(f"studies: t.csv{message} ")
@@ -590,12 +588,9 @@ def test_plan_warns_of_a_unit_id_that_is_none(studies, tmp_path):
     pd.read_csv(table).assign(land=["A", "B", "C", "D", "E"] * 80).to_csv(table, index=False)
     for unit, told in (
         ("land", "5 values in 400 rows, so that it is no id of a unit"),
-        (
-            "team",
-            "360 rows with an id that stands in another row too, and a plan needs one row a unit; it looks like "
-            "events, which --events names beside a table of the units",
-        ),
-    ):
+        ("team", "360 rows with an id that stands in another row too, and a plan needs one row a unit; it looks like "
+         "events, which --events names beside a table of the units"),
+    ):  # fmt: skip
         status, shown, message = studies("plan", table, "--unit-id", unit, "--variant", "arm")
         assert (status, message) == (0, f"studies: t.csv, column {unit}: {told}\n")
         assert f"unit_id: {unit}   # {told}\n" in shown
@@ -623,32 +618,19 @@ def test_plan_refuses_what_nothing_can_be_guessed_of(studies, logged, tmp_path):
     for arguments, message in (
         (["x.csv"], "x.csv: no column looks like the id of a unit; name it with --unit-id"),
         (["a.csv"], "a.csv: no column looks like the arm as assigned; name it with --variant"),
-        (
-            ["undated.csv", "--events", events],
-            "undated.csv: no column holds days such as 2024-04-30, and events need the time of assignment; add it",
-        ),
-        (
-            [units, "--events", units],
-            "u.csv: the table and its events are one file; name another in --events, or none",
-        ),
-        (
-            [units, "--events", "timeless.csv"],
-            "timeless.csv: no column holds days such as 2024-04-30, and an event needs its time; name a table with one",
-        ),
-        (
-            ["a.csv", *milestones],
-            "a.csv: without events a framework needs a column of 0 and 1 called after leaving, such as churned, and a "
-            "number of days or months called after it, such as tenure; or give --events",
-        ),
-        (
-            ["undated.csv", "--events", events, *milestones],
-            "undated.csv: no column holds days such as 2024-04-30, and events need the start of each account; add it",
-        ),
-        (
-            [units, "--events", "gone.csv", *milestones],
-            "gone.csv: no event but losses and growth, so there is no milestone to plan; give more events",
-        ),
-    ):
+        (["undated.csv", "--events", events],
+         "undated.csv: no column holds days such as 2024-04-30, and events need the time of assignment; add it"),
+        ([units, "--events", units], "u.csv: the table and its events are one file; name another in --events, or none"),
+        ([units, "--events", "timeless.csv"],
+         "timeless.csv: no column holds days such as 2024-04-30, and an event needs its time; name a table with one"),
+        (["a.csv", *milestones],
+         "a.csv: without events a framework needs a column of 0 and 1 called after leaving, such as churned, and a "
+         "number of days or months called after it, such as tenure; or give --events"),
+        (["undated.csv", "--events", events, *milestones],
+         "undated.csv: no column holds days such as 2024-04-30, and events need the start of each account; add it"),
+        ([units, "--events", "gone.csv", *milestones],
+         "gone.csv: no event but losses and growth, so there is no milestone to plan; give more events"),
+    ):  # fmt: skip
         paths = [tmp_path / word if str(word).endswith(".csv") else word for word in arguments]
         assert studies("plan", *paths) == (2, "", f"studies: {message}\n")
 

@@ -304,15 +304,9 @@ def test_find_secrets_by_form(monkeypatch):
         "an absolute path": ["read /home/ann/customers.csv", r"C:\Users\ann\customers.csv", "file:///srv/x"],
         "an e-mail address": ["mail ann.smith@example.org now"],
         "a password in a URL": ["postgres://ann:hunter2@host/db"],
-        "a secret": [
-            "-----BEGIN RSA PRIVATE KEY-----",
-            "password = hunter2",
-            "AKIAABCDEFGHIJKLMNOP",
-            "host=db user=ann password=hunter2",
-            "md:sales?motherduck_token=abcd1234",
-            "Server=db;PWD=hunter2;",
-        ],
-    }
+        "a secret": ["-----BEGIN RSA PRIVATE KEY-----", "password = hunter2", "AKIAABCDEFGHIJKLMNOP",
+         "host=db user=ann password=hunter2", "md:sales?motherduck_token=abcd1234", "Server=db;PWD=hunter2;"],
+    }  # fmt: skip
     for what, texts in telling.items():
         assert [sharing.find_secrets(text) for text in texts] == [{what: 1}] * len(texts)
     assert sharing.find_secrets("between 1/2 and/or 3 km/h, </p><br/>") == {}  # slashes that are no paths
