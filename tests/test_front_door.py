@@ -40,7 +40,7 @@ def test_help_says_how_accounts_are_read_and_it_runs(tmp_path):
     )
     quick = '"customer_milestones", refits=4, folds=3, n_resamples=99'
     lines = [line.replace('"customer_milestones"', quick) for line in re.findall(r"^    (\S.*)$", told, re.M)]
-    accounts, events = make_accounts(600)
+    accounts, events = make_accounts(400)
     space = {"read_plan": helpers.read_plan, "accounts": accounts, "events": events}
     exec("\n".join(lines), space)
     assert space["results"].answer and len(space["next_steps"]) and space["results"].tables
