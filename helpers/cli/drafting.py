@@ -170,9 +170,8 @@ def _plan_experiment(units, heard, unit_id, variant):
     metrics = _list_event_metrics(heard, units, unit_id, assigned, times["as_of"]) if heard else []
     metrics += _list_column_metrics(listed, heard, {metric["name"] for metric in metrics})
     if not metrics:
-        raise Refused(
-            f"{units.file}: no column holds numbers, so there is no metric to plan; name a table with outcomes"
-        )
+        fault = "no column holds numbers, so there is no metric to plan; name a table with outcomes"
+        raise Refused(f"{units.file}: {fault}")
     mixed = [name for name, guess in listed if guess[:2] == ("other", "text")]
     left_out = {"it says the arm once more": twins, "a date of birth is no start": births}
     left_out["some of what stands there is no number, no day and no label"] = mixed
@@ -180,11 +179,9 @@ def _plan_experiment(units, heard, unit_id, variant):
         **{"variant": variant, "variant_why": why, "arms": arms, "cluster": cluster},
         "is_sure": heard is not None or has_word(assigned or "", "assigned"),
         "dates": [name for name in units.list_kind("date") if name != assigned],
-        "before": before,
-        "sizes": sizes,
+        **{"before": before, "sizes": sizes, "metrics": metrics},
         "left_out": [_tell_left_out(names, told) for told, names in left_out.items() if names],
         "labels": [name for name, guess in listed if guess.kind == "labels" and len(rows[name].unique()) > 1],
-        "metrics": metrics,
     }
 
 
@@ -289,9 +286,8 @@ def _plan_framework(units, heard, unit_id, _variant):
     lost, grown = (list(filter(says, names)) for says in (is_loss, lambda name: has_word(name, "grew")))
     others = [name for name in names if name not in (*lost, *grown)]
     if not others:
-        raise Refused(
-            f"{heard.file}: no event but losses and growth, so there is no milestone to plan; give more events"
-        )
+        fault = "no event but losses and growth, so there is no milestone to plan; give more events"
+        raise Refused(f"{heard.file}: {fault}")
     active = heard.names.set_index("event").loc[others, "n"].idxmax()
     days = (pd.Timestamp(shared["as_of"], tz="UTC") + pd.Timedelta(days=1) - units.find_dates(started)).dt.days
     followed = {pair: float((days >= sum(pair)).mean()) for pair in FOLLOWED}
@@ -322,10 +318,9 @@ def _plan_snapshot(units, unit_id):
     gone = next((name for name in units.list_kind("binary") if is_loss(name)), None)
     time = find_named(units.list_kind("count", "amount"), "tenures")[0]
     if not gone or not time:
-        told = (
-            "without events a framework needs a column of 0 and 1 called after leaving, such as churned, and a number"
-        )
-        raise Refused(f"{units.file}: {told} of days or months called after it, such as tenure; or give --events")
+        told = "a framework needs a column of 0 and 1 called after leaving, such as churned, and a number of days or"
+        cure = "months called after it, such as tenure; or give --events"
+        raise Refused(f"{units.file}: without events {told} {cure}")
     features = [name for name in units.list_kind("binary") if name not in (unit_id, gone)]
     return {"gone": gone, "time": time, "features": features}
 

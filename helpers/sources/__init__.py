@@ -311,9 +311,9 @@ def _refuse_unread(design, columns, names):
         return
     for name, metric in own.items():
         if metric.how.total and not metric.event and name in columns and name not in names:
+            told = "beside events it reads an event of this name, which does not occur, and the table has a column"
             raise Refused(
-                f"plan, metrics.{name}: beside events it reads an event of this name, which does not occur, and the "
-                f"table has a column {name}; write column: {name}, or event: and the names of its events"
+                f"plan, metrics.{name}: {told} {name}; write column: {name}, or event: and the names of its events"
             )
 
 
