@@ -134,7 +134,7 @@ def load(
     if design.units_in_row:
         units = spread_rows(shaped, design)
     if units is not shaped.table:
-        labels = _count_labels(units, shaped.name)
+        _, labels = _read_variants(replace(shaped, table=units), design)
     by_variant, said = _list_variants(labels, shaped.name, design, n_two, is_history=is_history)
     n = sum(by_variant.values())
     n_rows = shaped.rows - n_duplicates - n
@@ -348,7 +348,9 @@ def read_table(data, *, table=None, called="table") -> ibis.Table:
 
 def _read_variants(shaped, design):
     """Return the table with the plan's spelling of each variant, compared trimmed and case-folded, and their rows."""
-    found, where = _count_labels(shaped.table, shaped.name), f"{shaped.name}, column {design.variant.column}"
+    counted = shaped.table.group_by("variant").agg(rows=lambda t: t.count()).order_by(ibis.desc("rows"), "variant")
+    rows = ask(lambda: counted.limit(MANY_LABELS + 1).to_pyarrow().to_pylist(), shaped.name)
+    found, where = {row["variant"]: row["rows"] for row in rows}, f"{shaped.name}, column {design.variant.column}"
     planned = [*design.variant.arms, *design.variant.observational]
     if set(found) <= set(planned):
         return shaped, found
@@ -377,12 +379,6 @@ def _read_variants(shaped, design):
 
 def _fold(label):
     return " ".join(re.sub(f"[{SPACES}]", " ", label).split()).casefold()
-
-
-def _count_labels(table, shown):
-    counted = table.group_by("variant").agg(rows=lambda t: t.count()).order_by(ibis.desc("rows"), "variant")
-    rows = ask(lambda: counted.limit(MANY_LABELS + 1).to_pyarrow().to_pylist(), shown)
-    return {row["variant"]: row["rows"] for row in rows}
 
 
 def _list_variants(labels, shown, design, n_two, *, is_history=False):

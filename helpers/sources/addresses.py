@@ -91,7 +91,13 @@ def read_address(data, *, called="data") -> Address:
             return Address(kind, items[0])
         if "://" in items[0] and kind != "duckdb":
             return _read_url(items[0])
-    found = [_read_file(item) for item in items]
+    found = []
+    for item in items:
+        path = Path(re.sub(r"^duckdb:(//(?=/))?", "", item)).expanduser().absolute()
+        is_stored, ending = item.startswith("duckdb:"), ENDING.search(path.name.lower())
+        kind = "duckdb" if is_stored else ending and ending.lastgroup
+        is_known = kind and path.is_file()
+        found.append(([kind], [path], False, path.name) if is_known else _read_files(item, path, is_stored=is_stored))
     kinds, files = (list(dict.fromkeys(part for place in found for part in place[i])) for i in (0, 1))
     if len(kinds) > 1:
         raise Refused(f"data: {' and '.join(kinds)} files together; give files of one kind, such as folder/*.parquet")
@@ -100,20 +106,15 @@ def read_address(data, *, called="data") -> Address:
     return Address(kinds[0], shown, tuple(files), any(place[2] for place in found))
 
 
-def _read_file(item):
+def _read_files(item, path, *, is_stored):
     """Return the kinds of an address's files, the files, whether folders above are columns, and what it is called."""
-    stored = item.startswith("duckdb:")
-    path = Path(re.sub(r"^duckdb:(//(?=/))?", "", item)).expanduser().absolute()
     if path.is_file():
-        kind = ENDING.search(path.name.lower())
-        if stored or kind:
-            return ["duckdb" if stored else kind.lastgroup], [path], False, path.name
         fault = f"this kind of file is not read; give {READ}, or duckdb:PATH"
     elif re.search(rf"(?:{SECRET.pattern})\w*\s*=\s*(?!\$)\S", item, re.IGNORECASE):
         raise Refused(LITERAL)
     elif "://" in item or re.match(r"[a-z]+:.*@", item):
         raise Refused("data: this looks like the address of a database; write scheme://user:${PASSWORD}@host/database")
-    elif path.is_dir() or (PATTERN.search(item) and not stored):
+    elif path.is_dir() or (PATTERN.search(item) and not is_stored):
         return _list_files(path)
     else:
         beside = [file.name for file in path.parent.iterdir() if file.is_file()] if path.parent.is_dir() else []
@@ -124,7 +125,7 @@ def _read_file(item):
 
 
 def _list_files(path):
-    """Return what `_read_file` does, of a folder with those in it, or of a pattern of paths, in order.
+    """Return what `_read_files` does, of a folder with those in it, or of a pattern of paths, in order.
 
     Files are taken that are read at all, but none whose name begins with . or _ or ~, which programs leave beside them.
     """

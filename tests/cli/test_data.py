@@ -77,25 +77,6 @@ def test_check_prints_what_each_event_adds_and_what_was_left_out(studies, tmp_pa
     assert "        pass  events_add: " in shown
 
 
-def test_check_takes_a_sheet_and_a_quoted_pattern_under_her_names(studies, tmp_path):
-    spent = SPENT.replace("  spent:", "  pay:").replace(
-        "as_of", "events: {unit: who, event: what, at: moment, value: eur}\nas_of"
-    )
-    write_plan(tmp_path, 0.5).write_text(PLAN.split("metrics")[0].replace("OLD", "0.5").replace("NEW", "0.5") + spent)
-    rows = [(f"c{i:03d}", "new" if i % 2 else "old", "2024-01-01") for i in range(60)]
-    pd.DataFrame(rows, columns=["customer_id", "variant", "joined"]).to_excel(tmp_path / "units.xlsx", index=False)
-    for i in range(3):
-        told = [{"who": f"c{k:03d}", "what": "pay", "moment": "2024-01-03", "eur": "€1.50"} for k in range(i, 60, 3)]
-        pd.DataFrame(told).to_json(tmp_path / f"log_{i}.jsonl", orient="records", lines=True)
-    given = tmp_path / "units.xlsx", "--events", tmp_path / "log_*.jsonl", "--plan", tmp_path / "plan.yaml"
-    status, shown, message = studies("check", *given)
-    assert (status, message) == (0, "")
-    log = "        said  log_*.jsonl (3 files): "
-    assert "        said  units.xlsx: Excel, sheet Sheet1\n" + log + "JSON\n" in shown
-    assert log + "column eur: amounts are read without their €\n" in shown
-    assert "        adds  pay: 60 events of 90 in all, 60 above 0\n" in shown  # a metric called as its event
-
-
 def test_check_refuses_what_it_cannot_do(studies, table, tmp_path):
     plan = write_plan(tmp_path, 0.5)
     message = "studies: none.csv: no such file; check the name, and the folder it is read from\n"

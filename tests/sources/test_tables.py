@@ -189,14 +189,10 @@ def _write_pair(spend, note, sign):
     ("spend", "note", "n", "cure"),
     [
         (THREE, WHOLE, 100, TWO),
-        (["-" + cell for cell in THREE], WHOLE, 100, TWO),
         ([*THREE[:99], "1234"], WHOLE, 99, TWO),  # one that was typed by hand
-        (THREE[:90] + WHOLE[:10], WHOLE, 90, TWO),
         (THREE[:10] + WHOLE[:90], WHOLE, 10, TWO),
         ([*THREE[:99], "8.9"], WHOLE, 99, SHARED),  # of a hundred decimals ten end with 0, which is left out
         (THREE[:96] + SHORT[:4], WHOLE, 96, SHARED),
-        (THREE[:50] + ["0"] * 50, WHOLE, 50, TWO),
-        ([*THREE[:98], "0.531", "12"], WHOLE, 98, SHARED),
         (THREE[:10] + WHOLE[:90], SHORT, 10, SHARED),  # another column has decimals, and whole numbers of this one none
         (THREE[:20] + [""] * 80, SHORT, 20, SHARED),  # all with three digits, which decimals seldom have
     ],
@@ -213,9 +209,7 @@ def test_numbers_that_may_be_thousands_are_refused(refusal, spend, note, n, cure
         (THREE[:95] + SHORT[:5], WHOLE, []),
         (THREE[:80] + SHORT[:10] + WHOLE[:10], WHOLE, []),
         (["0" + cell[1:] for cell in THREE[:10]] + THREE[:90], WHOLE, []),  # no thousands begin with 0
-        ([cell + "25" for cell in THREE], WHOLE, []),
         (["123" + cell for cell in THREE], WHOLE, []),
-        (SHORT, WHOLE, []),
         (WHOLE, WHOLE, []),
         (FEW, SHORT, [ELSEWHERE]),
         (FEW, WHOLE[:50] + SHORT[:50], [ELSEWHERE]),
@@ -237,14 +231,11 @@ def test_numbers_are_settled_by_their_own_column_or_told(load, spend, note, told
           "column spend: amounts are read without their €"]),
         (("0,5;29.28;1,25", "7;1.5;2"), [[0.5, 7], [29.28, 1.5], [1.25, 2]], ["decimal comma in columns spend, more"]),
         (("0,5;1.234;2.5", "7;974;2"), None, "1 number " + EITHER.format("dot")),  # two columns, two signs
-        (("1.234,5;2.345;1.5", "7;3.456;2"), None, "2 numbers " + EITHER.format("dot")),
         (("29.28;1.234 €;1", *["7;1.234 €;1"] * 199), None, "200 numbers " + SHARED.format("dot", ".")),
         (("12,50;1.234;1", *["7;1.234;1"] * 199), [[12.5, *[7] * 199], [1234] * 200, [1] * 200],  # all thousands
          ["decimal comma", "column note: 200 cells read without the dots between thousands"]),
         (("12,50;1.234;1", "7;1,234;1"), None, "2 numbers " + SHARED.format("dot or comma", ",")),
         (("1,5;1.234;1", "2;5;1"), [[1.5, 2], [1234, 5], [1, 1]],  # thousands, beside whole numbers too
-         ["decimal comma", "column note: 1 cell read without the dots between thousands"]),
-        (("0,5;1.234;3", "7,5;974;4"), [[0.5, 7.5], [1234, 974], [3, 4]],  # the only sign of the others
          ["decimal comma", "column note: 1 cell read without the dots between thousands"]),
     ],
 )  # fmt: skip
