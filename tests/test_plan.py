@@ -304,20 +304,17 @@ def test_read_refuses_a_missing_file(tmp_path):
 
 
 def test_read_refuses_a_repeated_key(refusal):
-    assert refusal("title: In", "unit: x\ntitle: In") == (
-        "plan mine.yaml: the key 'unit' stands twice (line 5); keep one"
-    )
+    told = refusal("title: In", "unit: x\ntitle: In")
+    assert told == "plan mine.yaml: the key 'unit' stands twice (line 5); keep one"
 
 
 def test_read_refuses_broken_yaml(refusal):
     said = "plan mine.yaml, line {}: not readable as YAML; "
-    assert refusal("title: In-product", "title: 'In-product") == (
-        said.format(22) + "check indentation, quotes, colons and keys that stand twice"
-    )
+    told = refusal("title: In-product", "title: 'In-product")
+    assert told == said.format(22) + "check indentation, quotes, colons and keys that stand twice"
     assert refusal("title: In-product", "\ttitle: In-product") == said.format(2) + "a tab indents it; write spaces"
-    assert refusal("title: In-product", "title: Help: In-product") == (
-        said.format(2) + "check its indentation, and put quotes around text that holds a colon"
-    )
+    told = refusal("title: In-product", "title: Help: In-product")
+    assert told == said.format(2) + "check its indentation, and put quotes around text that holds a colon"
 
 
 def test_read_refuses_another_kind(refusal):

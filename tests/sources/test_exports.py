@@ -127,16 +127,13 @@ def test_folders_that_cannot_be_read_in_one_way_are_refused(tmp_path):
     assert tell_refusal(read_address, str(folder / "*.csv")) == fault
     (folder / "a.csv").touch()
     (folder / "a.parquet").touch()
-    assert tell_refusal(read_address, str(folder)) == (
-        "data: text and parquet files together; give files of one kind, such as folder/*.parquet"
-    )
+    told = tell_refusal(read_address, str(folder))
+    assert told == "data: text and parquet files together; give files of one kind, such as folder/*.parquet"
     (folder / "_delta_log").mkdir()
-    assert tell_refusal(read_address, str(folder)) == (
-        "export: a table of versions, of which old files hold no rows; export it as it is now"
-    )
-    assert tell_refusal(read_address, str(tmp_path / "exp*")) == (
-        "exp*: a table of versions, of which old files hold no rows; export it as it is now"
-    )
+    told = tell_refusal(read_address, str(folder))
+    assert told == "export: a table of versions, of which old files hold no rows; export it as it is now"
+    told = tell_refusal(read_address, str(tmp_path / "exp*"))
+    assert told == "exp*: a table of versions, of which old files hold no rows; export it as it is now"
 
 
 def test_json_may_lack_names_and_holds_truth_and_nothing(design, write):

@@ -117,9 +117,8 @@ def test_read_address_refuses_other_files(tmp_path):
         "units.xls: this kind of file is not read; give .csv, .tsv, .txt, .jsonl, .ndjson, .json (each also .gz), "
         ".parquet, .xlsx, or duckdb:PATH"
     )
-    assert tell_refusal(read_address, [str(tmp_path / "a.csv"), str(tmp_path / "a.parquet")]) == (
-        "data: text and parquet files together; give files of one kind, such as folder/*.parquet"
-    )
+    told = tell_refusal(read_address, [str(tmp_path / "a.csv"), str(tmp_path / "a.parquet")])
+    assert told == "data: text and parquet files together; give files of one kind, such as folder/*.parquet"
 
 
 def test_connect_fills_an_address_from_the_environment(monkeypatch):
@@ -131,10 +130,8 @@ def test_connect_fills_an_address_from_the_environment(monkeypatch):
 
 def test_connect_names_a_variable_that_is_not_set(monkeypatch):
     monkeypatch.delenv("NO_SUCH_PW", raising=False)
-    assert (
-        tell_refusal(lambda: opening.connect([read_address("postgres://me:${NO_SUCH_PW}@host/db")]))
-        == "data: the environment variable NO_SUCH_PW is not set; set it before the run"
-    )
+    told = tell_refusal(lambda: opening.connect([read_address("postgres://me:${NO_SUCH_PW}@host/db")]))
+    assert told == "data: the environment variable NO_SUCH_PW is not set; set it before the run"
 
 
 def parquet(path, rows="(1, 'old', 1.0), (2, 'new', 2.0)"):
@@ -224,19 +221,16 @@ def test_connect_names_a_driver_that_is_missing(monkeypatch, name, driver):
         raise ImportError("no", name=name)
 
     monkeypatch.setattr(ibis, "connect", fail)
-    assert (
-        tell_refusal(lambda: opening.connect([Address("url", "postgres://h", url="postgres://h/d")]))
-        == f"postgres://h: the {driver} is not installed; install its extra, such as [postgres]"
-    )
+    told = tell_refusal(lambda: opening.connect([Address("url", "postgres://h", url="postgres://h/d")]))
+    assert told == f"postgres://h: the {driver} is not installed; install its extra, such as [postgres]"
 
 
 def test_ask_says_only_the_class_of_an_error():
     def fail():
         raise ValueError("canary@example.org")
 
-    assert tell_refusal(lambda: opening.ask(fail, "u.csv")) == (
-        "u.csv: the table cannot be read to its end (ValueError); check the file, or the rights to it"
-    )
+    told = tell_refusal(lambda: opening.ask(fail, "u.csv"))
+    assert told == "u.csv: the table cannot be read to its end (ValueError); check the file, or the rights to it"
 
 
 def test_fetch_refuses_more_rows_than_come_into_memory(monkeypatch):
@@ -312,9 +306,8 @@ def test_load_refuses_a_truncated_parquet_and_one_without_rows(design, tmp_path)
     assert tell_refusal(sources.load, design(), empty) == "e.parquet: columns and no rows; export it again"
     path = Path(write_parquet(tmp_path / "u.parquet"))
     path.write_bytes(path.read_bytes()[:-20])
-    assert tell_refusal(sources.load, design(), str(path)) == (
-        "u.parquet: not a whole Parquet file; it is cut short or damaged, copy it again"
-    )
+    told = tell_refusal(sources.load, design(), str(path))
+    assert told == "u.parquet: not a whole Parquet file; it is cut short or damaged, copy it again"
 
 
 @pytest.mark.parametrize(
@@ -348,9 +341,8 @@ def test_load_joins_several_files_in_any_order_of_columns(design, tmp_path, writ
 
 def test_load_refuses_several_files_with_other_columns(design, write):
     files = [write(FIVE, "a.csv"), write("user_id,variant,spent\n1,old,1\n", "b.csv")]
-    assert tell_refusal(sources.load, design(), files) == (
-        "b.csv: its columns are not those of a.csv, spend is in one only; give files with the same columns"
-    )
+    told = tell_refusal(sources.load, design(), files)
+    assert told == "b.csv: its columns are not those of a.csv, spend is in one only; give files with the same columns"
 
 
 def test_load_ignores_a_folder_that_looks_like_a_partition(design, tmp_path):
@@ -422,10 +414,8 @@ def test_load_refuses_a_table_that_the_database_lacks(design, database, table, m
 
 def test_load_refuses_a_file_that_is_no_database(design, write):
     file = write("no database at all" * 100, "f.db")
-    assert (
-        tell_refusal(sources.load, design(), f"duckdb:{file}")
-        == "f.db: cannot be opened read-only; it is no DuckDB database"
-    )
+    told = tell_refusal(sources.load, design(), f"duckdb:{file}")
+    assert told == "f.db: cannot be opened read-only; it is no DuckDB database"
 
 
 def test_load_does_not_write_to_a_duckdb_file(design, database):
