@@ -65,6 +65,8 @@ def test_check_says_that_nothing_decides_without_a_primary_metric(studies, table
 def test_check_prints_what_each_event_adds_and_what_was_left_out(studies, tmp_path):
     plan, units, events = (tmp_path / name for name in ("plan.yaml", "units.csv", "events.csv"))
     plan.write_text(PLAN.replace("OLD", "0.5").replace("NEW", "0.5").split("metrics:")[0] + SPENT)
+    with plan.open("a") as file:
+        file.write("  pay: {kind: amount, within_days: 7}\n")  # called as its event
     rows = [f"c{i},{('old', 'new')[i % 2]},2024-01-01 10:00" for i in range(60)]
     units.write_text("\n".join(["customer_id,variant,joined", *rows]))
     told = [f"c{i},pay,2024-01-02 12:30,9,eur" for i in range(60)] + ["c1,refund,2024-01-03 09:00,-2.5,EUR"]
@@ -73,6 +75,7 @@ def test_check_prints_what_each_event_adds_and_what_was_left_out(studies, tmp_pa
     assert (status, message) == (0, "")
     assert "        said  events before their unit is assigned, left out: 1\n" in shown
     assert "        adds  spent, pay: 60 events of 540 in all, 60 above 0, currencies: 1\n" in shown
+    assert "        adds  pay: 60 events of 540 in all, 60 above 0, currencies: 1\n" in shown
     assert "        adds  spent, refund: 1 event of -2.5 in all, 1 below 0, currencies: 1\n" in shown
     assert "        pass  events_add: " in shown
 
