@@ -286,29 +286,17 @@ def published_retention() -> Example:
     ----------
     Fader & Hardie 2007, How to project customer retention, Journal of Interactive Marketing 21: 76-90.
     """
-    table = pd.read_csv(paths.DATA / "published_retention.csv")
-    lasted = [(s, k) for s, rows in table.groupby("segment") for k in count_years(rows["customers_remaining"])]
+    table = pd.read_csv(paths.DATA / "published_retention.csv").sort_values(["segment", "year"])
+    left = table["customers_remaining"] - table.groupby("segment")["customers_remaining"].shift(-1, fill_value=0)
+    lasted = table.loc[table.index.repeat(left)].reset_index(drop=True)  # a row a customer; the last are still there
     start = pd.Timestamp("2000-01-01", tz="UTC")
     units = pd.DataFrame({"customer_id": [f"r{i:04d}" for i in range(len(lasted))], "started_at": start})
-    segments, years = zip(*lasted, strict=True)
-    due = pd.DataFrame({"year": range(1, table["year"].max() + 1)})
-    events = units[["customer_id"]].assign(years=years).merge(due, how="cross").query("year <= years + 1")
-    told = np.where(events["year"] <= events["years"], "renewed", "left")
-    events = events.assign(event=told.astype(object), at=start + pd.to_timedelta(365 * events["year"], unit="D"))
-    units = units.assign(segment=segments)
+    due = pd.DataFrame({"due": range(1, table["year"].max() + 1)})
+    events = units[["customer_id"]].assign(year=lasted["year"]).merge(due, how="cross").query("due <= year + 1")
+    told = np.where(events["due"] <= events["year"], "renewed", "left")
+    events = events.assign(event=told.astype(object), at=start + pd.to_timedelta(365 * events["due"], unit="D"))
+    units = units.assign(segment=lasted["segment"])
     return _tell("published_retention", units, events[["customer_id", "event", "at"]].reset_index(drop=True))
-
-
-def count_years(remaining) -> list[int]:
-    """Return how many renewals each customer lasted, from how many are left after each; the last are still there.
-
-    Examples
-    --------
-    >>> count_years([4, 3, 1])
-    [0, 1, 1, 2]
-    """
-    gone = -np.diff(remaining, append=0)
-    return np.repeat(np.arange(len(gone)), gone).tolist()
 
 
 def thornton_hiv() -> Example:
