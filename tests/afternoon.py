@@ -61,12 +61,8 @@ FILES = ["my_companies.csv", "--plan", "plan.yaml", "--events", "my_events.csv"]
 ACCOUNT_FILES = ["my_accounts.csv", "--plan", "plan.yaml", "--events", "their_events.csv"]
 STEPS = (  # of each: what it is, its folder, the seconds that it may take on an idle machine, what she types
     ("init", ".", 2, ["init", "tour"]),
-    (
-        "plan",
-        "tour",
-        2,
-        ["plan", "my_companies.csv", "--unit-id", "Firma", "--variant", "Gruppe", "--to", "draft.yaml"],
-    ),
+    ("plan", "tour", 2, ["plan", "my_companies.csv", "--unit-id", "Firma", "--variant", "Gruppe", "--to",
+     "draft.yaml"]),
     ("check", "tour", 2, ["check", *FILES]),
     ("report", "tour", 10, ["report", "tour"]),
     ("report again, of earlier days", "tour", 10, ["report", "tour_early"]),
@@ -75,7 +71,7 @@ STEPS = (  # of each: what it is, its folder, the seconds that it may take on an
     ("init of accounts", ".", 2, ["init", "stay", "--study", "customer_milestones"]),
     ("check of accounts", "stay", 4, ["check", *ACCOUNT_FILES]),
     ("report of accounts", "stay", 60, ["report"]),
-)
+)  # fmt: skip
 
 
 def fill(folder, step, n_accounts=1500):

@@ -22,7 +22,7 @@ def typed(tmp_path_factory):
         with contextlib.chdir(folder / where), contextlib.redirect_stdout(io.StringIO()) as told:
             assert cli.main(words[:1] if step == "report" else words) == 0, step
         said[step] = told.getvalue()
-        afternoon.fill(folder, step, n_accounts=600)
+        afternoon.fill(folder, step, n_accounts=400)
     return folder, said
 
 
@@ -60,7 +60,7 @@ def test_an_earlier_day_is_compared_and_what_may_travel_is_shared(typed):
 def test_her_accounts_with_a_day_of_loss_are_reviewed(typed):
     folder, said = typed
     found = read(folder / "stay" / "reports", "stay")
-    assert (found["status"], found["data"]["rows"]) == ("answered", 600)
+    assert (found["status"], found["data"]["rows"]) == ("answered", 400)
     assert any("activated" in e["id"] for e in found["estimates"])
     page = (folder / "stay" / "reports" / "stay" / "report.html").read_text()
     assert "companies" in page and "Team eingeladen" in page and "firma-0" not in page

@@ -207,7 +207,6 @@ def test_read_departures_are_those_that_differ(write):
     ("old", "new", "message"),
     [
         ("min_cell", "min_cel", "min_cel: unknown key; did you mean min_cell?"),
-        ("worthwhile", "worthwile", "metrics.activated.worthwile: unknown key; did you mean worthwhile?"),
         ("absolute", "absolut", "metrics.csat.margin.absolut: unknown key; did you mean absolute?"),
         ("title: In-product help links\n", "", "title: left out, and it is needed"),
         ("role: primary", "role:", f"metrics.activated.role: left blank; should be {ROLES}"),
@@ -220,8 +219,6 @@ def test_read_departures_are_those_that_differ(write):
         ("horizon_days: 90", "horizon_days: 90, from_days: 7, within_days: 9",
          "metrics.paid_in: a metric of kind time_to_event has no from_days; it is for kind "
          + name_kinds(lambda kind: "from_days" not in kind.lacks)),
-        ("within_days: 28, worth", "from_days: 7, worth",
-         "metrics.activated: from_days begins a window that within_days ends: give within_days, above from_days"),
         (", denominator: active_days", "", "metrics.per_active: a ratio needs numerator and denominator"),
         ("[no_links]", "[links]", "variant: a label stands twice among control, treatments and observational"),
         ("links: 0.5, no", "links: 0.6, no", "variant: split must be shares above 0 that sum to 1, not 1.1"),
@@ -280,11 +277,7 @@ def test_read_departures_are_those_that_differ(write):
          "metrics.csat: missing: zero lies outside the scale; write missing: unknown"),
         ("missing: unknown", "scale: [1, 3, 5]",
          "metrics.csat.scale: should be numeric, ordered, or the lowest and the highest answer, such as [1, 5]"),
-        ("missing: unknown", "scale: likert",
-         "metrics.csat.scale: should be numeric, ordered, or the lowest and the highest answer, such as [1, 5]"),
         ("event: paid, horizon_days: 90", "competing: x, horizon_days: 90, event: [x, paid]",
-         "the plan as a whole: an event of paid_in stands among those that compete with it; keep it in one list"),
-        ("horizon_days: 90", "horizon_days: 90, competing: paid",
          "the plan as a whole: an event of paid_in stands among those that compete with it; keep it in one list"),
         (KIND, "kind: count, quantile: 0.5, time_at_risk: days, within",
          "metrics.activated: give either a quantile or time_at_risk; a rate is a mean"),
@@ -295,9 +288,6 @@ def test_read_departures_are_those_that_differ(write):
          f"the plan as a whole: the ratio per_active needs parts of kind {name_kinds(is_part)}, and no quantile "
          "or rate"),
         ("  csat:", "  calls: {kind: count, time_at_risk: activated}\n  csat:",
-         f"the plan as a whole: the time at risk of calls must be of kind {name_kinds(is_time)}, and no quantile "
-         "or rate"),
-        ("  csat:", "  calls: {kind: count, time_at_risk: calls}\n  csat:",
          f"the plan as a whole: the time at risk of calls must be of kind {name_kinds(is_time)}, and no quantile "
          "or rate"),
     ],
@@ -314,20 +304,17 @@ def test_read_refuses_a_missing_file(tmp_path):
 
 
 def test_read_refuses_a_repeated_key(refusal):
-    assert refusal("title: In", "unit: x\ntitle: In") == (
-        "plan mine.yaml: the key 'unit' stands twice (line 5); keep one"
-    )
+    told = refusal("title: In", "unit: x\ntitle: In")
+    assert told == "plan mine.yaml: the key 'unit' stands twice (line 5); keep one"
 
 
 def test_read_refuses_broken_yaml(refusal):
     said = "plan mine.yaml, line {}: not readable as YAML; "
-    assert refusal("title: In-product", "title: 'In-product") == (
-        said.format(22) + "check indentation, quotes, colons and keys that stand twice"
-    )
+    told = refusal("title: In-product", "title: 'In-product")
+    assert told == said.format(22) + "check indentation, quotes, colons and keys that stand twice"
     assert refusal("title: In-product", "\ttitle: In-product") == said.format(2) + "a tab indents it; write spaces"
-    assert refusal("title: In-product", "title: Help: In-product") == (
-        said.format(2) + "check its indentation, and put quotes around text that holds a colon"
-    )
+    told = refusal("title: In-product", "title: Help: In-product")
+    assert told == said.format(2) + "check its indentation, and put quotes around text that holds a colon"
 
 
 def test_read_refuses_another_kind(refusal):
@@ -354,13 +341,9 @@ def test_read_takes_a_path_and_refuses_what_is_no_plan(tmp_path, monkeypatch):
         ({"kind": "count", "quantile": 0.9}, "y", "order statistics"),
         ({"kind": "count", "time_at_risk": "days"}, "num", "delta"),  # a rate is a ratio of two means
         ({"kind": "ratio", "numerator": "a", "denominator": "b"}, "num", "delta"),
-        (
-            {"kind": "time_to_event", "horizon_days": 9, "competing": "left"},
-            "time",
-            SHARE,
-        ),
+        ({"kind": "time_to_event", "horizon_days": 9, "competing": "left"}, "time", SHARE),
     ],
-)
+)  # fmt: skip
 def test_metric_is_of_its_kind_in_the_form_that_its_keys_ask_for(keys, outcome, method):
     how = plan.Metric.model_validate(keys).how
     assert (how.outcome, how.method, how.is_mean) == (outcome, method, method in ("welch", "delta"))

@@ -84,28 +84,16 @@ def test_list_unit_columns_keeps_a_unit_id_that_is_also_the_cluster():
     ("metrics", "more", "events", "message"),
     [
         # events have times; the time of assignment is needed beside them
-        (
-            {"y": {"kind": "count"}},
-            {},
-            set(),
-            "plan, assigned_at: left out, and events need it; name the column with the time of assignment",
-        ),
+        ({"y": {"kind": "count"}}, {}, set(),
+         "plan, assigned_at: left out, and events need it; name the column with the time of assignment"),
         # a time to event of a unit table stands in two columns
-        (
-            {"y": {"kind": "time_to_event", "time": "t", "horizon_days": 1}},
-            {},
-            None,
-            "plan, metrics.y: without events a time to event needs both time and observed",
-        ),
+        ({"y": {"kind": "time_to_event", "time": "t", "horizon_days": 1}}, {}, None,
+         "plan, metrics.y: without events a time to event needs both time and observed"),
         # another column would be taken for the unit
-        (
-            {"y": {"kind": "count"}},
-            {"covariates": ["Unit"]},
-            None,
-            "plan, covariates: the column name Unit is kept for the plan's own unit and variant; rename the column",
-        ),
+        ({"y": {"kind": "count"}}, {"covariates": ["Unit"]}, None,
+         "plan, covariates: the column name Unit is kept for the plan's own unit and variant; rename the column"),
     ],
-)
+)  # fmt: skip
 def test_list_unit_columns_refuses_a_plan_that_no_table_can_meet(metrics, more, events, message):
     assert tell_refusal(lambda: schema.list_unit_columns(make_design(metrics, **more), events=events)) == message
 
@@ -208,16 +196,12 @@ def test_list_account_columns_of_a_snapshot():
 
 
 REFUSED_FRAMEWORKS = [
-    (
-        {"plan_tier": "started_at"},
-        "plan, plan_tier: the column name started_at is kept for the plan's own unit and start; rename the column",
-    ),
-    (
-        {"size": "signed_up", "plan_tier": "signed_up"},
-        "plan, plan_tier: the column signed_up is read as size already, and not as the same kind of value; name "
-        "another column",
-    ),
-]
+    ({"plan_tier": "started_at"},
+     "plan, plan_tier: the column name started_at is kept for the plan's own unit and start; rename the column"),
+    ({"size": "signed_up", "plan_tier": "signed_up"},
+     "plan, plan_tier: the column signed_up is read as size already, and not as the same kind of value; name "
+     "another column"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("more", "message"), REFUSED_FRAMEWORKS)

@@ -19,7 +19,7 @@ PLAN = {"file": "file", "content": "sha256"}
 
 def compare_runs(arguments):
     """Print what differs between two runs, then every estimate that moved, the most moved first."""
-    out = find_out(arguments)
+    out = find_out(arguments, is_hers=True)
     (before, early), (after, late) = [(name, _read_run(out, name)) for name in arguments.names]
     if before == after:
         raise Refused(f"{before}: named twice; name two runs")
@@ -45,10 +45,11 @@ def compare_runs(arguments):
 def _read_run(out, name):
     """Return the records of a run in the folder of reports."""
     results = read_results(out / name / "results.json")
-    if not results and (out / name / "results.json").exists():
-        raise Refused(f"{name[:64]}: results.json is damaged, or of another version; make the report anew with --force")
     if not results:
-        raise Refused(f"{name[:64]}: no report of this name in {out.name}; studies report makes one")
+        fault = f"no report of this name in {out.name}; studies report makes one"
+        if (out / name / "results.json").exists():
+            fault = "results.json is damaged, or of another version; make the report anew with --force"
+        raise Refused(f"{name[:64]}: {fault}")
     return {"results": results, "record": read_record(out / name)}
 
 
@@ -74,10 +75,7 @@ def list_causes(early, late):
         causes += [("plan", "comments", "alone; each key is as it was")] if is_other and plans[0] == plans[1] else []
     planned = [departure for run in (was, now) for departure in run["plan"].get("departures") or ()]
     planned = {one["parameter"]: f"{one['planned']} (as planned)" for one in planned}
-    used = [
-        {name: planned.get(name) if value is None else value for name, value in run["parameters"].items()}
-        for run in (was, now)
-    ]
+    used = [{k: planned.get(k) if v is None else v for k, v in run["parameters"].items()} for run in (was, now)]
     looks = [" and ".join(sorted({e["interval"] for e in run["estimates"]})) for run in (was, now)]
     causes += [("look", "intervals", _tell(*looks))] if all(looks) else []
     codes = [{"commit": run["record"].get("head"), **run["record"].get("versions", {})} for run in (early, late)]
@@ -141,17 +139,14 @@ def _index(estimates):
 
 def _list_free(was, now):
     """Return the figures that neither another confidence level nor another kind of interval moves by itself."""
-    if was["interval"] != now["interval"]:
-        return FIGURES[:1]
-    return FIGURES if was["confidence_level"] != now["confidence_level"] else FIGURES + LIMITS
+    level = FIGURES if was["confidence_level"] != now["confidence_level"] else FIGURES + LIMITS
+    return FIGURES[:1] if was["interval"] != now["interval"] else level
 
 
 def _differs(was, now, *figures):
-    alike = (
-        was[key] == now[key] or (None not in (was[key], now[key]) and isclose(was[key], now[key], rel_tol=SAME))
-        for key in figures
-    )
-    return not all(alike) or was["verdict"] != now["verdict"]
+    pairs = [(was[key], now[key]) for key in figures if was[key] != now[key]]
+    moved = any(None in pair or not isclose(*pair, rel_tol=SAME) for pair in pairs)
+    return moved or was["verdict"] != now["verdict"]
 
 
 def _measure_move(was, now):
@@ -164,15 +159,9 @@ def _measure_move(was, now):
 def _write_move(was, now):
     change = "" if None in (was["estimate"], now["estimate"]) else f"{now['estimate'] - was['estimate']:+.4g}"
     share = _measure_move(was, now)
-    verdicts = [now["verdict"]] if was["verdict"] == now["verdict"] else [was["verdict"], now["verdict"]]
-    return (
-        was["id"],
-        _write_estimate(was),
-        _write_estimate(now),
-        change,
-        "" if share is None else f"{share:.0%}",
-        " -> ".join(verdicts),
-    )
+    verdict = " -> ".join(dict.fromkeys((was["verdict"], now["verdict"])))
+    written = _write_estimate(was), _write_estimate(now)
+    return was["id"], *written, change, "" if share is None else f"{share:.0%}", verdict
 
 
 def _write_estimate(row):

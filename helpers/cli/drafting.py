@@ -14,8 +14,8 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
 from helpers import schema
-from helpers.cli.guessing import BIRTH, METRICS, MOST_LABELS, WORDS, Guess, find_named, has_word, is_loss, split_words
-from helpers.cli.looking import begin_units, draw, find_last, find_start, hear, read_clocks
+from helpers.cli import guessing
+from helpers.cli.guessing import METRICS, MOST_LABELS, Guess, find_named, find_start, has_word, is_loss, split_words
 from helpers.cli.reporting import EXAMPLES, WORKSPACE
 from helpers.records import Refused
 from helpers.sources import ask, read_address
@@ -33,23 +33,22 @@ LEAST_NESTED = 10  # clusters, each in one arm, which chance would not do
 
 def draft_plan(arguments):
     """Print a plan that fits the tables, or write it to a new file; tell on the standard error what looks wrong."""
-    units, events = draw(arguments.data, arguments.table), (arguments.events, arguments.events_table)
+    units, events = guessing.draw(arguments.data, arguments.table), (arguments.events, arguments.events_table)
     if events[0] and (read_address(events[0]), events[1]) == (read_address(arguments.data), arguments.table):
         raise Refused(f"{units.file}: the table and its events are one file; name another in --events, or none")
-    wanted = {"--unit-id": arguments.unit_id, "--variant": arguments.variant}
-    columns = [schema.Column(column, option, "text") for option, column in wanted.items() if column]
+    wanted = (arguments.unit_id, "--unit-id"), (arguments.variant, "--variant")
+    columns = [schema.Column(*column, "text") for column in wanted if column[0]]
     schema.refuse_missing(columns, units.table.columns, file=units.file, typed=True)
     unit_id, why = _find_unit(units, arguments.unit_id)
     told = _warn_of_unit(units, unit_id, has_events=bool(arguments.events))
     if told:
         print(f"studies: {units.file}, column {unit_id}: {told}", file=sys.stderr)
-    lists = ("assigned", "started") if arguments.study == "experiment" else ("started",)
-    heard = hear(*events, units, unit_id, find_start(units, *lists)[0]) if arguments.events else None
+    is_experiment = arguments.study == "experiment"
+    lists = ("assigned", "started") if is_experiment else ("started",)
+    heard = guessing.hear(*events, units, unit_id, find_start(units, *lists)[0]) if arguments.events else None
     named = {"file": units.file, "unit_id": unit_id, "unit_why": why or told, "unit": _name_unit(unit_id)}
-    if arguments.study == "experiment":
-        text = _write("plan.yaml.j2", **named, **_plan_experiment(units, heard, unit_id, arguments.variant))
-    else:
-        text = _write("framework.yaml.j2", **named, **_plan_framework(units, heard, unit_id))
+    name, make = ("plan.yaml.j2", _plan_experiment) if is_experiment else ("framework.yaml.j2", _plan_framework)
+    text = _write(name, named | make(units, heard, unit_id, arguments.variant))
     if arguments.to is None:
         return print(text, end="")
     target = Path(arguments.to).expanduser().resolve()
@@ -60,7 +59,7 @@ def draft_plan(arguments):
     if target.is_dir() or (target.exists() and target.read_bytes() not in ours):
         raise Refused(f"{target.name}: exists already; name a new file")
     target.write_text(text, encoding="utf-8")
-    todo = "decide every role" if arguments.study == "experiment" else "read every guess"
+    todo = "decide every role" if is_experiment else "read every guess"
     given = {"--table": [arguments.table], "--events": arguments.events, "--events-table": [arguments.events_table]}
     beside = [word for option, values in given.items() for value in values or () if value for word in (option, value)]
     command = shlex.join(["studies", "check", *arguments.data, *beside, "--plan", arguments.to])
@@ -70,11 +69,8 @@ def draft_plan(arguments):
 def _find_unit(units, given):
     """Return the column of the unit's id, and why where nobody has named it."""
     rows, named = units.rows, [name for name in units.rows if split_words(name)[-1:] in (["id"], ["uuid"], ["key"])]
-    unique = [
-        name
-        for name in [*named, *units.list_kind("other", "labels")]
-        if rows[name].notna().all() and rows[name].is_unique
-    ]
+    likely = [*named, *units.list_kind("other", "labels")]
+    unique = [name for name in likely if rows[name].notna().all() and rows[name].is_unique]
     unique.sort(key=lambda name: (name not in named, has_word(name, "unnamed")))  # the row's number comes last
     guess = next(iter(unique or named), None)
     if not (given or guess):
@@ -130,7 +126,7 @@ def _find_zone(units, heard, start):
     """Return what the plan should say of the time zone, and why; None where no time of day lacks one."""
     if not (heard and start):
         return None
-    places = [(start, *read_clocks(units.rows[start])), (heard.columns["at"], *heard.clocks)]
+    places = [(start, *guessing.read_clocks(units.rows[start])), (heard.columns["at"], *heard.clocks)]
     if not any(naive for _, _, naive in places):
         return None
     if not any(zoned for _, zoned, _ in places):
@@ -149,7 +145,7 @@ def _find_times(units, heard, unit_id, need, *lists):
     start, why = find_start(units, *lists)
     if heard and not start:
         raise Refused(f"{units.file}: no column holds days such as 2024-04-30, and events need {need}; add it")
-    as_of, ends = find_last(units, heard)
+    as_of, ends = guessing.find_last(units, heard)
     told = {"start": start, "start_why": why, "as_of": as_of, "ends": ends}
     return told | {"events": _map_events(heard, unit_id), "zone": _find_zone(units, heard, start)}
 
@@ -162,7 +158,7 @@ def _plan_experiment(units, heard, unit_id, variant):
     if variant is None:
         raise Refused(f"{units.file}: no column looks like the arm as assigned; name it with --variant")
     arms = _list_arms(units, variant)
-    births = [name for name, guess in units.kinds.items() if guess.reason == BIRTH]
+    births = [name for name, guess in units.kinds.items() if guess.reason == guessing.BIRTH]
     twins, cluster = _find_fixed(units, {unit_id, variant, *births}, variant, len(arms))
     times = _find_times(units, heard, unit_id, "the time of assignment", "assigned", "started")
     assigned = times["start"]
@@ -176,22 +172,16 @@ def _plan_experiment(units, heard, unit_id, variant):
     if not metrics:
         fault = "no column holds numbers, so there is no metric to plan; name a table with outcomes"
         raise Refused(f"{units.file}: {fault}")
-    left_out = {
-        "it says the arm once more": twins,
-        "a date of birth is no start": births,
-        "some of what stands there is no number, no day and no label": [
-            name for name, guess in listed if guess[:2] == ("other", "text")
-        ],
-    }
+    mixed = [name for name, guess in listed if guess[:2] == ("other", "text")]
+    left_out = {"it says the arm once more": twins, "a date of birth is no start": births}
+    left_out["some of what stands there is no number, no day and no label"] = mixed
     return times | {
         **{"variant": variant, "variant_why": why, "arms": arms, "cluster": cluster},
         "is_sure": heard is not None or has_word(assigned or "", "assigned"),
         "dates": [name for name in units.list_kind("date") if name != assigned],
-        "before": before,
-        "sizes": sizes,
+        **{"before": before, "sizes": sizes, "metrics": metrics},
         "left_out": [_tell_left_out(names, told) for told, names in left_out.items() if names],
         "labels": [name for name, guess in listed if guess.kind == "labels" and len(rows[name].unique()) > 1],
-        "metrics": metrics,
     }
 
 
@@ -222,7 +212,7 @@ def _list_arms(units, variant):
     if len(arms) < 2:
         raise Refused(f"{where}: {len(arms)} label, and an experiment needs two; name another column")
     words = {arm: (arm.casefold(), *(word for word in split_words(arm)[:1] if len(word) > 1)) for arm in arms}
-    alone = [arm for word in WORDS["controls_alone"] for arm in arms if word in words[arm]]
+    alone = [arm for word in guessing.WORDS["controls_alone"] for arm in arms if word in words[arm]]
     control = find_named(arms, "controls")[0] or next(iter(alone), arms[0])
     return sorted(arms, key=lambda arm: arm != control)
 
@@ -257,7 +247,7 @@ def _list_event_metrics(heard, units, unit_id, assigned, as_of):
 
 def _measure_ages(heard, units, unit_id, start):
     """Return events with the days since their unit's start, none before it."""
-    begun = heard.rows["unit"].map(begin_units(units, unit_id, start))
+    begun = heard.rows["unit"].map(guessing.begin_units(units, unit_id, start))
     ages = heard.rows.assign(days=(heard.rows["at"] - begun).dt.total_seconds() / 86400)
     return ages[ages["days"] >= 0]
 
@@ -267,10 +257,9 @@ def _guess_event(row):
         return row.guess
     if row.guess.kind in ("amount", "count"):
         return Guess("amount", "such events have values, which are added up")
-    often = row.n / row.units
-    if often >= REPEATS:
-        return Guess("count", f"{often:.1f} such events of each unit that has any")
-    return Guess("binary", "one such event of most units that have any")
+    often = f"{row.n / row.units:.1f} such events of each unit that has any"
+    is_often = row.n / row.units >= REPEATS
+    return Guess("count", often) if is_often else Guess("binary", "one such event of most units that have any")
 
 
 def _list_column_metrics(listed, heard, taken):
@@ -285,12 +274,10 @@ def _list_column_metrics(listed, heard, taken):
     return found
 
 
-def _plan_framework(units, heard, unit_id):
+def _plan_framework(units, heard, unit_id, _variant):
     """Return what the template of a framework's plan is filled with."""
-    shared = {
-        "size": find_named([name for name in units.list_kind("count") if name != unit_id], "sizes")[0],
-        "tier": find_named([name for name in units.list_kind("labels") if name != unit_id], "tiers")[0],
-    }
+    lists = ("size", "count", "sizes"), ("tier", "labels", "tiers")
+    shared = {key: find_named([n for n in units.list_kind(kind) if n != unit_id], of)[0] for key, kind, of in lists}
     if heard is None:
         return shared | _plan_snapshot(units, unit_id)
     shared |= _find_times(units, heard, unit_id, "the start of each account", "started")
@@ -331,20 +318,19 @@ def _plan_snapshot(units, unit_id):
     gone = next((name for name in units.list_kind("binary") if is_loss(name)), None)
     time = find_named(units.list_kind("count", "amount"), "tenures")[0]
     if not gone or not time:
-        raise Refused(
-            f"{units.file}: without events a framework needs a column of 0 and 1 called after leaving, such as "
-            "churned, and a number of days or months called after it, such as tenure; or give --events"
-        )
+        told = "a framework needs a column of 0 and 1 called after leaving, such as churned, and a number of days or"
+        cure = "months called after it, such as tenure; or give --events"
+        raise Refused(f"{units.file}: without events {told} {cure}")
     features = [name for name in units.list_kind("binary") if name not in (unit_id, gone)]
     return {"gone": gone, "time": time, "features": features}
 
 
-def _write(template, **told):
+def _write(template, told):
     place = FileSystemLoader(Path(__file__).parent)
     environment = Environment(loader=place, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     environment.filters["q"] = quote
     environment.filters["qs"] = lambda names: ", ".join(map(quote, names))
-    return environment.get_template(template).render(**told)
+    return environment.get_template(template).render(told)
 
 
 def quote(text):

@@ -17,9 +17,7 @@ from helpers.report.store import open_work, read_record
 WORKSPACE = Path(__file__).with_name("workspace")  # what `init` writes
 EXAMPLES = {"customer_milestones": "framework.yaml", "experiment": "plan.yaml"}
 IGNORED = ["reports/", "*.zip", ".env", ".ipynb_checkpoints/", "*.duckdb", "*.db"]  # results, data and secrets
-IGNORED += [
-    f"*{ending}" for ending in (".[ct]sv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".xls*", ".gz")
-]
+IGNORED += ["*.[ct]sv", "*.txt", "*.json", "*.jsonl", "*.ndjson", "*.parquet", "*.pq", "*.xls*", "*.gz"]
 DEEP = "validation-deep"
 
 
@@ -36,11 +34,7 @@ def report_runs(arguments):
         raise Refused("-p and -f need --name NAME: a run with other parameters gets a name of its own")
     else:
         runs = report.select_runs(runs, arguments.names)
-    is_ours = file == paths.RUNS and not (arguments.out or arguments.runs)
-    if is_ours and (arguments.name or not arguments.names) and not Path.cwd().is_relative_to(paths.REPOSITORY):
-        cure = "go to your workspace, make one (studies init FOLDER), or say with --out DIR where reports go"
-        raise Refused(f"reports.yaml: not in this folder; {cure}")
-    out = find_out(arguments)
+    out = find_out(arguments, is_hers=arguments.name or not arguments.names)
     status = report.render(runs, out=out, jobs=arguments.jobs, force=arguments.force, code=arguments.code)
     if status == INTERRUPTED:
         return status
@@ -112,12 +106,20 @@ def find_runs(arguments):
     return Path(getattr(arguments, "runs", None) or (here if here.is_file() else paths.RUNS))
 
 
-def find_out(arguments):
-    """Return the absolute folder of the reports: --out, or reports/ beside the runs; ours lie in the repository's."""
+def find_out(arguments, *, is_hers=False):
+    """Return the absolute folder of the reports: --out, or reports/ beside the runs; ours lie in the repository's.
+
+    Refused where reports of hers (`is_hers`) would be ours, as she stands outside the repository and names no folder.
+    """
     if arguments.out:
         return Path(arguments.out).expanduser().resolve()
     runs = find_runs(arguments).resolve()
-    return paths.REPORTS if runs == paths.RUNS.resolve() else runs.parent / "reports"
+    if runs != paths.RUNS.resolve():
+        return runs.parent / "reports"
+    if is_hers and not (getattr(arguments, "runs", None) or Path.cwd().is_relative_to(paths.REPOSITORY)):
+        cure = "go to your workspace, make one (studies init FOLDER), or say with --out DIR where reports go"
+        raise Refused(f"reports.yaml: not in this folder; {cure}")
+    return paths.REPORTS
 
 
 def validate(arguments):
@@ -138,16 +140,15 @@ def validate(arguments):
     run = report.make_run("validation", name=DEEP, given=given)  # refused before hours of measuring, not after
     cells = checks.list_cells(inference.METHODS, depth="deep", replicates=arguments.replicates)
     tell(f"{DEEP}: {len(cells):,} cells to measure or to find measured")
-    options = {name: run.values[name] for name in ("confidence_level", "seed")}
-    options |= {"store": store, "jobs": arguments.jobs or count_cores()}
-    options["minutes"] = arguments.minutes
+    level, seed = {"confidence_level": run.values["confidence_level"]}, run.values["seed"]
+    options = {"store": store, "jobs": arguments.jobs or count_cores(), "minutes": arguments.minutes, "seed": seed}
     options["progress"] = lambda done, total: tell(f"{DEEP}: {done:,} of {total:,} cells measured")
-    found = checks.measure_cells(cells, inference.METHODS, **options)
-    judged = checks.judge_cells(found, confidence_level=options["confidence_level"])
-    summary = checks.summarise_guarantees(judged, confidence_level=options["confidence_level"])
+    found = checks.measure_cells(cells, inference.METHODS, **options, **level)
+    judged = checks.judge_cells(found, **level)
+    summary = checks.summarise_guarantees(judged, **level)
     if arguments.record:
         today = dt.datetime.now(dt.UTC).date().isoformat()
-        kept = checks.record_deep(judged, summary, measured_on=today, seed=options["seed"])
+        kept = checks.record_deep(judged, summary, measured_on=today, seed=seed)
         kept.to_csv(arguments.record, index=False, float_format="%.6g", lineterminator="\n")
     status = report.render([run], out=out, jobs=1)
     if status == INTERRUPTED:
@@ -217,11 +218,9 @@ def describe_study(arguments):
     for p in report.read_parameters(notebook).values():
         limits = [f"{limit:.10g}" if isfinite(limit) else "" for limit in (p.low, p.high)]
         allowed = f"[{', '.join(limits)}]" if any(limits) else ""
-        if p.choices:
-            allowed = f"{{{', '.join(map(str, p.choices))}}}"
+        allowed = f"{{{', '.join(map(str, p.choices))}}}" if p.choices else allowed
         default = "as planned" if p.name in planned else "none"
-        if p.default is not None:
-            default = json.dumps(p.default, ensure_ascii=False)
+        default = default if p.default is None else json.dumps(p.default, ensure_ascii=False)
         rows.append((p.name, "|".join(p.kinds), default, allowed, p.unit, p.meaning))
     print_table(rows)
 

@@ -1,4 +1,7 @@
-"""The command share: one zip of what may travel, after a scan of every file for ids, paths, secrets and small cells."""
+"""The command share: one zip of what may travel, after a scan of every file for ids, paths, secrets and small cells.
+
+Where there is a Chromium it prints each report too, on at most twelve pages.
+"""
 
 import csv
 import getpass
@@ -8,7 +11,10 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
+import subprocess
+import tempfile
 import zipfile
 from functools import cache, partial
 from itertools import combinations
@@ -18,7 +24,6 @@ from urllib.request import urlopen
 import ibis
 
 from helpers import disclosure, metrics, paths, plan, report, sources
-from helpers.cli import printing
 from helpers.cli.reporting import find_out
 from helpers.plan.views import find_view
 from helpers.records import Refused
@@ -27,29 +32,33 @@ from helpers.report.document import write_json
 from helpers.sources.opening import fetch
 from helpers.view.html import write_csv
 
-SHARED = (
-    "report.html",
-    "results.json",
-    "summary.md",
-    "scorecard.png",
-    "tables/*.csv",
-    "*/*.sql",
-    "*/*.txt",
-    "plan/*.yaml",
-)
+SHARED = ("report.html", "results.json", "summary.md", "scorecard.png", "tables/*.csv", "*/*.sql", "*/*.txt")
+SHARED += ("plan/*.yaml",)
 DEPARTURES = ("as_of", "confidence_level", "min_cell")  # parameters that change the plan
 LEAST = 5  # no cell of fewer is shared, whatever the plan says
 LONG = 8  # signs of an id, from which on another way of writing it is no other word
 CHANCE = 0.02  # of as many matches of numbers with ids, from which they are no chance
+PROGRAMS = (
+    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge", "msedge"),
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
+FLAGS += ("--disable-background-networking", "--disable-component-update", "--no-pdf-header-footer")
+MOST_PAGES = 12
+SECONDS = 120
+FOLDED = (
+    "<style>@media print{.expert>:not(summary){display:none}.expert>summary::after{content:': in the file'}}</style>"
+)
+DATE = "1980-01-01"  # of entries of the zip too
 SCAN = paths.read_words(Path(__file__).with_name("scan.yaml"))
 
 
 def share_runs(arguments):
     """Write the zip and print its path; refuse when anything in it must not travel, before a report is put on paper."""
-    out, target = find_out(arguments), Path(arguments.to).expanduser().absolute()
+    out, target = find_out(arguments, is_hers=True), Path(arguments.to).expanduser().absolute()
     if target.suffix != ".zip":
         raise Refused(f"{target.name}: needs a name that ends in .zip")
-    browser = printing.find_browser() if arguments.pdf else None
+    browser = find_browser() if arguments.pdf else None
     there = {card["name"]: card for card in page.collect_cards(out) if (out / card["name"] / "report.html").is_file()}
     if not there:
         raise Refused(f"{out.name}: holds no report yet; run studies report first")
@@ -76,7 +85,7 @@ def share_runs(arguments):
     for name in chosen:
         files |= coarsen_files(name, files)
     for name in chosen if browser else ():
-        files[f"{name}/report.pdf"] = printing.print_report(browser, name, files[f"{name}/report.html"].decode())
+        files[f"{name}/report.pdf"] = print_report(browser, name, files[f"{name}/report.html"].decode())
     _write_zip(target, files)
     print(f"{arguments.to}: {len(files)} files of {', '.join(chosen)}")
 
@@ -114,10 +123,11 @@ def coarsen_files(name, files):
     if told is results:
         return {}
     prefix, rows = f"{name}/tables/", {**told, **told["tables"]}
-    tables = {file: file.removeprefix(prefix).removesuffix(".csv") for file in files if file.startswith(prefix)}
-    headers = {file: next(csv.reader(io.StringIO(files[file].decode())), []) for file in tables}
-    written = {file: write_csv(rows[table], headers[file]).encode() for file, table in tables.items()}
-    return written | {f"{name}/results.json": write_json(told).encode()}
+    written = {f"{name}/results.json": write_json(told).encode()}
+    for file in (file for file in files if file.startswith(prefix)):
+        header = next(csv.reader(io.StringIO(files[file].decode())), [])
+        written[file] = write_csv(rows[file.removeprefix(prefix).removesuffix(".csv")], header).encode()
+    return written
 
 
 def read_text(name, content):
@@ -198,9 +208,8 @@ def find_twins(runs, list_units):
     """
     found, own = [], [name for name, run in runs.items() if run["data"]["kind"] == "yours"]
     for one, two in combinations(own, 2):
-        sizes = [
-            runs[name]["data"].get("units_by_variant") or {"": runs[name]["data"].get("units")} for name in (one, two)
-        ]
+        told = (runs[name]["data"] for name in (one, two))
+        sizes = [data.get("units_by_variant") or {"": data.get("units")} for data in told]
         if not any(abs((sizes[0][arm] or 0) - (sizes[1][arm] or 0)) < LEAST for arm in sizes[0].keys() & sizes[1]):
             continue
         first, second = list_units(one), list_units(two)
@@ -243,10 +252,8 @@ def find_words(text):
 
 def _list_figures(results):
     """Return the numbers of results.json as they are written: counts and figures, which are no ids."""
-    if isinstance(results, dict):
-        results = list(results.values())
-    if isinstance(results, list):
-        return set().union(*map(_list_figures, results))
+    if isinstance(results, dict | list):
+        return set().union(*map(_list_figures, results.values() if isinstance(results, dict) else results))
     return {str(results), f"{results:g}"} if isinstance(results, int | float) else set()
 
 
@@ -264,12 +271,10 @@ def keep_telling(found, words, lengths):
     """
     from scipy.stats import poisson
 
-    numbers = [word for word in words if word.isdigit()]
     told = {word for word in found if not word.isdigit()}
-    for length in {len(word) for word in found if word.isdigit()}:
-        mine = {word for word in found if word.isdigit() and len(word) == length}
-        share = lengths.get(length, 0) / 10**length
-        expected = share * sum(len(word) == length for word in numbers)
+    for length in {len(word) for word in found - told}:
+        mine = {word for word in found - told if len(word) == length}
+        expected = lengths.get(length, 0) / 10**length * sum(word.isdigit() and len(word) == length for word in words)
         told |= mine if poisson.sf(len(mine) - 1, expected) < CHANCE else set()
     return told
 
@@ -309,3 +314,67 @@ def _find_unit_ids(units, words):
     numbers = units.filter(unit.re_search("^[0-9]+$")).select(word=unit).distinct()
     lengths = numbers.group_by(length=numbers.word.length()).aggregate(n=numbers.count()).to_pyarrow().to_pylist()
     return set(same.to_pyarrow().column("word").to_pylist()), {row["length"]: row["n"] for row in lengths}
+
+
+def find_browser() -> str:
+    """Return the path of Chromium or a browser made of it; refused where there is none."""
+    found = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if not found:
+        cure = "install one, or open report.html in a browser and print it"
+        raise Refused(f"--pdf: no Chromium, Chrome or Edge is found here; {cure}")
+    return found
+
+
+def print_report(browser: str, name: str, page: str) -> bytes:
+    """Return a report as PDF, that says nothing of this machine nor of the moment.
+
+    Where it would take more than twelve pages, the part for the statistician is left to the file of the report.
+
+    Parameters
+    ----------
+    browser : str, as `find_browser` returns it
+    name : str, of the run
+    page : str
+        The report's HTML. The last day of its data is the day that the PDF gives for its own, for the present moment.
+
+    Raises
+    ------
+    Refused: nothing is printed, or more than twelve pages without that part too.
+    """
+    for text in (page, page.replace("</head>", f"{FOLDED}</head>", 1)):
+        printed = _print_page(browser, name, text)
+        pages = count_pages(printed)
+        if pages <= MOST_PAGES:
+            told = re.search(r'class="dates">[^<]*data to ([0-9-]{10})', page)
+            return _date(printed, told[1] if told else DATE)
+    raise Refused(f"{name}: takes {pages} pages, more than {MOST_PAGES}; share without --pdf, or plan fewer segments")
+
+
+def count_pages(printed: bytes) -> int:
+    """Return how many pages a PDF has, as Chromium writes it.
+
+    Parameters
+    ----------
+    printed : bytes
+    """
+    return len(re.findall(rb"/Type\s*/Page\b", printed))
+
+
+def _print_page(browser, name, text):
+    with tempfile.TemporaryDirectory(prefix="print-") as folder:
+        page, printed = Path(folder, "report.html"), Path(folder, "report.pdf")
+        page.write_text(text, encoding="utf-8")
+        command = [browser, *FLAGS, f"--user-data-dir={folder}/profile", f"--print-to-pdf={printed}", page.as_uri()]
+        try:
+            subprocess.run(command, capture_output=True, timeout=SECONDS, check=True)
+            return printed.read_bytes()
+        except (OSError, subprocess.SubprocessError) as error:
+            what = f"{Path(browser).name} printed nothing ({type(error).__name__})"
+            raise Refused(f"{name}: {what}; open report.html in a browser and print it") from None
+
+
+def _date(printed, day):
+    """Write the day for the moment, and nothing for the browser's name, at the same length: a PDF counts its bytes."""
+    moment = f"D:{day.replace('-', '')}000000+00'00'".encode()
+    printed = re.sub(rb"(/(?:Creation|Mod)Date \()D:\d{14}\+00'00'(?=\))", rb"\1" + moment, printed)
+    return re.sub(rb"(?<=/Creator \()(?:\\.|[^()\\])*", lambda found: b" " * len(found[0]), printed, count=1)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from helpers.sources.reading import read_frame
+from helpers.sources.addresses import read_frame
 
 KEY = "frame:unit"
 

@@ -89,7 +89,21 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
     Refused: no such file, not YAML, another kind, an unknown or repeated key, a value that is not
     allowed.
     """
-    file, raw = _open(name, base)
+    if isinstance(name, dict):
+        file = AS_DICT
+        try:
+            raw = yaml.safe_dump(name, sort_keys=False, allow_unicode=True).encode()
+        except yaml.YAMLError as error:
+            came = type(error.args[-1]).__name__
+            raise Refused(f"plan {file}: holds {came}; write text, numbers, days, lists and dicts") from None
+    elif not isinstance(name, (str, os.PathLike)) or "\n" in os.fspath(name):
+        raise Refused(f"plan ({type(name).__name__}): no plan; give the path of a YAML file, a plan's name, or a dict")
+    else:
+        path = paths.plan_file(os.fspath(name), base=base)
+        file, raw = (
+            path.name,
+            path.read_bytes() if path.is_file() and os.access(path, os.R_OK) else _refuse_absent(path),
+        )
     try:
         text = unicodedata.normalize("NFC", raw.decode("utf-8-sig"))
         content, written = yaml.load(text, _Text), None if file == AS_DICT else yaml.compose(text, _Text)
@@ -126,25 +140,13 @@ def explain_yaml(error) -> str:
     return f"{where}: not readable as YAML; {cure or 'check indentation, quotes, colons and keys that stand twice'}"
 
 
-def _open(name, base):
-    """Return what messages call a plan, and its bytes; those of a dict are the YAML that holds the same."""
-    if isinstance(name, dict):
-        try:
-            return AS_DICT, yaml.safe_dump(name, sort_keys=False, allow_unicode=True).encode()
-        except yaml.YAMLError as error:
-            came = type(error.args[-1]).__name__
-            raise Refused(f"plan {AS_DICT}: holds {came}; write text, numbers, days, lists and dicts") from None
-    if not isinstance(name, (str, os.PathLike)) or "\n" in os.fspath(name):
-        raise Refused(f"plan ({type(name).__name__}): no plan; give the path of a YAML file, a plan's name, or a dict")
-    file = paths.plan_file(os.fspath(name), base=base)
-    try:
-        return file.name, file.read_bytes()
-    except OSError:
-        known = sorted(p.stem for p in paths.PLANS.glob("*.yaml"))
-        beside = [other.name for other in file.parent.glob("*.y*ml")] if file.parent != paths.PLANS else []
-        near = difflib.get_close_matches(file.name, beside, 1) or difflib.get_close_matches(file.stem, known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"known plans: {', '.join(known) or 'none yet'}"
-        raise Refused(f"plan {file.name}: no such file; {hint}") from None
+def _refuse_absent(path):
+    """Refuse a plan that is not there, with the nearest one that is."""
+    known = sorted(p.stem for p in paths.PLANS.glob("*.yaml"))
+    beside = [other.name for other in path.parent.glob("*.y*ml")] if path.parent != paths.PLANS else []
+    near = difflib.get_close_matches(path.name, beside, 1) or difflib.get_close_matches(path.stem, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"known plans: {', '.join(known) or 'none yet'}"
+    raise Refused(f"plan {path.name}: no such file; {hint}")
 
 
 def _put(content, planned, key, value, name):
@@ -234,17 +236,14 @@ _YAML_CURES = {  # what YAML's own message holds
     "\\t": "a tab indents it; write spaces",
     "mapping values": "check its indentation, and put quotes around text that holds a colon",
 }
-_DATE = "should be a day such as 2022-04-30"
 _CURES = {
-    "date_from_datetime_parsing": _DATE,
-    "date_from_datetime_inexact": _DATE,
+    **dict.fromkeys(("date_from_datetime_parsing", "date_from_datetime_inexact"), "should be a day such as 2022-04-30"),
     "float_parsing": "should be a number",
     "int_parsing": "should be a whole number",
     "finite_number": "should be a finite number",
     "too_short": "holds nothing; name at least one",
     "string_pattern_mismatch": "left blank; give the reason, which the report prints",
-    "model_type": "should hold keys of its own",
-    "dict_type": "should hold keys of its own",
+    **dict.fromkeys(("model_type", "dict_type"), "should hold keys of its own"),
 }
 EXAMPLES = {  # one right way to write a key
     "margin": "margin: {absolute: 0.3}",

@@ -201,11 +201,11 @@ class _Metric(Part):
         if self.how.shown == "share":
             limit = f"differences of two chances, below 1; {widest:,.10g} would be {100 * widest:,.10g} points"
         yield widest >= high - low > 0, f"worthwhile and margin are {limit}"
-        whole, worst = (
-            (self.margin and self.margin.relative) or 0,
-            "all is lost" if self.better == "higher" else "it doubles",
+        whole, worst = self.margin and self.margin.relative, "all is lost" if self.better == "higher" else "it doubles"
+        yield (
+            (whole or 0) >= 1,
+            f"a relative margin of 1 or more tolerates that {worst}; give a share below 1, such as 0.05",
         )
-        yield whole >= 1, f"a relative margin of 1 or more tolerates that {worst}; give a share below 1, such as 0.05"
 
     @cached_property
     def how(self) -> Kind:
@@ -297,10 +297,8 @@ class ExperimentPlan(Design):
         yield unnamed, "randomised_units must be one number, or name exactly the control and the treatments"
         rising = not looks or (sorted(set(looks)) == looks and looks[0] > 0 and looks[-1] == 1)
         yield not rising, "looks must rise from above 0 to 1.0, the planned end"
-        sized = (
-            "looks are shares of a planned size: give planned_units, such as 4000, or enrolment_days and assigned_at"
-        )
-        yield bool(looks) and not self.names_end, f"{sized}; experiment_design finds how many units it takes"
+        sized = "give planned_units, such as 4000, or enrolment_days and assigned_at; experiment_design finds how many"
+        yield bool(looks) and not self.names_end, f"looks are shares of a planned size: {sized} units it takes"
         yield self.decides_on == "adjusted" and not self.covariates, "decides_on: adjusted needs covariates"
         plain = {n: m.how for n, m in self.metrics.items() if m.how.is_mean and m.how.outcome == "y"}
         parts = {name for name, how in plain.items() if how.total in COUNTED}
@@ -386,9 +384,8 @@ class ExperimentPlan(Design):
     @property
     def asked(self) -> list[str]:
         """The metrics that answer the question: those that the plan names, else the primary ones, else the first."""
-        return (
-            [name for name in self.answers if name in self.metrics] or [*self.by_role("primary")] or [self.key_metric]
-        )
+        answers = [name for name in self.answers if name in self.metrics]
+        return answers or [*self.by_role("primary")] or [self.key_metric]
 
     def label_of(self, name: str) -> str:
         """What a reader calls a metric: its label or name in words, a window that begins late, a quantile."""

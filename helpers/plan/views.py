@@ -212,8 +212,6 @@ def find_view(study: str, name: str) -> View:
     if name not in views:
         near = difflib.get_close_matches(name, views, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise Refused(
-            f"the table {name} has no view{hint}; write one in notebooks/views/{study}.yaml: what a row is, "
-            "its columns, and which counts guard its cells"
-        )
+        cure = "what a row is, its columns, and which counts guard its cells"
+        raise Refused(f"the table {name} has no view{hint}; write one in notebooks/views/{study}.yaml: {cure}")
     return views[name]

@@ -14,7 +14,7 @@ import pandas as pd
 
 from helpers import schema
 from helpers.records import DataInfo, Refused
-from helpers.sources import ids, opening, reading, tables
+from helpers.sources import addresses, ids, opening, tables
 from helpers.sources.addresses import read_address
 from helpers.sources.aggregated import MADE, number_rows, part_events, spread_rows
 from helpers.sources.ids import drop_repeated, keep_once, refuse_total
@@ -28,6 +28,7 @@ MANY_LABELS = 1000
 MANY_NAMES = 10_000
 FEW = 10  # rows of a label unlike any of the plan, which may be somebody's: it is not shown
 MANY_UNKNOWN = 20  # more are no labels, and may be ids or names of people: none is shown
+READ, DROPPED, SAME = "rows of the table", "exact duplicates dropped", "rows that repeat another in every column"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class AccountSource:
         most : int, optional, at most so many rows
         """
         table = self.accounts.rename(self.names)
-        return reading.read_frame(table, table.columns[self.accounts.columns.index("unit")], most)
+        return addresses.read_frame(table, table.columns[self.accounts.columns.index("unit")], most)
 
 
 def load(
@@ -133,32 +134,41 @@ def load(
     if design.units_in_row:
         units = spread_rows(shaped, design)
     if units is not shaped.table:
-        labels = _count_labels(units, shaped.name)
+        _, labels = _read_variants(replace(shaped, table=units), design)
     by_variant, said = _list_variants(labels, shaped.name, design, n_two, is_history=is_history)
     n = sum(by_variant.values())
-    two = shaped.rows - n_duplicates - n, f"rows of {schema.say(n_two, design.unit)}"
-    steps = (
-        ("read", shaped.rows, "rows of the table"),
-        ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
-        ("in two variants, left out", *two),
-        ("kept", n, "one row a unit"),
-    )
+    n_rows = shaped.rows - n_duplicates - n
+    left = ("in two variants, left out", n_rows, f"rows of {schema.say(n_two, design.unit)}")
+    steps = (("read", shaped.rows, READ), (DROPPED, n_duplicates, SAME), left, ("kept", n, "one row a unit"))
     if design.units_in_row:
-        n_assigned, two, said = n, (0, ""), (f"{shaped.name}: {MADE}", *said)
+        n_assigned, n_rows, said = n, 0, (f"{shaped.name}: {MADE}", *said)
         steps = (("read", shaped.rows, "sums over units"), ("kept", n, "units that they hold"))
     meeting, met = _meet(heard, units, shaped, design, n_two) if heard else (None, ())
-    told = (*said, *ids.tell_twins(units, shaped, heard), *met)
-    more = {"rows": shaped.rows, "units": n, "units_by_variant": by_variant, "steps": steps}
-    info = replace(given.info, messages=(*shaped.messages, *told), **more)
-    counts = n_assigned, n_two, n_duplicates
-    return Source(units, heard and heard.table, info, *counts, given.truth, meeting, two[0])
+    messages = (*shaped.messages, *said, *ids.tell_twins(units, shaped, heard), *met)
+    counted = {"rows": shaped.rows, "units": n, "units_by_variant": by_variant, "steps": steps}
+    info = replace(given.info, messages=messages, **counted)
+    return Source(units, heard and heard.table, info, n_assigned, n_two, n_duplicates, given.truth, meeting, n_rows)
 
 
 def _meet(heard, units, shaped, design, n_two):
-    """Return how events lie beside assignments, and what is to be said of it; refuse what cannot be compared."""
+    """Return how events lie beside assignments, and what is to be said of it; refuse what cannot be compared.
+
+    So it is with times of day in an arm beside dates alone in another: a day begins before the moment of an assignment.
+    """
     _refuse_clocks(heard, shaped, design)
     meeting, told = meet_events(heard, units, design), heard.messages
-    _refuse_dates(meeting, heard, shaped, design)
+    rows = meeting[meeting["variant"].isin(design.variant.arms) & meeting["what"].isin(("age", "start"))]
+    dated = rows.groupby(["what", "event", "variant"])[["dated", "n"]].sum()
+    has_times = dated.loc["start", "dated"].sum() < dated.loc["start", "n"].sum()
+    many = dated[has_times & (dated["n"] >= ids.LEAST_REWRITTEN)]
+    for (what, _), arms in many.groupby(level=["what", "event"]):
+        share = (arms["dated"] / arms["n"]).droplevel(["what", "event"])
+        whole = arms["dated"].sum() / arms["n"].sum()
+        if share.max() - share.min() > UNEVEN + CHANCE * (whole * (1 - whole) * 2 / arms["n"].min()) ** 0.5:
+            table, column = (shaped, design.assigned_at) if what == "start" else (heard, *heard.clocks)
+            told = f"{share.max():.0%} of the times in {share.idxmax()} and {share.min():.0%} in {share.idxmin()}"
+            told += " are dates without a time of day, so that the arms cannot be compared"
+            raise Refused(f"{table.name}, column {column}: {told}; give both arms times, or both dates")
     if again := int(meeting.loc[meeting["what"] == "repeat", "n"].sum()):
         told += (f"{heard.name}: {schema.say(again, 'event')} repeat another of the same {design.unit}, counted",)
     if n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any():
@@ -197,9 +207,8 @@ def load_accounts(
     """
     given = opening.open_given(design, data, table, events, events_table, simulation, threads)
     if given.events is None and not design.is_snapshot:
-        raise Refused(
-            "events: left out, and the plan reads its milestones from events; name the table with one row an event"
-        )
+        told = "left out, and the plan reads its milestones from events; name the table with one row an event"
+        raise Refused(f"events: {told}")
     if given.events is not None and design.is_snapshot:
         raise Refused("events: the plan has no started_at and reads none; name it in the plan, or leave events out")
     heard, _ = _hear(given, design, schema.list_account_event_names(design))
@@ -207,19 +216,15 @@ def load_accounts(
     complete = {"unit", "started_at", retained.column, retained.time}
     shaped = tables.shape_table(given.backend, given.units, wanted, design, name="accounts", complete=complete)
     accounts, _, n_duplicates, _ = keep_once(given.backend, shaped, design)
-    steps = (
-        ("read", shaped.rows, "rows of the table"),
-        ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
-        ("kept", shaped.rows - n_duplicates, "one row an account"),
-    )
+    n = shaped.rows - n_duplicates
+    steps = (("read", shaped.rows, READ), (DROPPED, n_duplicates, SAME), ("kept", n, "one row an account"))
     told = (*ids.tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
     told += _refuse_losses(accounts, shaped, retained, heard)
     refuse_total(accounts, shaped, design)
     if heard:
         _refuse_clocks(heard, shaped, design)
         told += ids.tell_strangers(heard, accounts, retained)
-    info = replace(given.info, rows=shaped.rows, units=shaped.rows - n_duplicates, steps=steps)
-    info = replace(info, messages=(*shaped.messages, *told))
+    info = replace(given.info, rows=shaped.rows, units=n, steps=steps, messages=(*shaped.messages, *told))
     names = {name: of for name, of in ((design.unit_id, "unit"), (design.started_at, "started_at")) if name}
     return AccountSource(accounts, heard and heard.table, info, given.truth, names)
 
@@ -240,11 +245,12 @@ def _refuse_losses(accounts, shaped, retained, heard):
     days = ask(lambda: days.order_by("day").to_pyarrow().to_pandas(), shaped.name)
     if retained.lost_at and days.empty:
         raise Refused(f"{where}: empty in every row, so that nobody counts as lost; name the column of the losses")
-    n, worst = days["n"].sum(), days.loc[days["n"].idxmax()] if len(days) else {"n": 0}
-    doubts = ()
-    if worst["n"] > max(LEAST_LOST, MOST_ON_A_DAY * n):
-        told = f"{where}: {worst['n']:,} of {n:,} losses stand on {worst['day'].date()}"
-        if worst["day"] == days["day"].max():
+    n, most, doubts = days["n"].sum(), days["n"].max() if len(days) else 0, ()
+    day = days.loc[days["n"].idxmax(), "day"] if most else None
+    is_last = day == days["day"].max()
+    if most > max(LEAST_LOST, MOST_ON_A_DAY * n):
+        told = f"{where}: {most:,} of {n:,} losses stand on {day.date()}"
+        if is_last:
             raise Refused(f"{told}, as of an export; give the day of each loss")
         doubts = (f"{told}; check that this is the day of each loss",)
     if not retained.lost_at:
@@ -254,8 +260,8 @@ def _refuse_losses(accounts, shaped, retained, heard):
     schema.refuse_some(rows["early"], "account", where, "lost before the day of their start; correct one of the days")
     if n < rows["n"]:
         return doubts
-    if worst["n"] > max(LEAST_LOST, MOST_ON_LAST * n) and worst["day"] == days["day"].max():
-        told = f"every account has a day, and {worst['n']:,} have the last, {worst['day'].date()}"
+    if most > max(LEAST_LOST, MOST_ON_LAST * n) and is_last:
+        told = f"every account has a day, and {most:,} have the last, {day.date()}"
         raise Refused(f"{where}: {told}; leave it empty where an account is not lost")
     strange = heard.table.anti_join(accounts, "unit").count().to_pyarrow().as_py() if heard else 0
     if strange and strange > MOST_ON_LAST * heard.table.count().to_pyarrow().as_py():
@@ -305,30 +311,9 @@ def _refuse_unread(design, columns, names):
         return
     for name, metric in own.items():
         if metric.how.total and not metric.event and name in columns and name not in names:
+            told = "beside events it reads an event of this name, which does not occur, and the table has a column"
             raise Refused(
-                f"plan, metrics.{name}: beside events it reads an event of this name, which does not occur, and the "
-                f"table has a column {name}; write column: {name}, or event: and the names of its events"
-            )
-
-
-def _refuse_dates(meeting, heard, shaped, design):
-    """Refuse times of day in an arm beside dates alone in another: a day begins before the moment of an assignment."""
-    rows = meeting[meeting["variant"].isin(design.variant.arms) & meeting["what"].isin(("age", "start"))]
-    counted = rows.groupby(["what", "event", "variant"])[["dated", "n"]].sum()
-    starts = counted.loc["start"]
-    if starts["dated"].sum() == starts["n"].sum():
-        return
-    for (what, _), arms in counted[counted["n"] >= ids.LEAST_REWRITTEN].groupby(level=["what", "event"]):
-        share = (arms["dated"] / arms["n"]).droplevel(["what", "event"])
-        whole = arms["dated"].sum() / arms["n"].sum()
-        spread = (whole * (1 - whole) * 2 / arms["n"].min()) ** 0.5
-        if share.max() - share.min() > UNEVEN + CHANCE * spread:
-            table, column = (shaped, design.assigned_at) if what == "start" else (heard, *heard.clocks)
-            most, least = share.idxmax(), share.idxmin()
-            raise Refused(
-                f"{table.name}, column {column}: {share.max():.0%} of the times in {most} and {share.min():.0%} in "
-                f"{least} are dates without a time of day, so that the arms cannot be compared; give both arms times, "
-                "or both dates"
+                f"plan, metrics.{name}: {told} {name}; write column: {name}, or event: and the names of its events"
             )
 
 
@@ -363,29 +348,26 @@ def read_table(data, *, table=None, called="table") -> ibis.Table:
 
 def _read_variants(shaped, design):
     """Return the table with the plan's spelling of each variant, compared trimmed and case-folded, and their rows."""
-    found = _count_labels(shaped.table, shaped.name)
-    where = f"{shaped.name}, column {design.variant.column}"
+    counted = shaped.table.group_by("variant").agg(rows=lambda t: t.count()).order_by(ibis.desc("rows"), "variant")
+    rows = ask(lambda: counted.limit(MANY_LABELS + 1).to_pyarrow().to_pylist(), shaped.name)
+    found, where = {row["variant"]: row["rows"] for row in rows}, f"{shaped.name}, column {design.variant.column}"
     planned = [*design.variant.arms, *design.variant.observational]
-    cure = "name the column of the variant in the plan"
-    if len(found) > MANY_LABELS:
-        raise Refused(f"{where}: more than {MANY_LABELS:,} different labels; {cure}")
     if set(found) <= set(planned):
         return shaped, found
     folded = {_fold(label): label for label in planned}
     folded = {} if len(folded) < len(planned) else folded
     reading = {label: label if label in planned else folded.get(_fold(label)) for label in found}
     unknown = [label for label, read in reading.items() if read is None]
-    if len(unknown) > MANY_UNKNOWN:
+    if max(len(found) / MANY_LABELS, len(unknown) / MANY_UNKNOWN) > 1:
         fault = f"{len(unknown):,} different labels that the plan does not name, so that it is no column of variants"
-        raise Refused(f"{where}: {fault}; {cure}")
+        fault = f"more than {MANY_LABELS:,} different labels" if len(found) > MANY_LABELS else fault
+        raise Refused(f"{where}: {fault}; name the column of the variant in the plan")
     near = {u for u in unknown if difflib.get_close_matches(_fold(u), map(_fold, planned), 1)}
     named = [u for u in unknown if found[u] >= FEW or u in near][:5]
     near = ", ".join(f"{schema.cut(u)} (nearest: {schema.cut(schema.sort_nearest(u, planned)[0])})" for u in named)
     near += f" and {len(unknown) - len(named)} more" if near and len(unknown) > len(named) else ""
-    fault = (
-        f"with a label that the plan does not name{near and ': '}{near}; correct the table, or name the label in "
-        "the plan (variant.observational holds groups outside the randomisation)"
-    )
+    cure = "name the label in the plan (variant.observational holds groups outside the randomisation)"
+    fault = f"with a label that the plan does not name{near and ': '}{near}; correct the table, or {cure}"
     schema.refuse_some(sum(found[label] for label in unknown), "row", where, fault)
     changed = {label: read for label, read in reading.items() if label != read}
     rows = schema.say(sum(found[label] for label in changed), "row")
@@ -397,12 +379,6 @@ def _read_variants(shaped, design):
 
 def _fold(label):
     return " ".join(re.sub(f"[{SPACES}]", " ", label).split()).casefold()
-
-
-def _count_labels(table, shown):
-    counted = table.group_by("variant").agg(rows=lambda t: t.count()).order_by(ibis.desc("rows"), "variant")
-    rows = ask(lambda: counted.limit(MANY_LABELS + 1).to_pyarrow().to_pylist(), shown)
-    return {row["variant"]: row["rows"] for row in rows}
 
 
 def _list_variants(labels, shown, design, n_two, *, is_history=False):

@@ -41,9 +41,8 @@ class _Sums:
 def _read_sums(table, design, name):
     metric, n = design.metrics[name], table[UNITS].cast("float64")
     total = table[metric.column or name].cast("float64")
-    if metric.how.is_share:
-        return _Sums(n, total, total, total)
-    return _Sums(n, total, table[metric.squares].cast("float64"), (n / 2).floor())
+    rest = (total, total) if metric.how.is_share else (table[metric.squares].cast("float64"), (n / 2).floor())
+    return _Sums(n, total, *rest)
 
 
 def number_rows(given, name):
@@ -162,12 +161,13 @@ def spread_rows(shaped, design):
     place, values = table["place"].cast("float64"), {}
     for name in (name for name, metric in design.metrics.items() if metric.how.outcome == "y"):
         sums, metric = _read_sums(table, design, name), design.metrics[name]
-        if name in design.beside:
-            other, products = design.beside[name]
-            beside = _read_sums(table, design, other), table[products].cast("float64")
-            value = (_share_beside if metric.how.is_share else _place_beside)(place, sums, *beside)
-        elif metric.how.is_share:
-            value = (place < sums.total).cast("float64")
+        other, products = design.beside.get(name, (name, None))
+        below, both = _read_sums(table, design, other), table[products].cast("float64") if products else sums.total
+        if metric.how.is_share:  # so many of those that have the other, and the rest of those that have not
+            rest = (place >= below.total) & (place < below.total + sums.total - both)
+            value = ((place < both) | rest).cast("float64")
+        elif products:
+            value = _place_beside(place, sums, below, both)
         else:
             value = sums.mean + sums.variance.sqrt() * _alternate(place, sums.n)
         values[metric.column or name] = value
@@ -196,12 +196,6 @@ def _place_beside(place, above, below, products):
     return above.mean + slope * at + is_within.ifelse(left.sqrt() * _alternate(place - start, size), 0.0)
 
 
-def _share_beside(place, above, below, both):
-    """Who has it beside a share: so many of those that have the other, and the rest of those that have not."""
-    rest = (place >= below.total) & (place < below.total + above.total - both)
-    return ((place < both) | rest).cast("float64")
-
-
 def _find_covariance(above, below, products):
     return products / above.n.nullif(0.0) - above.mean * below.mean
 
@@ -226,29 +220,26 @@ def _refuse_impossible(shaped, design):
         limit = (above.variance * below.variance).sqrt()
         limit += ROUNDED * (above.squares * below.squares).sqrt() / above.n.nullif(0.0)
         faults[products] = covariance.abs() > limit, "with products that these sums and squares do not allow"
-    found = {f"c{i}": fault.sum() for i, (fault, _) in enumerate(faults.values())}
-    counts = count_all(shaped.table, found, shaped.name)
-    for i, (column, (_, fault)) in enumerate(faults.items()):
-        where = f"{shaped.name}, column {column}"
-        schema.refuse_some(counts[f"c{i}"], "row", where, f"{fault}; correct them, or leave those rows out")
+    counts = count_all(shaped.table, {column: fault.sum() for column, (fault, _) in faults.items()}, shaped.name)
+    for column, (_, fault) in faults.items():
+        told = f"{fault}; correct them, or leave those rows out"
+        schema.refuse_some(counts[column], "row", f"{shaped.name}, column {column}", told)
 
 
 def _refuse_running(shaped, design):
     """Refuse a row that is the total of all others of its arm, and rows each of which holds those before it too."""
     named = [(metric.column or name, metric.squares) for name, metric in design.metrics.items() if metric.how.total]
-    sums = list(dict.fromkeys([UNITS, *(column for both in named for column in both if column)]))
-    sums = [column for column in sums if column in shaped.table.columns]
+    sums = [name for name in dict.fromkeys((UNITS, *sum(named, ()))) if name in shaped.table.columns]
     others = [name for name in shaped.table.columns if name not in (*sums, "unit", "variant")]
     table = shaped.table.select("variant", *sums, *others).limit(MOST_ROWS)
     rows = ask(lambda: table.to_pyarrow().to_pandas(), shaped.name)
-    arms = [arm.reset_index(drop=True) for _, arm in rows.groupby("variant") if len(arm) > 2]
-    largest = [arm.loc[arm[UNITS].astype(float).idxmax(), sums].astype(float) for arm in arms]
-    off = [(2 * top - arm[sums].astype(float).sum()).abs() for top, arm in zip(largest, arms, strict=True)]
-    n = sum(bool((gap <= ROUNDED * top.abs()).all()) for gap, top in zip(off, largest, strict=True))
+    arms = [arm for _, arm in rows.astype(dict.fromkeys(sums, float)).groupby("variant") if len(arm) > 2]
+    largest = [(arm.loc[arm[UNITS].idxmax(), sums], arm[sums].sum()) for arm in arms]
+    n = sum(bool(((2 * top - whole).abs() <= ROUNDED * top.abs()).all()) for top, whole in largest)
     fault = "with the sum of all others of their arm, so that units would count twice; leave totals out"
     schema.refuse_some(n, "row", shaped.name, fault)
     for by in (name for name in others if arms and all(arm[name].is_unique for arm in arms)):
-        if all(_is_running(arm.sort_values(by)[sums].astype(float)) for arm in arms):
+        if all(_is_running(arm.sort_values(by)[sums]) for arm in arms):
             told = f"every row holds at least what that before it by {by} does, as where each counts all up to its day"
             raise Refused(f"{shaped.name}: {told}; give each day its own sums")
 

@@ -17,6 +17,20 @@ MOST_MIXED = 0.01  # of the units, in two arms or clusters, above which that is 
 FEW_IDS, MANY_ROWS = 20, 200  # so few values in so many rows are no ids
 LEAST_SIZED = 10  # accounts with a size, up to which one may well be as large as all others
 ROWS_A_PART = 5_000_000
+MIXED = (
+    "in two variants, and others in several rows; find out why, and give each unit one row in the variant of its "
+    "first assignment"
+)
+LOGGED = (
+    "more than once, in rows that differ in times or in columns outside the plan alone, like a log of exposures; keep "
+    "the first row of each unit, or one row with their sum where each is an order"
+)
+DIFFERING = "more than once, with different rows; give one row a unit, or its events as events"
+REPEATED = (
+    "repeat another in every column, so that it has several rows a unit, such as one an order; give one row a unit "
+    "with their sum, or the rows as events; of a log of exposures keep the first row of each unit, and of rows that "
+    "were exported twice one"
+)
 
 
 def keep_once(backend, shaped, design, keys=()):
@@ -33,15 +47,19 @@ def keep_once(backend, shaped, design, keys=()):
         n_parts = 1 + shaped.rows // ROWS_A_PART if can else 1  # so that memory stays flat
         parts = [ids.filter((ids.id.hash() % n_parts).abs() == i) if n_parts > 1 else ids for i in range(n_parts)]
         n_assigned = sum(count_all(part, {"n": part.id.nunique()}, shaped.name)["n"] for part in parts)
+    where = f"{shaped.name}, column {design.unit_id}"
     if n_assigned <= FEW_IDS and shaped.rows > MANY_ROWS and not design.cluster:
         told = f"{schema.say(n_assigned, 'value')} in {schema.say(shaped.rows, 'row')}, so that it tells no"
-        where = f"{shaped.name}, column {design.unit_id}"
         raise Refused(f"{where}: {told} {design.unit} from another; name the column of the id in the plan (unit_id)")
     if n_assigned < shaped.rows or len(keys) > 1:
         table = table.distinct() if n_assigned < shaped.rows else table
         n_duplicates = shaped.rows - count_all(table, {"n": table.count()}, shaped.name)["n"]
-        if len(keys) > 1:
-            _refuse_numbered(table, shaped, design, n_assigned)
+        if len(keys) > 1:  # a number may be unique within its cluster only
+            clusters = table.group_by("unit").agg(n=lambda t: t[design.cluster].nunique())
+            n = count_all(clusters, {"n": (clusters.n > 1).sum()}, shaped.name)["n"]
+            fault = f"of {n_assigned:,} in more than one {design.cluster}, as a number is that is unique within its"
+            fault = f"{fault} {design.cluster} only; make one id of both"
+            schema.refuse_some(n if n > MOST_MIXED * n_assigned else 0, "unit", where, fault)
         for key in keys:
             spread = table.group_by(key).agg(n_variants=lambda t: t.variant.nunique())
             spread = spread.filter(spread.n_variants > 1).select(key)
@@ -51,53 +69,25 @@ def keep_once(backend, shaped, design, keys=()):
         if (n_two or n_duplicates) and backend.name == "duckdb":  # made once; elsewhere it stays a query
             kept = table
             table = ask(lambda: backend.create_table("kept_units", kept), shaped.name)
-        _refuse_repeats(table, shaped, design, {"n_duplicates": n_duplicates, "n_two": n_two, "n_assigned": n_assigned})
+        start = getattr(design, "assigned_at", None)
+        _refuse_repeats(table, shaped, where, start, n_dropped=n_duplicates, n_two=n_two, n_assigned=n_assigned)
     return table, n_assigned, n_duplicates, n_two
 
 
-def _refuse_numbered(table, shaped, design, n_assigned):
-    """Refuse numbers of units that stand in several clusters, as they are unique within their cluster only."""
-    clusters = table.group_by("unit").agg(n=lambda t: t[design.cluster].nunique())
-    n = count_all(clusters, {"n": (clusters.n > 1).sum()}, shaped.name)["n"]
-    fault = (
-        f"of {n_assigned:,} in more than one {design.cluster}, as a number is that is unique within its "
-        f"{design.cluster} only; make one id of both"
-    )
-    where = f"{shaped.name}, column {design.unit_id}"
-    schema.refuse_some(n if n > MOST_MIXED * n_assigned else 0, "unit", where, fault)
-
-
-def _refuse_repeats(table, shaped, design, counts):
+def _refuse_repeats(table, shaped, where, start, *, n_dropped, n_two, n_assigned):
     """Refuse several rows a unit, by what they look like: mixed arms, a log of exposures, a log of something else."""
-    where, start = f"{shaped.name}, column {design.unit_id}", getattr(design, "assigned_at", None)
     alike = [table[name] for name in shaped.planned if name not in ("unit", "variant", start)]
     values = {f"y{i}": y.nunique() + (y.count() < table.count()).cast("int32") for i, y in enumerate(alike)}
     units, is_log = table.group_by("unit").agg(n=table.count(), **values), ibis.literal(True)
     for name in values:
         is_log = is_log & (units[name] <= 1)  # an unknown value is one of its own
     found = count_all(units, {"n": (units.n > 1).sum(), "log": ((units.n > 1) & is_log).sum()}, shaped.name)
-    n, n_dropped, n_two = found["n"], counts["n_duplicates"], counts["n_two"]
-    many = n_dropped >= LEAST_REPEATED and n_dropped > MOST_REPEATED * shaped.rows
-    if n_two > MOST_MIXED * counts["n_assigned"] and (n or many):
-        fault = (
-            f"of {counts['n_assigned']:,} in two variants, and others in several rows; find out why, and give each "
-            "unit one row in the variant of its first assignment"
-        )
-        schema.refuse_some(n_two, "unit", where, fault)
-    if 2 * found["log"] > n:
-        fault = (
-            "more than once, in rows that differ in times or in columns outside the plan alone, like a log of "
-            "exposures; keep the first row of each unit, or one row with their sum where each is an order"
-        )
-        schema.refuse_some(n, "unit", where, fault)
-    fault = "more than once, with different rows; give one row a unit, or its events as events"
-    schema.refuse_some(n, "unit", where, fault)
+    n, many = found["n"], n_dropped >= LEAST_REPEATED and n_dropped > MOST_REPEATED * shaped.rows
+    is_mixed = n_two > MOST_MIXED * n_assigned and (n or many)
+    schema.refuse_some(n_two if is_mixed else 0, "unit", where, f"of {n_assigned:,} {MIXED}")
+    schema.refuse_some(n, "unit", where, LOGGED if 2 * found["log"] > n else DIFFERING)
     if many:
-        raise Refused(
-            f"{shaped.name}: {n_dropped:,} of {shaped.rows:,} rows repeat another in every column, so that it has "
-            "several rows a unit, such as one an order; give one row a unit with their sum, or the rows as events; of "
-            "a log of exposures keep the first row of each unit, and of rows that were exported twice one"
-        )
+        raise Refused(f"{shaped.name}: {n_dropped:,} of {shaped.rows:,} rows {REPEATED}")
 
 
 def drop_repeated(shaped):
@@ -108,17 +98,14 @@ def drop_repeated(shaped):
     table = shaped.table
     if table["event_id"].type().is_string():
         table = table.mutate(event_id=fill(table["event_id"]))
-    once = table.distinct()
+    once, nameless = table.distinct(), table.filter(table["event_id"].isnull())
     counts = {"named": once["event_id"].count(), "ids": once["event_id"].nunique()}
-    found = count_all(once, counts, shaped.name)
-    nameless = table.filter(table["event_id"].isnull())
-    without = count_all(nameless, {"n": nameless.count()}, shaped.name)["n"]
-    if without:
-        once = once.drop_null("event_id").union(nameless)
-    dropped, differing = shaped.rows - found["named"] - without, found["named"] - found["ids"]
-    said = [f"{shaped.name}: {schema.say(shaped.rows, 'event')}, {dropped:,} of them dropped as exact duplicates"]
-    if differing:
-        same = f"{schema.say(differing, 'event')} with the id of another that differs, kept"
+    named, n_ids, without = count_all(once, counts, shaped.name, nameless.aggregate(without=nameless.count())).values()
+    once = once.drop_null("event_id").union(nameless) if without else once
+    dropped = schema.say(shaped.rows, "event"), shaped.rows - named - without
+    said = [f"{shaped.name}: {dropped[0]}, {dropped[1]:,} of them dropped as exact duplicates"]
+    if named > n_ids:
+        same = f"{schema.say(named - n_ids, 'event')} with the id of another that differs, kept"
         said.append(f"{shaped.name}, column event_id: {same}")
     return replace(shaped, table=once, messages=(*shaped.messages, *said))
 
@@ -252,9 +239,9 @@ def tell_events(heard, units, known, unknown):
         found = _count_by_arm(strange, arms, *keys)
         causes += [f"{sum(found.values()):,} of them would be known {words}"] if found else []
         is_grave |= any(k >= LEAST_REWRITTEN and k > MOST_REWRITTEN * (k + every.get(a, 0)) for a, k in found.items())
-    for words, taken in AFFIXES.items() if not causes and n >= LEAST_REWRITTEN else ():
-        found, has_letters = _count_affixed(strange, arms, taken)
-        if not causes and sum(found.values()) >= LEAST_REWRITTEN:
+    for words, taken in AFFIXES.items() if n >= LEAST_REWRITTEN else ():
+        found, has_letters = ({}, False) if causes else _count_affixed(strange, arms, taken)
+        if sum(found.values()) >= LEAST_REWRITTEN:
             causes.append(f"{sum(found.values()):,} of them would be known {words}")
             is_grave |= _is_of_one_arm(found, every)
             meant = sum(found.values()) if has_letters else 0  # a number alone may well be another's

@@ -26,6 +26,8 @@ MONIES = (  # signs and codes of currencies, as they stand before or behind an a
     r"(?:[A-Z]{1,3}[$]|[$€£¥₹₽₩₺₴₪₫₱฿₦₡₲₵₸]|Fr[.]|Rs[.]?|zł|Kč|kr[.]?|R[$]|"
     "USD|EUR|GBP|CHF|JPY|CNY|AUD|CAD|NZD|HKD|SGD|BRL|MXN|INR|PLN|CZK|RUB|TRY|KRW|ILS|UAH|SEK|NOK|DKK|HUF|ZAR)"
 )
+AMOUNT = "[^0-9]{0,4}[0-9][0-9., ]*[^0-9]{0,4}"  # perhaps with a currency
+BELOW = f"^([(]{AMOUNT}[)]|{AMOUNT}[-\u2212])$"  # as accountants write what is below 0
 MONEY = rf"^[+-]?[{SPACES}]*{MONIES}[{SPACES}]*[+-]?[.,]?[0-9]|[0-9][{SPACES}]*{MONIES}$"
 AROUND = rf"(^[+-]?)[{SPACES}]*{MONIES}[{SPACES}]*|[{SPACES}]*{MONIES}$"
 BESIDE = {".": ",", ",": "."}  # what sets thousands apart beside a decimal sign
@@ -103,6 +105,7 @@ def count_numbers(bare, name):
         "filled": whole.notnull(),
         "missing": whole.lower().isin(MISSING),
         "apart": spaced,
+        "below": whole.re_search(BELOW),
         "money": bare[f"{name}:money"],
         "boolean": text.lower().isin(YES + NO),
         "infinite": text.lower().isin(INFINITE),
@@ -123,7 +126,8 @@ def find_signs(counts, file, planned=None):
 
     A dot or comma before three digits has two readings. What settles them:
 
-    - Numbers of the column with one reading. As decimals they must be one in `ONE_IN`, or one with its thousands apart.
+    - Numbers of the column with one reading. As decimals they must be one in `ONE_IN`, or one with its thousands apart;
+      beside a currency that one alone settles it, as money has two decimals.
     - Without any, the one sign that the numbers of other columns have, where all cells have a dot or all a comma: as
       thousands, or as decimals of fewer than `ONE_IN` cells beside no whole number, as more may be thousands.
 
@@ -169,10 +173,11 @@ def _refuse_open(c, sure, known, where):
     two = {sign: c[f"two{sign}"] for sign in sure or WORDS if c[f"two{sign}"]}
     n, own = sum(two.values()), sum(sure.values())
     if sure:
-        is_settled = any(c[f"sure{sign}"] for sign in sure) or own * ONE_IN >= own + n
+        is_settled = any(c[f"sure{sign}"] for sign in sure) or (own * ONE_IN >= own + n and not c["money"])
     else:
         is_thousands = [*two] != known  # decimals hardly ever have three digits throughout, thousands always
-        is_settled = len(known) == len(two) == 1 and (is_thousands or (n < ONE_IN and c["number"] == c["point"]))
+        is_few = n < ONE_IN and c["number"] == c["point"] and not c["money"]
+        is_settled = len(known) == len(two) == 1 and (is_thousands or is_few)
     words = " or ".join(WORDS[sign] for sign in two)
     fault = TWO_READINGS.format(words) + CURES[len(known)].format(*known)
     schema.refuse_some(0 if is_settled else n, "number", where, fault)
@@ -189,6 +194,8 @@ def refuse_numbers(where, counts, sign, *, is_state):
     plain = counts["number"] if sign == "." else counts["number"] - wrong + counts["comma"]
     grouped = counts["two,"] + counts["sure."] if sign == "." else counts["sure,"]
     known = plain + grouped + counts["infinite"] + (counts["boolean"] if is_coded or is_state else 0)
+    fault = "below 0 as accountants write it, with brackets or the minus behind it; write a minus before the digits"
+    schema.refuse_some(counts["below"] if values > known else 0, "number", where, fault)
     mend = "write 1 and 0, or yes and no" if is_state else "correct them"
     fault = f"with text where a number is needed; {mend}, or leave a cell empty where it is unknown"
     schema.refuse_some(values - known, "row", where, fault)

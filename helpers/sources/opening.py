@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from helpers import schema
 from helpers.records import DataInfo, Refused
-from helpers.sources import objects, reading
+from helpers.sources import addresses, reading
 from helpers.sources.addresses import MADE, VARIABLE, is_frame, read_address
 
 HOLDS = {"experiment": "an experiment", "framework": "accounts"}
@@ -313,7 +313,7 @@ def _open_made(design, place, simulation, backend):
         frame, shown, truth = made.units, place.name, None
     raws = {"raw_units": (frame, shown), "raw_events": (made.events, f"{place.name} events")}
     for name, (frame, shown) in raws.items():
-        kept = frame is not None and reading.keep(backend, name, pa.Table.from_pandas(frame, preserve_index=False))
+        kept = frame is not None and addresses.keep(backend, name, pa.Table.from_pandas(frame, preserve_index=False))
         raws[name] = Raw(kept[0], shown, sha256=kept[1]) if kept else None
     sums = [raw.sha256 for raw in raws.values() if raw]
     return Given(backend, *raws.values(), DataInfo(place.kind, made.note, place.name, _join_sums(sums), 0, 0), truth)
@@ -360,8 +360,8 @@ def open_table(backend, place, *, name, table=None, called="table") -> Raw:
     if isinstance(place.frame, ibis.Table):
         return Raw(place.frame, place.name)
     if place.kind == "frame":
-        content = reading.to_arrow(place.frame, place.name)
-        kept, checksum = ask(lambda: reading.keep(backend, name, content), place.name)
+        content = addresses.to_arrow(place.frame, place.name)
+        kept, checksum = ask(lambda: addresses.keep(backend, name, content), place.name)
         return Raw(kept, place.name, sha256=checksum)
     if place.kind in ("text", "excel"):
         return _open_text(backend, place, name, table, called)
@@ -424,14 +424,14 @@ def _open_text(backend, place, name, *given):
 def _open_json(backend, place, name):
     """Store the objects of JSON files, every value as text; what lies within is a column too."""
     files = f"[{', '.join(_quote(path, escaped=True) for path in place.paths)}], format='auto'"
-    told = objects.tell_json
+    told = reading.tell_json
     asked = f"SELECT json_keys(json) AS names, count(*) AS n FROM read_json_objects({files}) GROUP BY ALL"
     found = ask(lambda: backend.raw_sql(f"{asked} ORDER BY n DESC, names").fetchall(), place.name, tell=told)
-    names = objects.join_names(found, place.name)
+    names = reading.join_names(found, place.name)
     columns = ", ".join(f"{_quote(name)}: 'VARCHAR'" for name in names)
     read = f"read_json({files}, records=true, columns={{{columns}}})"
     ask(lambda: backend.raw_sql(f"CREATE TABLE {name} AS SELECT * FROM {read}"), place.name, tell=told)
-    ask(lambda: objects.flatten(backend.con, name), place.name)
+    ask(lambda: reading.flatten(backend.con, name), place.name)
     return Raw(backend.table(name), place.name, (f"{place.name}: JSON",), parsed=True)
 
 

@@ -1,10 +1,9 @@
-"""Files and tables in memory become text in Arrow: delimited text, sheets of Excel, names of JSON, data frames."""
+"""Files become text in the engine: delimited text, sheets of Excel, and objects of JSON with what lies within them."""
 
 import codecs
 import csv
 import datetime as dt
 import gzip
-import hashlib
 import io
 import itertools
 import re
@@ -14,122 +13,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pc
 
 from helpers import schema
 from helpers.records import Refused
-from helpers.sources.addresses import NO_TABLE
-
-
-def to_arrow(frame, shown) -> pa.Table:
-    """Return a table in memory as an Arrow table of plain columns.
-
-    A named index of pandas becomes columns. Categories become what they stand for, times with a zone UTC, and a column
-    of several types text, which is then judged as the text of a file is.
-
-    Parameters
-    ----------
-    frame : pandas DataFrame, Polars frame, or anything that Arrow can stream
-    shown : str, what messages call the table
-
-    Raises
-    ------
-    Refused: no table; no columns; a column name that stands twice, or is of several levels.
-    """
-    if isinstance(frame, pd.DataFrame):
-        table = _read_pandas(frame, shown)
-    else:
-        try:
-            table = pa.table(frame.collect() if hasattr(frame, "collect") else frame)
-        except Exception:
-            table = None
-        if table is None:
-            raise Refused(f"{shown}: {NO_TABLE}")
-        refuse_twice(table.column_names, shown)
-    if not table.column_names:
-        raise Refused(f"{shown}: no columns; give a table that has some")
-    columns = [_make_plain(column) for column in table.columns]
-    return pa.table(columns, names=table.column_names).combine_chunks()
-
-
-def _read_pandas(frame, shown):
-    named = [name for name in frame.index.names if name is not None]
-    frame = frame.reset_index(level=[name for name in named if name not in frame.columns]) if named else frame
-    if frame.columns.nlevels > 1:
-        cure = "make one of them, such as df.columns = df.columns.map('_'.join)"
-        raise Refused(f"{shown}: names of columns in {frame.columns.nlevels} levels; {cure}")
-    names = [str(name) for name in frame.columns]
-    refuse_twice(names, shown)
-    return pa.table([_read_column(frame.iloc[:, place]) for place in range(len(names))], names=names)
-
-
-def refuse_twice(names, shown) -> None:
-    """Refuse columns of which two have one name, upper or lower case."""
-    twice = [name for name, n in Counter(name.casefold() for name in names).items() if n > 1]
-    if twice:
-        fault = "stands twice (upper and lower case are one); rename one"
-        raise Refused(f"{shown}: the column name {schema.cut(twice[0])} {fault}")
-
-
-def _read_column(series):
-    """Return a column of pandas; what Arrow has no one type for is text, as it would be in a file."""
-    try:
-        column = pa.array(series, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        column = None
-    kind = None if column is None else getattr(column.type, "value_type", column.type)  # of categories, theirs
-    if kind is None or isinstance(kind, pa.BaseExtensionType):
-        known = series.astype(object)
-        column = pa.array(known.where(known.isna(), known.map(str)), type=pa.string(), from_pandas=True)
-    return column
-
-
-def _make_plain(column):
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        if kind.value_type == pa.string_view():  # as of Polars; Arrow takes none of these by their number
-            parts = [pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(pa.string())) for c in column.chunks]
-            column = pa.chunked_array(parts, pa.dictionary(kind.index_type, pa.string()))
-        return column.cast(column.type.value_type)
-    if pa.types.is_timestamp(kind) and kind.tz:
-        return column.cast(pa.timestamp(kind.unit, "UTC"))
-    return column.cast(pa.string()) if pa.types.is_null(kind) else column
-
-
-def keep(backend, name, table):
-    """Return an Arrow table as a table of the engine, and the checksum of what it holds.
-
-    Parameters
-    ----------
-    backend : Ibis backend
-    name : str, what the table is called in the engine
-    table : Arrow table
-
-    Returns
-    -------
-    (Ibis table, str): the checksum is that of the table as an Arrow stream.
-    """
-    content, sink = table.replace_schema_metadata(None), pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, content.schema) as writer:
-        writer.write_table(content)
-    return backend.create_table(name, content), hashlib.sha256(sink.getvalue()).hexdigest()
-
-
-def read_frame(table, unit_id, most=None) -> pd.DataFrame:
-    """Return a table of the engine in pandas, in order of the id.
-
-    Parameters
-    ----------
-    table : Ibis table
-    unit_id : str, the column of the id
-    most : int, optional
-        At most so many rows, as the engine finds them first.
-    """
-    return (table if most is None else table.limit(most)).order_by(unit_id).to_pandas()
-
+from helpers.sources.addresses import refuse_twice
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)  # the first begins like UTF-16
@@ -210,22 +101,19 @@ def read_batches(path, dialect) -> Iterator[pa.Table]:
     """
     if dialect.quoted:
         _refuse_broken(path, dialect)
-    encoding = "utf8" if dialect.encoding.startswith("utf-8") else dialect.encoding
     types = {f"f{i}": pa.string() for i in range(len(dialect.header))}
-    reading = {
-        "read_options": pc.ReadOptions(
-            use_threads=False,
-            block_size=min(max(BLOCK, WIDE * len(dialect.header)), LARGEST),  # storing few rows of many columns is slow
-            encoding=encoding,
-            autogenerate_column_names=True,
-            skip_rows=int(dialect.above),
-        ),
-        "parse_options": pc.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=dialect.quoted),
-        "convert_options": pc.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""]),
-    }
+    options = pc.ReadOptions(
+        use_threads=False,
+        block_size=min(max(BLOCK, WIDE * len(dialect.header)), LARGEST),  # storing few rows of many columns is slow
+        encoding="utf8" if dialect.encoding.startswith("utf-8") else dialect.encoding,
+        autogenerate_column_names=True,
+        skip_rows=int(dialect.above),
+    )
+    parsing = pc.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=dialect.quoted)
+    text = pc.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
     try:
         with _open_binary(path) as binary:
-            for number, batch in enumerate(pc.open_csv(binary, **reading)):
+            for number, batch in enumerate(pc.open_csv(binary, options, parsing, text)):
                 part = pa.Table.from_batches([batch.slice(1) if number == 0 else batch])
                 yield part.rename_columns(list(dialect.header))
     except (pa.ArrowInvalid, UnicodeError):
@@ -236,21 +124,19 @@ def read_batches(path, dialect) -> Iterator[pa.Table]:
 def _refuse_broken(path, dialect):
     """Refuse at the first row that is not well formed; Python's strict reader knows the line, Arrow does not."""
     with _open_text(path, dialect.encoding) as lines:
-        skipped = len(list(itertools.islice(lines, int(dialect.above))))
+        skipped, fault = len(list(itertools.islice(lines, int(dialect.above)))), ""
         rows, start = csv.reader(lines, delimiter=dialect.delimiter, strict=True), 1 + skipped
         try:
             for row in rows:
                 if row and len(row) != len(dialect.header):
-                    raise Refused(
-                        f"{path.name}, line {start}: {schema.say(len(row), 'cell')} where the header has "
-                        f"{len(dialect.header)}; quote cells that hold the delimiter, or export the file again"
-                    )
+                    fault = f"{schema.say(len(row), 'cell')} where the header has {len(dialect.header)}; quote cells"
+                    fault += " that hold the delimiter"
+                    break
                 start = rows.line_num + 1 + skipped
         except csv.Error:
-            raise Refused(
-                f"{path.name}, line {start}: a quote is opened and not closed as it should be; "
-                "close it, or export the file again"
-            ) from None
+            fault = "a quote is opened and not closed as it should be; close it"
+    if fault:
+        raise Refused(f"{path.name}, line {start}: {fault}, or export the file again")
 
 
 def _scan_bytes(path):
@@ -339,10 +225,9 @@ def _open_text(path, encoding):
 
 def _score(sample, delimiter):
     """Rank a delimiter: two or more columns, share of rows as long as the header, number of columns."""
-    try:
+    rows = []
+    with suppress(csv.Error):
         rows = [len(row) for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if row]
-    except csv.Error:
-        rows = []
     return (rows[0] > 1, sum(n == rows[0] for n in rows) / len(rows), rows[0]) if rows else (False, 0.0, 0)
 
 
@@ -410,17 +295,13 @@ def read_sheet(path, sheet=None, called="table") -> Sheet:
     """
     import openpyxl  # here, as most data are no Excel files, and it takes long
 
-    book = None
-    with warnings.catch_warnings(action="ignore"):  # of styles and validation rules, which are not read
-        try:
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-            found = {page.title: _read_rows(page) for page in book.worksheets if sheet in (None, page.title)}
-            names = [page.title for page in book.worksheets]
-        except Exception:
-            found = None
-        finally:
-            if book is not None:
-                book.close()
+    book = found = None
+    with warnings.catch_warnings(action="ignore"), suppress(Exception):  # of styles and validation, which are not read
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        names = [page.title for page in book.worksheets]
+        found = {page.title: _read_rows(page) for page in book.worksheets if sheet in (None, page.title)}
+    if book is not None:
+        book.close()
     if found is None:
         raise Refused(f"{path.name}: no whole Excel file, or one with a password; save it again as .xlsx or as CSV")
     found = {name: rows for name, rows in found.items() if rows}
@@ -461,3 +342,83 @@ def _write(cell):
     if isinstance(cell, (int, float)):
         return repr(float(cell)) if abs(cell) >= ROUNDED or cell % 1 else str(int(cell))
     return None if cell is None or cell == "" else str(cell)
+
+
+DEEPEST, MOST_WITHIN = 5, 100  # objects within one another, and names within one, of which columns are made
+# whether every value of a column is an object; what looks like none is not parsed
+OBJECT = "bool_and(CASE WHEN {0} LIKE '{{%}}' THEN json_valid({0}) WHEN {0} IS NOT NULL THEN false END)"
+
+
+def join_names(found, shown) -> list[str]:
+    """Return the names of all objects of JSON files, those of the most objects first.
+
+    Parameters
+    ----------
+    found : list of (list of str, int), the names of some objects, and how many have them
+    shown : str, what messages call the files
+
+    Raises
+    ------
+    Refused: nothing, what is no object, a name that stands twice.
+    """
+    if not found:
+        raise Refused(f"{shown}: the file is empty; export it again")
+    fault = "that is no object with names; export it again, one object a line"
+    schema.refuse_some(sum(n for names, n in found if not names), "value", shown, fault)
+    twice = [name for names, _ in found for name, n in Counter(names).items() if n > 1]
+    joined = [*dict.fromkeys(name for names, _ in found for name in names), *twice[:1]]
+    refuse_twice(joined, shown)
+    return joined
+
+
+def tell_json(error) -> str:
+    """Return what may be said of JSON that cannot be read: the file and the line."""
+    place = re.search(r'in file "(?P<file>.*?)".*? in (?:line|record/value) (?P<line>\d+)', str(error), re.DOTALL)
+    where = f" ({Path(place['file']).name}, line {int(place['line']) - 1})" if place else ""  # DuckDB says one more
+    return f"no whole JSON in UTF-8{where}; export it again, one object a line"
+
+
+def flatten(con, table) -> None:
+    """Put in the place of each column that holds objects a column for each name within them, such as `properties.plan`.
+
+    A column stays the text that it is where it holds anything else too, or objects of very many names; so does what
+    lies very deep, and what would be called as another column is.
+
+    Parameters
+    ----------
+    con : DuckDB connection
+    table : str, of text alone
+    """
+    for _ in range(DEEPEST):
+        columns = [row[0] for row in con.execute(f"DESCRIBE {table}").fetchall()]
+        tests = ", ".join(OBJECT.format(_quote(name)) for name in columns)
+        told = con.execute(f"SELECT {tests} FROM {table}").fetchone() if columns else ()
+        found = {name: _list_keys(con, table, name) for name, is_so in zip(columns, told, strict=True) if is_so}
+        within = {name: keys for name, keys in found.items() if keys}
+        made = {name: {f"{name}.{key}".casefold() for key in keys} for name, keys in within.items()}
+        called = Counter(itertools.chain((name.casefold() for name in columns), *made.values()))
+        within = {name: within[name] for name, those in made.items() if all(called[one] == 1 for one in those)}
+        if not within:
+            return
+        picked = [_pick(name, within.get(name)) for name in columns]
+        con.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT {', '.join(picked)} FROM {table}")
+
+
+def _list_keys(con, table, column):
+    """Return the names within a column of objects, those of the most objects first; none where they are too many."""
+    each = f"SELECT unnest(json_keys({_quote(column)})) AS key FROM {table}"
+    found = con.execute(f"SELECT key FROM ({each}) GROUP BY key ORDER BY count(*) DESC, key").fetchall()
+    keys = [row[0] for row in found]
+    return keys if len({key.casefold() for key in keys}) == len(keys) <= MOST_WITHIN else []
+
+
+def _pick(name, keys):
+    if keys is None:
+        return _quote(name)
+    places = [key.replace("~", "~0").replace("/", "~1").replace("'", "''") for key in keys]
+    told = zip(keys, places, strict=True)
+    return ", ".join(f"{_quote(name)} ->> '/{place}' AS {_quote(f'{name}.{key}')}" for key, place in told)
+
+
+def _quote(name):
+    return '"' + name.replace('"', '""') + '"'

@@ -11,8 +11,7 @@ import pytest
 
 from helpers import plan as plans
 from helpers.cli.drafting import _name_unit
-from helpers.cli.guessing import guess_kind, is_loss
-from helpers.cli.looking import read_clocks
+from helpers.cli.guessing import guess_kind, is_loss, read_clocks
 from helpers.cli.reporting import WORKSPACE
 
 TELCO = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "ibm_telco_churn_FICTIONAL.csv"
@@ -169,11 +168,9 @@ def test_plan_refuses_a_table_that_cannot_be(studies, tmp_path):
         ("id,variant,word\n1,a,x\n2,b,y\n", ": no column holds numbers, so there is no metric to plan; name a table"),
         ("id,variant,n\n1,a,0\n2,A ,1\n", ", column variant: 1 label, and an experiment needs two; name another"),
         (many, ", column variant: more than 20 labels, so it is no variant; name another"),
-        (
-            "n,variant\n1,a\n2,b\n",
-            ": no column id (for --unit-id); it has, nearest first: variant, n; correct the plan",
-        ),
-    ):
+        ("n,variant\n1,a\n2,b\n",
+         ": no column id (for --unit-id); it has, nearest first: variant, n; correct the plan"),
+    ):  # fmt: skip
         (tmp_path / "t.csv").write_text(content)
         status, shown, said = studies("plan", tmp_path / "t.csv", "--unit-id", "id", "--variant", "variant")
         assert (status, shown) == (2, "") and said.startswith(f"studies: t.csv{message} ")
@@ -222,24 +219,18 @@ def test_guess_kind_by_name_and_range():
         ("other", "plz_id", [7, 8] * 9),
         ("other", "note", [f"text {i}" for i in range(90)]),
         ("binary", "paid", [0, 1, None] * 9),
-        ("binary", "paid", ["yes", "No"]),
         ("binary", "paid", [True, False]),
         ("nps", "NPS", range(11)),
-        ("nps", "npsScore", ["0", "10"]),
         ("nps", "would_recommend", [3.0, 9.0, None]),
         ("nps", "Würden Sie uns empfehlen?", [0, 7, 10]),
-        ("nps", "Recommanderiez-vous", [0, 7, 10]),
         ("binary", "ödedi", ["Evet", "Hayır"]),
         ("amount", "Harcama", ["12", "8"] * 9),
         ("score", "nps", [-100, 100]),  # coded already
         ("count", "snaps", range(11)),  # not a word of its name
         ("score", "CSAT", [1, 5, 4]),
         ("score", "q1", [1, 2, 3, 4, 5] * 9),  # every level, and no other number
-        ("count", "items", [1, 2, 3, 5] * 9),
-        ("amount", "revenue", [0, 20] * 9),
         ("amount", "paid in", ["$1,234.50", "12,50 €", "1 200"]),
         ("amount", "x", ["1\u202f234,50 zł", "12,50 zł", "-3,00 zł"]),  # whatever money and space the data may have
-        ("amount", "x", ["0,5", "8"] * 9),
         ("amount", "x", [-1, 8] * 9),
         ("count", "tickets", [0, 8] * 9),
         ("date", "joined", days),
@@ -275,11 +266,6 @@ def test_guess_kind_by_name_and_range():
     apart = guess_kind(pd.Series([1, 2, 3, 4, 5, 9] * 2), "csat")
     assert apart == ("score", "its name, and numbers of which one is far from all others", None)
     assert guess_kind(pd.Series([10, 20, 30, 60, 100] * 2), "csat").scale == (0, 100)
-    assert [guess_kind(pd.Series(words), "paid").reason for words in (["yes", "No"], ["1", "0"], ["ja"])] == [
-        "only no and yes",
-        "only 0 and 1",
-        "only ja",
-    ]
 
 
 @pytest.mark.parametrize(
@@ -391,8 +377,6 @@ def test_plan_finds_what_events_call_their_columns_and_takes_a_column_beside_the
         "Paid": ("amount", "spent", None),
         "Searched_column": ("binary", None, "Searched"),
     }
-    status, shown, _ = studies("check", units, "--events", events, "--plan", tmp_path / "p.yaml")
-    assert status == 0 and shown.endswith("A study of this table would answer.\n")
 
 
 def test_plan_takes_the_only_numbers_of_events_as_their_values(studies, logged, tmp_path):
@@ -409,7 +393,6 @@ def test_plan_calls_events_without_names_after_their_file(studies, logged, tmp_p
     orders.to_csv(tmp_path / "orders.csv", index=False)  # a code of a store is no name of an event
     design = fill(studies, tmp_path, units, "--events", tmp_path / "orders.csv")
     assert (design.events.named, list(design.metrics)) == ("orders", ["orders"])
-    assert studies("check", units, "--events", tmp_path / "orders.csv", "--plan", tmp_path / "p.yaml")[0] == 0
 
 
 def test_plan_drafts_a_table_with_a_column_of_times_an_event(studies, logged, tmp_path):
@@ -429,8 +412,6 @@ def test_plan_drafts_a_table_with_a_column_of_times_an_event(studies, logged, tm
         "tarif, bezahlt": "binary",
     }
     assert str(design.as_of) == max(wide[["Searched", "tarif, bezahlt"]].max())[:10]
-    status, shown, message = studies("check", units, "--events", tmp_path / "w.csv", "--plan", tmp_path / "p.yaml")
-    assert (status, message) == (0, "") and shown.endswith("A study of this table would answer.\n")
     orders = log[log["event"] == "Paid"].drop(columns="event")
     orders["sent"] = orders["at"].where(orders.index % 2 == 0)
     orders.to_csv(tmp_path / "orders.csv", index=False)  # an amount and one column with gaps: a row is an event
@@ -541,7 +522,6 @@ def test_plan_of_a_framework_holds_her_events_and_no_other(studies, tmp_path):
     (tmp_path / "p.yaml").unlink()
     design = fill(studies, tmp_path, *given, "--study", "customer_milestones")
     assert (design.outcomes.retained.lost, design.outcomes.retained.lost_at) == ([], "Gekuendigt am")
-    assert studies("check", *given, "--plan", tmp_path / "p.yaml")[0] == 0
     dates = {"Last seen": ["2023-08-30", None] * 150, "Trial until": ["2022-12-24", None] * 150, "Seen": "2023-09-01"}
     rows.assign(**dates).to_csv(tmp_path / "a.csv", index=False)
     (tmp_path / "p.yaml").unlink()
@@ -591,12 +571,9 @@ def test_plan_warns_of_a_unit_id_that_is_none(studies, tmp_path):
     pd.read_csv(table).assign(land=["A", "B", "C", "D", "E"] * 80).to_csv(table, index=False)
     for unit, told in (
         ("land", "5 values in 400 rows, so that it is no id of a unit"),
-        (
-            "team",
-            "360 rows with an id that stands in another row too, and a plan needs one row a unit; it looks like "
-            "events, which --events names beside a table of the units",
-        ),
-    ):
+        ("team", "360 rows with an id that stands in another row too, and a plan needs one row a unit; it looks like "
+         "events, which --events names beside a table of the units"),
+    ):  # fmt: skip
         status, shown, message = studies("plan", table, "--unit-id", unit, "--variant", "arm")
         assert (status, message) == (0, f"studies: t.csv, column {unit}: {told}\n")
         assert f"unit_id: {unit}   # {told}\n" in shown
@@ -624,32 +601,19 @@ def test_plan_refuses_what_nothing_can_be_guessed_of(studies, logged, tmp_path):
     for arguments, message in (
         (["x.csv"], "x.csv: no column looks like the id of a unit; name it with --unit-id"),
         (["a.csv"], "a.csv: no column looks like the arm as assigned; name it with --variant"),
-        (
-            ["undated.csv", "--events", events],
-            "undated.csv: no column holds days such as 2024-04-30, and events need the time of assignment; add it",
-        ),
-        (
-            [units, "--events", units],
-            "u.csv: the table and its events are one file; name another in --events, or none",
-        ),
-        (
-            [units, "--events", "timeless.csv"],
-            "timeless.csv: no column holds days such as 2024-04-30, and an event needs its time; name a table with one",
-        ),
-        (
-            ["a.csv", *milestones],
-            "a.csv: without events a framework needs a column of 0 and 1 called after leaving, such as churned, and a "
-            "number of days or months called after it, such as tenure; or give --events",
-        ),
-        (
-            ["undated.csv", "--events", events, *milestones],
-            "undated.csv: no column holds days such as 2024-04-30, and events need the start of each account; add it",
-        ),
-        (
-            [units, "--events", "gone.csv", *milestones],
-            "gone.csv: no event but losses and growth, so there is no milestone to plan; give more events",
-        ),
-    ):
+        (["undated.csv", "--events", events],
+         "undated.csv: no column holds days such as 2024-04-30, and events need the time of assignment; add it"),
+        ([units, "--events", units], "u.csv: the table and its events are one file; name another in --events, or none"),
+        ([units, "--events", "timeless.csv"],
+         "timeless.csv: no column holds days such as 2024-04-30, and an event needs its time; name a table with one"),
+        (["a.csv", *milestones],
+         "a.csv: without events a framework needs a column of 0 and 1 called after leaving, such as churned, and a "
+         "number of days or months called after it, such as tenure; or give --events"),
+        (["undated.csv", "--events", events, *milestones],
+         "undated.csv: no column holds days such as 2024-04-30, and events need the start of each account; add it"),
+        ([units, "--events", "gone.csv", *milestones],
+         "gone.csv: no event but losses and growth, so there is no milestone to plan; give more events"),
+    ):  # fmt: skip
         paths = [tmp_path / word if str(word).endswith(".csv") else word for word in arguments]
         assert studies("plan", *paths) == (2, "", f"studies: {message}\n")
 

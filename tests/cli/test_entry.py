@@ -19,13 +19,10 @@ WHY = "fewer splits cannot tell a false promise from chance"
         (KeyboardInterrupt(), 130, "interrupted"),
         (ValueError("Ann Smith"), 1, "failed: ValueError; STUDIES_DEBUG=1 shows where"),  # no value leaks
         # the cause is said, the path is not
-        (
-            OSError(28, "No space left", "/home/ann/x"),
-            1,
-            "failed: OSError (No space left); STUDIES_DEBUG=1 shows where",
-        ),
+        (OSError(28, "No space left", "/home/ann/x"), 1,
+         "failed: OSError (No space left); STUDIES_DEBUG=1 shows where"),
     ],
-)
+)  # fmt: skip
 def test_main_tells_what_went_wrong_in_one_line(studies, monkeypatch, error, status, message):
     def fail(_):
         raise error

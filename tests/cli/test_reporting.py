@@ -32,6 +32,8 @@ def asked(monkeypatch):
     [
         ("report", NO_PLACE),
         ("report small --name mine", NO_PLACE),  # which is nobody's beside the repository's own
+        ("compare first second", NO_PLACE),
+        ("share --to runs.zip", NO_PLACE),
         ("report frist", "no run is called 'frist'; did you mean first?"),
         ("report small -p seed=9", "-p and -f need --name NAME: a run with other parameters gets a name of its own"),
         *[
@@ -41,15 +43,11 @@ def asked(monkeypatch):
             )
             for study in (" small", "")
         ],
-        (
-            "report small --name ../x",
-            "a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit, such as x",
-        ),
+        ("report small --name ../x",
+         "a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit, such as x"),
         ("report --name x", "--name needs one STUDY before it; 0 came"),
-        (
-            "report small --name Spring.Review",
-            "a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit, such as spring-review",
-        ),
+        ("report small --name Spring.Review",
+         "a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit, such as spring-review"),
         ("report small --name x -p data=[a.csv,b.csv]", "-p data: write a list as -p data=a.csv -p data=b.csv"),
         ("report --runs runs", "runs: holds no run; write one, such as - {name: mine, study: experiment}"),
         ("report small --name x -p seed", "-p needs KEY=VALUE, such as -p seed=7"),
@@ -61,21 +59,17 @@ def asked(monkeypatch):
         ("report small --name x -p plan=gone", f"plan gone.yaml: no such file; known plans: {PLANS}"),
         ("describe smal", "no study is called 'smal'; did you mean small?"),
         ("init mine --study smal", "no study is called 'smal'; did you mean small?"),
-        (
-            "init mine --study planned",
-            "planned: its plan is that of its article, and names what yours do not have; begin with an experiment "
-            "(studies init FOLDER) or your customers (--study customer_milestones)",
-        ),
+        ("init mine --study planned",
+         "planned: its plan is that of its article, and names what yours do not have; begin with an experiment "
+         "(studies init FOLDER) or your customers (--study customer_milestones)"),
         ("init mine --study grid", "grid: reads no table of yours, so that it needs no workspace; studies report grid"),
-        (
-            "init mine --study experiment_design",
-            "experiment_design: no history of yours is simulated; begin with studies init FOLDER, then studies report "
-            "experiment_design --name NAME -p plan=plan.yaml -p data=HISTORY, or -p baselines=...",
-        ),
+        ("init mine --study experiment_design",
+         "experiment_design: no history of yours is simulated; begin with studies init FOLDER, then studies report "
+         "experiment_design --name NAME -p plan=plan.yaml -p data=HISTORY, or -p baselines=..."),
         ("init list.yaml --study small", "list.yaml: is a file; name a new folder"),
         (f"init {paths.REPOSITORY}/mine", "mine: lies inside the repository; name a folder outside it"),
     ],
-)
+)  # fmt: skip
 def test_a_command_that_cannot_be_done_is_refused_in_one_sentence(
     studies, notebooks, write_notebook, asked, tmp_path, monkeypatch, arguments, message
 ):

@@ -7,7 +7,7 @@ import zipfile
 import pandas as pd
 import pytest
 
-from helpers.cli import printing, sharing
+from helpers.cli import sharing
 from helpers.records import Refused
 
 FILES = ["report.html", "results.json", "tables/estimates.csv"]  # of the fixture `reports`
@@ -101,9 +101,7 @@ def make_estimate():
     return row | {"treatment_value": 11.3579, "n_control": 20, "n_treatment": 20, "p_value": 0.53712}
 
 
-@pytest.mark.parametrize(
-    ("quantile", "payers", "n"), [(None, 4, 2), (None, 5, 0), (0.75, 8, 1), (0.75, 10, 0), (0.9, 20, 1)]
-)
+@pytest.mark.parametrize(("quantile", "payers", "n"), [(None, 4, 2), (None, 5, 0), (0.75, 8, 1), (0.75, 10, 0)])
 def test_share_refuses_money_of_few_whatever_the_plan_says(studies, reports, sign, table, quantile, payers, n):
     metric = "  revenue: {kind: amount, unit: USD, better: higher%s}\n" % (
         f", quantile: {quantile}" if quantile else ""
@@ -194,7 +192,7 @@ def test_share_prints_each_report_of_which_only_the_scan_has_seen_nothing_wrong(
     assert share(studies, reports, "--pdf") == (0, f"{reports.parent / 'share.zip'}: 5 files of mine\n", "")
     with zipfile.ZipFile(reports.parent / "share.zip") as archive:
         printed = archive.read("mine/report.pdf")
-    assert printing.count_pages(printed) == 1
+    assert sharing.count_pages(printed) == 1
     assert printed.count(b"(D:20240229000000+00'00')") == 2 and str(reports).encode() not in printed
     (reports / "mine" / "report.html").write_text("<p>cust-0007</p>")
     sign(reports)
@@ -202,13 +200,13 @@ def test_share_prints_each_report_of_which_only_the_scan_has_seen_nothing_wrong(
 
 
 def test_share_says_what_is_missing_where_nothing_can_be_printed(studies, reports, monkeypatch, tmp_path):
-    monkeypatch.setattr(printing, "PROGRAMS", ("no-such-browser",))
+    monkeypatch.setattr(sharing, "PROGRAMS", ("no-such-browser",))
     message = (
         "studies: --pdf: no Chromium, Chrome or Edge is found here; install one, or open report.html in a browser "
     )
     assert share(studies, reports, "--pdf") == (2, "", f"{message}and print it\n")
     assert not (reports.parent / "share.zip").exists() and share(studies, reports)[0] == 0
-    monkeypatch.setattr(printing, "PROGRAMS", ("false",))
+    monkeypatch.setattr(sharing, "PROGRAMS", ("false",))
     message = "studies: mine: false printed nothing (CalledProcessError); open report.html in a browser and print it\n"
     assert share(studies, reports, "--pdf") == (2, "", message)
 
@@ -217,10 +215,10 @@ def test_long_reports_leave_the_part_for_the_statistician_to_the_file(needs):
     browser, sheet = needs("chromium"), '<p style="break-after:page">finding</p>'
     fold = f'<details class="expert" open><summary>Design</summary>{sheet * 9}</details>'
     page = f"<html><head><title>T</title></head><body>{sheet * 3}{{}}</body></html>"
-    assert printing.count_pages(printing.print_report(browser, "mine", page.format(sheet * 8 + fold))) == 12
+    assert sharing.count_pages(sharing.print_report(browser, "mine", page.format(sheet * 8 + fold))) == 12
     message = "mine: takes 13 pages, more than 12; share without --pdf, or plan fewer segments"
     with pytest.raises(Refused, match=f"^{message}$"):
-        printing.print_report(browser, "mine", page.format(sheet * 10))
+        sharing.print_report(browser, "mine", page.format(sheet * 10))
 
 
 def keep(reports, name, content):
@@ -304,15 +302,9 @@ def test_find_secrets_by_form(monkeypatch):
         "an absolute path": ["read /home/ann/customers.csv", r"C:\Users\ann\customers.csv", "file:///srv/x"],
         "an e-mail address": ["mail ann.smith@example.org now"],
         "a password in a URL": ["postgres://ann:hunter2@host/db"],
-        "a secret": [
-            "-----BEGIN RSA PRIVATE KEY-----",
-            "password = hunter2",
-            "AKIAABCDEFGHIJKLMNOP",
-            "host=db user=ann password=hunter2",
-            "md:sales?motherduck_token=abcd1234",
-            "Server=db;PWD=hunter2;",
-        ],
-    }
+        "a secret": ["-----BEGIN RSA PRIVATE KEY-----", "password = hunter2", "AKIAABCDEFGHIJKLMNOP",
+         "host=db user=ann password=hunter2", "md:sales?motherduck_token=abcd1234", "Server=db;PWD=hunter2;"],
+    }  # fmt: skip
     for what, texts in telling.items():
         assert [sharing.find_secrets(text) for text in texts] == [{what: 1}] * len(texts)
     assert sharing.find_secrets("between 1/2 and/or 3 km/h, </p><br/>") == {}  # slashes that are no paths

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from sources_samples import EVENT_PLAN, FIVE, PLAN, tell_refusal
 
-from helpers import checks, inference, metrics, plan, sources
+from helpers import plan, sources
 
 WIDE = PLAN + "  done: {kind: binary, role: secondary, better: higher}\nsegments: [country]\ncovariates: [seats]\n"
 NO_TABLE = "no table; give a path, a pandas, Polars or Arrow table, or an Ibis table"
@@ -63,24 +63,15 @@ def wide():
     )
 
 
-def estimate(design, source):
-    """Return the figures of every estimate that the data gives."""
-    units = metrics.fold(source, design.design)
-    trust = checks.run(units, source, design.design)
-    found = inference.run_experiment(design, source, units, trust, study="experiment", n_resamples=200)
-    return {e.id: (e.estimate, e.ci_low, e.ci_high, e.p_value, e.n_control, e.verdict) for e in found.estimates}
-
-
-def test_a_frame_gives_the_estimates_of_its_file(tmp_path, wide):
+def test_a_frame_gives_the_units_of_its_file(tmp_path, wide):
     file = tmp_path / "units.csv"
     wide.to_csv(file, index=False)
     (tmp_path / "plan.yaml").write_text(WIDE)
     design = plan.read(str(tmp_path / "plan.yaml"))
     shapes = {
         "as pandas reads it": pd.read_csv(file),
-        "categories, and ranges that pandas cuts": wide.assign(cut=pd.cut(wide["spend"], 2)).astype(
-            dict.fromkeys(["variant"], "category")
-        ),
+        "categories, and ranges that pandas cuts": wide.assign(cut=pd.cut(wide["spend"],
+         2)).astype(dict.fromkeys(["variant"], "category")),
         "categories": wide.astype(dict.fromkeys(["variant", "done", "country"], "category")),
         "an index": wide.set_index("user_id"),
         "Arrow types": pd.read_csv(file, dtype_backend="pyarrow"),
@@ -90,18 +81,12 @@ def test_a_frame_gives_the_estimates_of_its_file(tmp_path, wide):
         "another library": Streamed(wide),
         "not yet collected": Lazy(wide),
         "Ibis": ibis.memtable(wide),
-    }
+    }  # fmt: skip
     told = sources.load(design.design, str(file))
     known = told.units.order_by("unit").to_pyarrow()
     for name, data in shapes.items():
         source = sources.load(design.design, data)
         assert source.units.select(known.column_names).order_by("unit").to_pyarrow() == known, name
-    expected, found = estimate(design, told), estimate(design, source)
-    assert len(expected) > 10 and found.keys() == expected.keys()
-    for key, figures in found.items():
-        for one, other in zip(figures, expected[key], strict=True):
-            same = one == other or (isinstance(one, float) and math.isclose(one, other, rel_tol=1e-12))
-            assert same or (one != one and other != other), key
 
 
 @pytest.mark.parametrize(
@@ -151,23 +136,17 @@ def test_what_is_no_table_is_refused(design, write):
         (3, {}, f"data (int): {NO_TABLE}"),
         (five["spend"], {}, f"data (Series): {NO_TABLE}"),
         (five.to_dict(), {}, f"data (dict): {NO_TABLE}"),
-        (
-            twice,
-            {},
-            "data (DataFrame): the column name variant stands twice (upper and lower case are one); rename one",
-        ),
+        (twice, {},
+         "data (DataFrame): the column name variant stands twice (upper and lower case are one); rename one"),
         (five.iloc[:, :0], {}, "data (DataFrame): no columns; give a table that has some"),
-        (
-            pd.concat({"a": five}, axis=1),
-            {},
-            "data (DataFrame): names of columns in 2 levels; make one of them, such as "
-            "df.columns = df.columns.map('_'.join)",
-        ),
+        (pd.concat({"a": five}, axis=1), {},
+         "data (DataFrame): names of columns in 2 levels; make one of them, such as "
+         "df.columns = df.columns.map('_'.join)"),
         (five, {"table": "t"}, "data (DataFrame): a table in memory has no tables, and table is given; leave it out"),
         (five.iloc[:0], {}, "data (DataFrame): columns and no rows; export it again"),
         (ibis.memtable(five), {"events": five}, two),
         (write(FIVE), {"events": ibis.memtable(five)}, two),
-    ):
+    ):  # fmt: skip
         wanted = design(EVENT_PLAN if "events" in more else PLAN)
         assert tell_refusal(sources.load, wanted, data, **more) == said
 
@@ -183,14 +162,12 @@ def test_a_plan_as_a_dict_is_the_plan_of_its_file(tmp_path):
         "cluster": None,
         "unit_id": "user_id",
         "variant": {"column": "variant", "control": "no", "treatments": ("new",)},
-        "metrics": {
-            "spend": {"kind": "amount", "role": "primary", "better": "higher"},
-            "done": {"kind": "binary", "role": "secondary", "better": "higher"},
-        },
+        "metrics": {"spend": {"kind": "amount", "role": "primary", "better": "higher"}, "done": {"kind": "binary",
+         "role": "secondary", "better": "higher"}},
         "segments": ["country"],
         "covariates": ["seats"],
         "confidence_level": 0.95,
-    }
+    }  # fmt: skip
     found = plan.read(content, departures={"min_cell": 20})
     assert found.design == plan.read(str(file), departures={"min_cell": 20}).design
     assert found.record["file"] == "as a dict" and len(found.sha256) == 64

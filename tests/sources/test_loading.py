@@ -2,7 +2,6 @@
 
 import datetime as dt
 import hashlib
-import importlib.util
 
 import duckdb
 import pandas as pd
@@ -10,7 +9,7 @@ import pytest
 from made_sources import make_design
 from sources_samples import FIVE, PLAN, tell_refusal
 
-from helpers import plan, sources
+from helpers import sources
 from helpers.records import Refused
 
 KINDS = PLAN.replace(
@@ -49,91 +48,53 @@ def test_load_a_small_table_by_hand(load):
 
 REFUSALS = [  # the table, what is said after its name; by another plan its text
     ("", ": the file is empty; export it again"),
-    ("\n\n", ": the file is empty; export it again"),
     (HEAD, ": columns and no rows; export it again"),
-    (
-        HEAD.replace("spend", "spent") + "1,old,2\n",
-        ": no column spend (for metric spend); it has, nearest first: spent, user_id, variant; "
-        "correct the plan or the table",
-    ),
-    (
-        FIVE + "5,new,7\n",
-        ", column user_id: 1 unit more than once, with different rows; give one row a unit, or its events as events",
-    ),
-    (
-        HEAD + "1,old,1\n2,old,2\n",
-        ", column variant: one variant only (old); a comparison needs control and a treatment",
-    ),
-    (
-        HEAD + "1,new,1\n2,newer,1\n",
-        ", column variant: no unit in control, old; give the units of control too",
-        THREE,
-    ),
-    (
-        HEAD.replace("\n", ",team\n") + "1,old,1,x\n2,new,2,x\n3,old,1,y\n4,new,2,y\n",
-        ", column variant: one variant only (none) once 4 units whose team stands in two variants are left out; "
-        "a comparison needs control and a treatment",
-        TEAMS,
-    ),
-    (
-        HEAD.replace("\n", ",team\n") + "1,old,1,a\n2,new,1,\n",
-        ", column team: 1 row without a value; the plan needs one in each row",
-        TEAMS,
-    ),
-    (
-        FIVE + "6,nwe,7\n7,nwe,7\n",
-        ", column variant: 2 rows with a label that the plan does not name: nwe (nearest: new); correct the table, or "
-        "name the label in the plan (variant.observational holds groups outside the randomisation)",
-    ),
+    (HEAD.replace("spend", "spent") + "1,old,2\n",
+     ": no column spend (for metric spend); it has, nearest first: spent, user_id, variant; "
+     "correct the plan or the table"),
+    (FIVE + "5,new,7\n",
+     ", column user_id: 1 unit more than once, with different rows; give one row a unit, or its events as events"),
+    (HEAD + "1,old,1\n2,old,2\n",
+     ", column variant: one variant only (old); a comparison needs control and a treatment"),
+    (HEAD + "1,new,1\n2,newer,1\n", ", column variant: no unit in control, old; give the units of control too", THREE),
+    (HEAD.replace("\n", ",team\n") + "1,old,1,x\n2,new,2,x\n3,old,1,y\n4,new,2,y\n",
+     ", column variant: one variant only (none) once 4 units whose team stands in two variants are left out; "
+     "a comparison needs control and a treatment", TEAMS),
+    (HEAD.replace("\n", ",team\n") + "1,old,1,a\n2,new,1,\n",
+     ", column team: 1 row without a value; the plan needs one in each row", TEAMS),
+    (FIVE + "6,nwe,7\n7,nwe,7\n",
+     ", column variant: 2 rows with a label that the plan does not name: nwe (nearest: new); correct the table, or "
+     "name the label in the plan (variant.observational holds groups outside the randomisation)"),
     (  # an address in place of a variant
         FIVE + "6,zoe@example.org,7\n",
         ", column variant: 1 row with a label that the plan does not name; correct the table, or name the label in the "
         "plan (variant.observational holds groups outside the randomisation)",
     ),
     # a plan that names a column of addresses: none is shown
-    (
-        HEAD + "".join(f"{i},zoe{i}@example.org,1\n" for i in range(21)),
-        ", column variant: 21 different labels that the plan does not name, so that it is no column of variants; "
-        f"{NONE}",
-    ),
-    (
-        HEAD + "".join(f"{i},label{i},1\n" for i in range(1001)),
-        f", column variant: more than 1,000 different labels; {NONE}",
-    ),
-    (
-        FIVE + "6,new,canary\n7,new,canary\n",
-        ", column spend: 2 rows with text where a number is needed; correct them, or leave a cell empty where it is "
-        "unknown",
-    ),
+    (HEAD + "".join(f"{i},zoe{i}@example.org,1\n" for i in range(21)),
+     ", column variant: 21 different labels that the plan does not name, so that it is no column of variants; "
+     f"{NONE}"),
+    (HEAD + "".join(f"{i},label{i},1\n" for i in range(1001)),
+     f", column variant: more than 1,000 different labels; {NONE}"),
+    (FIVE + "6,new,canary\n7,new,canary\n",
+     ", column spend: 2 rows with text where a number is needed; correct them, or leave a cell empty where it is "
+     "unknown"),
     (FIVE + "6,new,-Infinity\n", INFINITE),
     (FIVE + "6,new,1e999\n", INFINITE),
-    (
-        FIVE + ",new,7\n ,new,8\n",
-        ", column user_id: 2 rows without an id; give each row its unit, or leave those rows out",
-    ),
-    (
-        FIVE + "6,,7\n",
-        ", column variant: 1 row without a variant; give each unit the one it was assigned to, or leave out units "
-        "never assigned",
-    ),
+    (FIVE + ",new,7\n ,new,8\n",
+     ", column user_id: 2 rows without an id; give each row its unit, or leave those rows out"),
+    (FIVE + "6,,7\n",
+     ", column variant: 1 row without a variant; give each unit the one it was assigned to, or leave out units "
+     "never assigned"),
     (HEAD + "1.0,old,1\n2.0,new,1\n", f", column user_id: 2 ids {SHARED}"),
-    (
-        "user_id,variant,done,nps\n1,old,1,10\n2,new,2,3\n",
-        f", column done: 1 row with another value than 0 and 1 (or yes and no), for metric done; {OFF}",
-        KINDS,
-    ),
-    (
-        "user_id,variant,done,nps\n1,old,Y,10\n2,new,perhaps,3\n",
-        ", column done: 1 row with text where a number is needed; write 1 and 0, or yes and no, or leave a cell empty "
-        "where it is unknown",
-        KINDS,
-    ),
-    (
-        "user_id,variant,done,nps\n1,old,1,10\n2,new,1,11\n",
-        f", column nps: 1 row with another value than whole numbers from 0 to 10, for metric nps; {OFF}",
-        KINDS,
-    ),
-]
+    ("user_id,variant,done,nps\n1,old,1,10\n2,new,2,3\n",
+     f", column done: 1 row with another value than 0 and 1 (or yes and no), for metric done; {OFF}", KINDS),
+    ("user_id,variant,done,nps\n1,old,Y,10\n2,new,perhaps,3\n",
+     ", column done: 1 row with text where a number is needed; write 1 and 0, or yes and no, or leave a cell empty "
+     "where it is unknown", KINDS),
+    ("user_id,variant,done,nps\n1,old,1,10\n2,new,1,11\n",
+     f", column nps: 1 row with another value than whole numbers from 0 to 10, for metric nps; {OFF}", KINDS),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("row", REFUSALS, ids=range(len(REFUSALS)))
@@ -174,36 +135,28 @@ REPEATS = {
         ": 7 of 307 rows repeat another in every column, so that it has several rows a unit, such as one an order; "
         f"{MEND}and of rows that were exported twice one",
     ),
-    "a log of exposures": (
-        HEAD.replace("\n", ",seen,page\n") + SEEN + SEEN.replace("2024-01", "2024-02").replace(",/", ",/again"),
-        LOGS,
-        ", column user_id: 90 units more than once, in rows that differ in times or in columns outside the plan alone, "
-        "like a log of exposures; keep the first row of each unit, or one row with their sum where each is an order",
-    ),
+    "a log of exposures": (HEAD.replace("\n", ",seen,page\n") + SEEN + SEEN.replace("2024-01", "2024-02").replace(",/",
+     ",/again"), LOGS,
+     ", column user_id: 90 units more than once, in rows that differ in times or in columns outside the plan alone, "
+     "like a log of exposures; keep the first row of each unit, or one row with their sum where each is an order"),
     "orders with a time": (  # the planned amount differs too: the first row would lose money
         HEAD.replace("\n", ",seen,page\n") + SEEN + SEEN.replace(",2024-01", "1,2024-02"),
         LOGS,
         ", column user_id: 90 units more than once, with different rows; give one row a unit, or its events as events",
     ),
-    "units in both arms": (
-        HEAD + TWICE + ROWS.replace("\n", "0\n"),
-        PLAN,
-        ", column user_id: 9 units of 300 in two variants, and others in several rows; find out why, and give each "
-        "unit one row in the variant of its first assignment",
-    ),
+    "units in both arms": (HEAD + TWICE + ROWS.replace("\n", "0\n"), PLAN,
+     ", column user_id: 9 units of 300 in two variants, and others in several rows; find out why, and give each "
+     "unit one row in the variant of its first assignment"),
     "a column of countries for the id": (
         HEAD + "".join(f"{i % 3},{'old' if i % 2 else 'new'},{i}\n" for i in range(300)),
         PLAN,
         ", column user_id: 3 values in 300 rows, so that it tells no unit from another; name the column of the id in "
         "the plan (unit_id)",
     ),
-    "numbers within a team": (
-        HEAD.replace("\n", ",team\n") + NUMBERED,
-        TEAMS,
-        ", column user_id: 10 units of 10 in more than one team, as a number is that is unique within its team only; "
-        "make one id of both",
-    ),
-}
+    "numbers within a team": (HEAD.replace("\n", ",team\n") + NUMBERED, TEAMS,
+     ", column user_id: 10 units of 10 in more than one team, as a number is that is unique within its team only; "
+     "make one id of both"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", REPEATS)
@@ -327,21 +280,6 @@ def test_load_names_what_it_drops_when_a_name_is_taken(load):
     assert "units.csv: column Unit: left out, as the plan's own column is called so" in source.info.messages
 
 
-def test_load_hillstrom_as_published(design, shared, tmp_path):
-    frame = pd.read_csv(shared / "data" / "hillstrom.csv.gz", dtype=str, keep_default_na=False)
-    frame.insert(0, "customer", [f"{i:06}" for i in range(len(frame))])
-    frame.to_csv(tmp_path / "hillstrom.csv.gz", index=False)
-    text = PLAN.replace("user_id", "customer").replace("column: variant", "column: segment")
-    text = text.replace(
-        "control: old, treatments: [new]", "control: No E-Mail, treatments: [Mens E-Mail, Womens E-Mail]"
-    )
-    source = sources.load(design(text), str(tmp_path / "hillstrom.csv.gz"))
-    # Hillstrom 2008: 64,000 customers, mean spend 0.65, 1.42 and 1.08 dollars
-    assert source.info.units_by_variant == {"No E-Mail": 21306, "Mens E-Mail": 21307, "Womens E-Mail": 21387}
-    means = source.units.group_by("variant").agg(m=source.units.spend.mean()).order_by("variant").to_pyarrow()["m"]
-    assert [round(m, 2) for m in means.to_pylist()] == [1.42, 0.65, 1.08]
-
-
 FRAMEWORK = """
 kind: framework
 title: A test
@@ -426,51 +364,32 @@ def test_load_accounts_counts_events_of_unknown_accounts(load_accounts):
 
 
 REFUSED_ACCOUNTS = {
-    "twice": (
-        {"accounts": ACCOUNTS + "1,2024-01-01,4,no,IT\n"},
-        "accounts.csv, column account_id: 1 unit more than once, with different rows; give one row a unit, or its "
-        "events as events",
-    ),
-    "no start": (
-        {"accounts": ACCOUNTS + "3,,4,no,IT\n4,,4,no,IT\n"},
-        "accounts.csv, column signed_up: 2 rows without a start; give each account the time it began, or leave those "
-        "rows out",
-    ),
-    "negative size": (
-        {"accounts": ACCOUNTS + "3,2024-01-01,-1,no,IT\n"},
-        "accounts.csv, column seats: 1 row with another value than numbers of 0 or more, for size; correct them, or "
-        "change the plan",
-    ),
-    "none known": (
-        {"events": "account_id,event,at,value\nx1,chat,2024-01-03,1\n"},
-        "events.csv: 1 event, none of an account of the table; write the ids alike in both tables",
-    ),
-    "no events": (
-        {"events": None},
-        "events: left out, and the plan reads its milestones from events; name the table with one row an event",
-    ),
-    "letters in another order, though the plan names both": (
-        {
-            "plan_text": FRAMEWORK.replace("{event: chat}", "{event: caht}").replace(
-                "cancelled}", "cancelled}, activity: chat"
-            )
-        },
-        "events.csv, column event: no event caht, which the plan names; did you mean chat?",
-    ),
+    "twice": ({"accounts": ACCOUNTS + "1,2024-01-01,4,no,IT\n"},
+     "accounts.csv, column account_id: 1 unit more than once, with different rows; give one row a unit, or its "
+     "events as events"),
+    "no start": ({"accounts": ACCOUNTS + "3,,4,no,IT\n4,,4,no,IT\n"},
+     "accounts.csv, column signed_up: 2 rows without a start; give each account the time it began, or leave those "
+     "rows out"),
+    "negative size": ({"accounts": ACCOUNTS + "3,2024-01-01,-1,no,IT\n"},
+     "accounts.csv, column seats: 1 row with another value than numbers of 0 or more, for size; correct them, or "
+     "change the plan"),
+    "none known": ({"events": "account_id,event,at,value\nx1,chat,2024-01-03,1\n"},
+     "events.csv: 1 event, none of an account of the table; write the ids alike in both tables"),
+    "no events": ({"events": None},
+     "events: left out, and the plan reads its milestones from events; name the table with one row an event"),
+    "letters in another order, though the plan names both": ({"plan_text": FRAMEWORK.replace("{event: chat}",
+     "{event: caht}").replace("cancelled}", "cancelled}, activity: chat")},
+     "events.csv, column event: no event caht, which the plan names; did you mean chat?"),
     "a feature that is called otherwise": (
         {"plan_text": FRAMEWORK + "features: [{name: inbox, category: all, event: inbox used}]\n"},
         "events.csv, column event: no event inbox used occurs, which the plan names as a feature; nearest: "
         "seats_changed, chat; correct the name, or leave the feature out",
     ),
-    "a snapshot with events": (
-        {"accounts": STATES, "plan_text": SNAPSHOT},
-        "events: the plan has no started_at and reads none; name it in the plan, or leave events out",
-    ),
-    "a snapshot with gaps": (
-        {"accounts": STATES + "c,1,no,,5\n", "events": None, "plan_text": SNAPSHOT},
-        "accounts.csv, column left: 1 row without a value; the plan needs one in each row",
-    ),
-}
+    "a snapshot with events": ({"accounts": STATES, "plan_text": SNAPSHOT},
+     "events: the plan has no started_at and reads none; name it in the plan, or leave events out"),
+    "a snapshot with gaps": ({"accounts": STATES + "c,1,no,,5\n", "events": None, "plan_text": SNAPSHOT},
+     "accounts.csv, column left: 1 row without a value; the plan needs one in each row"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", REFUSED_ACCOUNTS)
@@ -489,14 +408,6 @@ def test_load_accounts_of_a_snapshot(load_accounts):
         "left": [0.0, 1.0],
         "months": [3.0, 4.0],
     }
-
-
-def test_load_accounts_of_public_data_by_the_kind_of_its_plan(design):
-    if importlib.util.find_spec("lifetimes") is None:
-        pytest.skip("lifetimes is not installed")
-    source = sources.load_accounts(plan.read("cdnow", kind="framework").design, "public:cdnow")
-    assert (source.info.kind, source.info.source, source.info.units) == ("public", "public:cdnow", 23_570)
-    assert source.events.count().to_pyarrow().as_py() == 69_659
 
 
 PUBLIC = {

@@ -132,19 +132,13 @@ def test_events_that_were_left_out_are_asked_for_and_no_other_column(world):
 
 
 FAULTS = [
-    (
-        {"events": {"at": "x", "value": "x"}},
-        "events: a column stands twice; unit, event, at, value and each of wide are one",
-    ),
-    (
-        {"events": {"event": "x", "named": "y"}},
-        "events: give event, the column of the names, or named, the one name of all events",
-    ),
-    (
-        {"metrics": {"n": {"kind": "count", "event": "order", "value": "net"}}},
-        "metrics.n: value names the column of events that are added up or averaged, and this metric reads none",
-    ),
-]
+    ({"events": {"at": "x", "value": "x"}},
+     "events: a column stands twice; unit, event, at, value and each of wide are one"),
+    ({"events": {"event": "x", "named": "y"}},
+     "events: give event, the column of the names, or named, the one name of all events"),
+    ({"metrics": {"n": {"kind": "count", "event": "order", "value": "net"}}},
+     "metrics.n: value names the column of events that are added up or averaged, and this metric reads none"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("changes", "fault"), FAULTS)

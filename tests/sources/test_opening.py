@@ -96,16 +96,14 @@ def test_read_address_joins_the_names_of_several_files(tmp_path):
         ("canary://me:canary@host/db", LITERAL),
         ("postgres:me:canary@host", LOOKS),  # no slashes: its base name would be the password
         ("postgres:/me:canary@host/db", LOOKS),
-        (
-            "cassandra://host/canary",
-            "data: addresses of this scheme are not read; allowed: duckdb:PATH, postgres, postgresql, bigquery, "
-            "snowflake, pyspark, databricks, trino, clickhouse",
-        ),
+        ("cassandra://host/canary",
+         "data: addresses of this scheme are not read; allowed: duckdb:PATH, postgres, postgresql, bigquery, "
+         "snowflake, pyspark, databricks, trino, clickhouse"),
         ("ftp://host/canary", FAR),
         ("https://host/canary.csv", FAR),
         ("s3://canary/u.parquet", FAR),
     ],
-)
+)  # fmt: skip
 def test_read_address_refuses_without_showing_more_than_a_base_name(data, message):
     assert tell_refusal(read_address, data) == message
     assert "canary" not in message
@@ -119,9 +117,8 @@ def test_read_address_refuses_other_files(tmp_path):
         "units.xls: this kind of file is not read; give .csv, .tsv, .txt, .jsonl, .ndjson, .json (each also .gz), "
         ".parquet, .xlsx, or duckdb:PATH"
     )
-    assert tell_refusal(read_address, [str(tmp_path / "a.csv"), str(tmp_path / "a.parquet")]) == (
-        "data: text and parquet files together; give files of one kind, such as folder/*.parquet"
-    )
+    told = tell_refusal(read_address, [str(tmp_path / "a.csv"), str(tmp_path / "a.parquet")])
+    assert told == "data: text and parquet files together; give files of one kind, such as folder/*.parquet"
 
 
 def test_connect_fills_an_address_from_the_environment(monkeypatch):
@@ -133,10 +130,8 @@ def test_connect_fills_an_address_from_the_environment(monkeypatch):
 
 def test_connect_names_a_variable_that_is_not_set(monkeypatch):
     monkeypatch.delenv("NO_SUCH_PW", raising=False)
-    assert (
-        tell_refusal(lambda: opening.connect([read_address("postgres://me:${NO_SUCH_PW}@host/db")]))
-        == "data: the environment variable NO_SUCH_PW is not set; set it before the run"
-    )
+    told = tell_refusal(lambda: opening.connect([read_address("postgres://me:${NO_SUCH_PW}@host/db")]))
+    assert told == "data: the environment variable NO_SUCH_PW is not set; set it before the run"
 
 
 def parquet(path, rows="(1, 'old', 1.0), (2, 'new', 2.0)"):
@@ -172,7 +167,8 @@ def test_the_spill_folder_is_private_and_goes_with_its_process(tmp_path, monkeyp
     monkeypatch.setattr(opening.tempfile, "tempdir", str(tmp_path))
     folder = Path(opening.make_spill.__wrapped__(opening.os.getpid()))
     assert folder.stat().st_mode & 0o777 == 0o700 and folder.parent == tmp_path and not left.exists()
-    program = "from helpers.sources.opening import connect; c = connect([]); "
+    program = "import duckdb; real, duckdb.connect = duckdb.connect, None; "  # which an import does not ask for
+    program += "from helpers.sources.opening import connect; duckdb.connect = real; c = connect([]); "
     program += "print(c.raw_sql(\"SELECT current_setting('temp_directory')\").fetchall()[0][0])"
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
     assert "studies-" in told and not Path(told).exists()
@@ -225,19 +221,16 @@ def test_connect_names_a_driver_that_is_missing(monkeypatch, name, driver):
         raise ImportError("no", name=name)
 
     monkeypatch.setattr(ibis, "connect", fail)
-    assert (
-        tell_refusal(lambda: opening.connect([Address("url", "postgres://h", url="postgres://h/d")]))
-        == f"postgres://h: the {driver} is not installed; install its extra, such as [postgres]"
-    )
+    told = tell_refusal(lambda: opening.connect([Address("url", "postgres://h", url="postgres://h/d")]))
+    assert told == f"postgres://h: the {driver} is not installed; install its extra, such as [postgres]"
 
 
 def test_ask_says_only_the_class_of_an_error():
     def fail():
         raise ValueError("canary@example.org")
 
-    assert tell_refusal(lambda: opening.ask(fail, "u.csv")) == (
-        "u.csv: the table cannot be read to its end (ValueError); check the file, or the rights to it"
-    )
+    told = tell_refusal(lambda: opening.ask(fail, "u.csv"))
+    assert told == "u.csv: the table cannot be read to its end (ValueError); check the file, or the rights to it"
 
 
 def test_fetch_refuses_more_rows_than_come_into_memory(monkeypatch):
@@ -249,15 +242,6 @@ def test_fetch_refuses_more_rows_than_come_into_memory(monkeypatch):
         "data: more than 2 tickets, the most that come into memory; draw some of the units at random into a smaller "
         "table, with all their events"
     )
-
-
-def test_importing_sources_opens_no_connection():
-    code = (
-        "import duckdb; real = duckdb.connect\n"
-        "def connect(*a, **k): raise SystemExit('connected')\n"
-        "duckdb.connect = connect\nimport helpers.sources"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 ARMS = ["old", "new", "new"]
@@ -288,25 +272,16 @@ WRONG = [
     ({"user_id": [1.0, 2.0, math.nan]}, SHARED + "export the column as text"),
     ({"user_id": [2.0**54, 2.0, 3.0]}, SHARED + "export the column as text"),
     ({"spend": [1.0, math.inf, 2.0]}, "column spend: 1 infinite value; leave a cell empty where it is unknown"),
-    (
-        {"spend": [1.0, -1e200, 2.0]},
-        "column spend: 1 number beyond 1e+50 on either side of 0; correct them, or leave a cell empty where it is "
-        "unknown",
-    ),
-    (
-        {"spend": pa.array([0, 1, 2], pa.date32())},
-        "column spend: holds date values where numbers are needed; name another column in the plan",
-    ),
+    ({"spend": [1.0, -1e200, 2.0]},
+     "column spend: 1 number beyond 1e+50 on either side of 0; correct them, or leave a cell empty where it is "
+     "unknown"),
+    ({"spend": pa.array([0, 1, 2], pa.date32())},
+     "column spend: holds date values where numbers are needed; name another column in the plan"),
     ({"user_id": [[1], [2], [3]]}, "column user_id: holds array values where text is needed; export it as text"),
-    (
-        {"assigned_at": [1_700_000_000, 1, 2]},
-        "column assigned_at: 2 rows without a date or time; write 2024-01-31 or 2024-01-31 13:45:00 (UTC)",
-    ),
-    (
-        {"user_id": [1, 2, None]},
-        "column user_id: 1 row without an id; give each row its unit, or leave those rows out",
-    ),
-]
+    ({"assigned_at": [1_700_000_000, 1, 2]},
+     "column assigned_at: 2 rows without a date or time; write 2024-01-31 or 2024-01-31 13:45:00 (UTC)"),
+    ({"user_id": [1, 2, None]}, "column user_id: 1 row without an id; give each row its unit, or leave those rows out"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("columns", "message"), WRONG, ids=range(len(WRONG)))
@@ -331,25 +306,21 @@ def test_load_refuses_a_truncated_parquet_and_one_without_rows(design, tmp_path)
     assert tell_refusal(sources.load, design(), empty) == "e.parquet: columns and no rows; export it again"
     path = Path(write_parquet(tmp_path / "u.parquet"))
     path.write_bytes(path.read_bytes()[:-20])
-    assert tell_refusal(sources.load, design(), str(path)) == (
-        "u.parquet: not a whole Parquet file; it is cut short or damaged, copy it again"
-    )
+    told = tell_refusal(sources.load, design(), str(path))
+    assert told == "u.parquet: not a whole Parquet file; it is cut short or damaged, copy it again"
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        (
-            "u.csv",
-            gzip.compress(FIVE.encode(), mtime=0),
-            "is packed with gzip by its first bytes; end its name with .gz",
-        ),
+        ("u.csv", gzip.compress(FIVE.encode(), mtime=0),
+         "is packed with gzip by its first bytes; end its name with .gz"),
         ("u.csv", b"PAR1\0", "is a Parquet file by its first bytes; end its name with .parquet"),
         ("u.csv.gz", FIVE.encode(), "is not packed with gzip, as its name says; end it as what it is"),
         ("u.parquet", FIVE.encode(), "is not a Parquet file, as its name says; end it as what it is"),
         ("u.xlsx", FIVE.encode(), "no whole Excel file, or one with a password; save it again as .xlsx or as CSV"),
     ],
-)
+)  # fmt: skip
 def test_load_refuses_a_file_that_is_not_what_its_name_says(design, tmp_path, name, content, said):
     (tmp_path / name).write_bytes(content)
     assert tell_refusal(sources.load, design(), str(tmp_path / name)) == f"{name}: {said}"
@@ -370,9 +341,8 @@ def test_load_joins_several_files_in_any_order_of_columns(design, tmp_path, writ
 
 def test_load_refuses_several_files_with_other_columns(design, write):
     files = [write(FIVE, "a.csv"), write("user_id,variant,spent\n1,old,1\n", "b.csv")]
-    assert tell_refusal(sources.load, design(), files) == (
-        "b.csv: its columns are not those of a.csv, spend is in one only; give files with the same columns"
-    )
+    told = tell_refusal(sources.load, design(), files)
+    assert told == "b.csv: its columns are not those of a.csv, spend is in one only; give files with the same columns"
 
 
 def test_load_ignores_a_folder_that_looks_like_a_partition(design, tmp_path):
@@ -392,10 +362,6 @@ def test_load_takes_a_file_name_as_a_name(tmp_path, design, name):
     write_parquet(tmp_path / "a.parquet", user_id=[7, 8, 9])  # what a glob would find
     source = sources.load(design(), write_parquet(tmp_path / name))
     assert (read(source, "unit"), source.info.source) == ([["1", "2", "3"]], name)
-
-
-def test_load_takes_the_name_of_a_text_file_as_a_name(load):
-    assert load(name="x'); DROP TABLE units.csv").info.source == "x'); DROP TABLE units.csv"
 
 
 @pytest.fixture
@@ -448,10 +414,8 @@ def test_load_refuses_a_table_that_the_database_lacks(design, database, table, m
 
 def test_load_refuses_a_file_that_is_no_database(design, write):
     file = write("no database at all" * 100, "f.db")
-    assert (
-        tell_refusal(sources.load, design(), f"duckdb:{file}")
-        == "f.db: cannot be opened read-only; it is no DuckDB database"
-    )
+    told = tell_refusal(sources.load, design(), f"duckdb:{file}")
+    assert told == "f.db: cannot be opened read-only; it is no DuckDB database"
 
 
 def test_load_does_not_write_to_a_duckdb_file(design, database):
@@ -480,7 +444,7 @@ def test_load_from_another_backend_shows_scheme_host_and_table(monkeypatch, desi
     assert "sesame-canary" not in repr(source) + str(source.info)
 
 
-@pytest.mark.parametrize("study", ["proactive_help", "customer_milestones", "support_metrics"])
+@pytest.mark.parametrize("study", ["proactive_help", "customer_milestones"])
 def test_load_simulated_data_gives_the_truth_beside_it(study):
     design = plan.read(study, kind=None).design
     load = sources.load if design.kind == "experiment" else sources.load_accounts
@@ -501,26 +465,17 @@ def test_load_public_data_by_name():
 
 GIVEN = [
     ("simulated", {}, "data: simulated needs the study that is simulated; name it"),
-    (
-        "public:jobs",
-        {},
-        "data: no public data jobs; there is, nearest first: jobs_ii, cdnow_second, nsw_cps, thornton_hiv",
-    ),
-    (
-        "public:bank_calls",
-        {},
-        "data: public:bank_calls holds counts of arrivals and no experiment; give it as the parameter arrivals",
-    ),
-    (
-        "public:cdnow",
-        {},
-        "data: public:cdnow holds accounts, and the plan is of kind experiment; name a plan of kind framework",
-    ),
+    ("public:jobs", {},
+     "data: no public data jobs; there is, nearest first: jobs_ii, cdnow_second, nsw_cps, thornton_hiv"),
+    ("public:bank_calls", {},
+     "data: public:bank_calls holds counts of arrivals and no experiment; give it as the parameter arrivals"),
+    ("public:cdnow", {},
+     "data: public:cdnow holds accounts, and the plan is of kind experiment; name a plan of kind framework"),
     ("simulated", {"events": "e.csv"}, "data: simulated comes with its own tables; leave out events and table"),
     (FIVE, {"events": "simulated"}, "events: simulated comes as data, not as events; give the table of events"),
     (FIVE, {"events_table": "e"}, "events_table: a table is named and no events; say in events where it is"),
     (FIVE, {"table": "units"}, "units.csv: a file has no tables, and table is given; leave it out"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("data", "more", "message"), GIVEN, ids=range(len(GIVEN)))
@@ -562,6 +517,7 @@ def made(rows=ROWS, study="customer_milestones"):
 
 
 def test_read_model_of_a_file_and_of_its_folder(tmp_path):
+    assert sources.read_model(None) is None
     file = write_results(tmp_path, made([{**row, "more": 1} for row in ROWS]))
     for address in (str(file), str(tmp_path)):
         model = sources.read_model(address)
@@ -571,31 +527,19 @@ def test_read_model_of_a_file_and_of_its_folder(tmp_path):
         assert np.isnan(model["high"]).all()
 
 
-def test_read_model_of_no_run():
-    assert sources.read_model(None) is None
-
-
 MESSAGES = {
     "absent": (None, "results.json: no such file; give the results.json of an earlier run"),
     "no JSON": ("{", "results.json is no results.json; give that of an earlier run"),
     "a list": ("[]", "results.json is no results.json; give that of an earlier run"),
-    "another study": (
-        made(study="live_support"),
-        "results.json is of the study live_support; give one of customer_milestones",
-    ),
-    "no table": (
-        made([]),
-        "results.json holds no table model with kind, name, value, low, high; render that run again",
-    ),
-    "other columns": (
-        made([{"kind": "auc"}]),
-        "results.json holds no table model with kind, name, value, low, high; render that run again",
-    ),
-    "text": (
-        made([{**ROWS[0], "value": "high"}]),
-        "results.json, model: text where a number is needed; render that run again",
-    ),
-}
+    "another study": (made(study="live_support"),
+     "results.json is of the study live_support; give one of customer_milestones"),
+    "no table": (made([]),
+     "results.json holds no table model with kind, name, value, low, high; render that run again"),
+    "other columns": (made([{"kind": "auc"}]),
+     "results.json holds no table model with kind, name, value, low, high; render that run again"),
+    "text": (made([{**ROWS[0], "value": "high"}]),
+     "results.json, model: text where a number is needed; render that run again"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list(MESSAGES))

@@ -42,6 +42,7 @@ def test_amounts_are_read_without_their_currency_and_it_is_said(load, cells, val
 
 
 TEXT = "with text where a number is needed; correct them, or leave a cell empty where it is unknown"
+NEGATIVE = "below 0 as accountants write it, with brackets or the minus behind it; write a minus before the digits"
 MONIES = [
     (["$1.5", "2.5 €"], "amounts in 2 currencies; bring them into one"),
     (["$1.5", "US$2.5"], "amounts in 2 currencies; bring them into one"),
@@ -50,6 +51,12 @@ MONIES = [
      "thousands; say in the plan which, decimal: \",\" or decimal: \".\", or write a decimal point and no separators"),
     (["$1.5", "$"], f"1 row {TEXT}"),
     (["$1.5", "5 apples"], f"1 row {TEXT}"),
+    # money has two decimals: beside those a dot before three digits may set thousands apart
+    (["1.234 €", "29.28 €"], "1 number with two readings, as a dot before three digits is a decimal sign or separates "
+     "thousands; write decimal: \".\" in the plan if all numbers have it, else write a decimal point and no "
+     "separators in all columns, and decimal: \".\" in the plan"),
+    (["(1,234.50)", "5", "7.5-", "(€ 3)"], f"3 numbers {NEGATIVE}"),
+    (["(4 apples)", "5"], f"1 row {TEXT}"),
 ]  # fmt: skip
 
 
