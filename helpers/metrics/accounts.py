@@ -12,8 +12,7 @@ import pandas as pd
 from helpers import schema
 from helpers.metrics import events as log
 from helpers.metrics import milestones
-from helpers.metrics.frames import read_accounts
-from helpers.metrics.reach import STALE_DAYS, Reach, find_reach, list_recurring, measure_silence
+from helpers.metrics.events import STALE_DAYS, Reach, find_reach, list_recurring, measure_silence
 from helpers.plan import FrameworkPlan
 from helpers.records import Refused
 from helpers.sources import AccountSource
@@ -128,7 +127,8 @@ def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
     seen = events.filter(events["at"] < end)
     ends = seen.filter(seen["event"].isin(design.outcomes.retained.lost))
     table = log.store(milestones.add_loss(started, log.hear(started, ends, start="started_at"), design))
-    heard = log.store(log.hear(table, seen, start="started_at", lost="lost_at"))
+    heard = log.hear(table, seen, start="started_at", lost="lost_at")
+    heard = log.store(heard.mutate(**{log.AGE: heard["at"].delta(heard["start"], unit="microsecond")}))
     n, n_late = log.ask(known, {"n": known.count(), "late": (known["started_at"] >= end).sum()}).values()
     if n == n_late:
         raise Refused(f"plan, as_of: no account started by {as_of}; choose a later day")
@@ -503,3 +503,18 @@ def measure_freshness(source: AccountSource, accounts: Accounts) -> pd.DataFrame
             note = f"missing from the accounts of the newest {behind} days"
         told.append((table, column, n, missing, day and day.isoformat(), old, note))
     return pd.DataFrame(told, columns=["table", "column", "rows", "missing", "latest", "days_old", "note"])
+
+
+def read_accounts(accounts, most: int | None = None) -> pd.DataFrame:
+    """Return one row an account in pandas, as `Accounts.frame` describes it.
+
+    Parameters
+    ----------
+    accounts : Accounts
+    most : int, optional, at most so many rows
+    """
+    source, table = accounts.source, accounts.table
+    own = source.accounts.rename(source.names)
+    is_told = accounts.design.outcomes.retained.lost and "lost_at" not in map(str.casefold, own.columns)
+    found = {"lost_at": table["lost_at"]} if is_told else {}
+    return log.read_beside(own, own.columns[source.accounts.columns.index("unit")], table, found, most)

@@ -387,3 +387,21 @@ def _sum_clusters(table, blocks, keys):
         pairs = tuple((f"{part}_{name}", None) for part in names)
         summed[name] = sums.Block(names, pairs, f"num_{name}", block.complete)
     return table.group_by(*keys, "cluster").aggregate(**facts), summed
+
+
+def count_overlap(units):
+    """Return how many units stand in each combination of the levels of all segments, by variant.
+
+    Parameters
+    ----------
+    units : Units
+
+    Returns
+    -------
+    DataFrame: `variant`, one column a segment, `n`; None with fewer than two segments.
+    """
+    segments = units.design.segments
+    if len(segments) < 2:
+        return None
+    named = units.table.select("variant", **{name: units.table[f"s_{name}"] for name in segments})
+    return named.group_by("variant", *segments).aggregate(n=named.count()).to_pandas()

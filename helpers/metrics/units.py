@@ -14,8 +14,7 @@ import pandas as pd
 from helpers import schema
 from helpers.kinds import COUNTED
 from helpers.metrics import events as log
-from helpers.metrics.frames import read_units
-from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
+from helpers.metrics.payments import list_monies
 from helpers.metrics.values import START, ask_beside, ask_monies, find_few
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
@@ -175,7 +174,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     for column, event, what in sums:
         about = found[column, event, what]
         added[column, event][what] = float(f"{about or 0:.3g}") if what == "total" else about
-    added = (*added.values(), *([] if paid is None else log.list_monies(units, table.columns, design, paid)))
+    added = (*added.values(), *([] if paid is None else list_monies(units, table.columns, design, paid)))
     days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
     covariates = tuple(name for name in columns if name.startswith("x_"))
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
@@ -424,3 +423,121 @@ def _make_time(gathered, name, metric):
     days = ibis.greatest(days, 0.0) if gathered.has_dates else days  # a date alone lies before a time on that day
     seen = (calendar.timegm(gathered.end.timetuple()) - start.cast("float64")) / log.DAY
     return {f"time_{name}": days.fill_null(seen), f"observed_{name}": observed, **over}
+
+
+MOST_LEVELS, OTHER = 20, "other"
+TELLING = (
+    "plan, segments: the column {} tells who a unit is, not what it has in common: {:,} of {:,} units have a level of "
+    "their own; leave it out, or group its levels"
+)
+
+
+def ask_levels(units, design):
+    """What to ask of the levels of segments: those of at least `min_cell` units, how many others, and units alone."""
+    parts = [units.select(name=ibis.literal(name), level=_read_level(units, name)) for name in design.segments]
+    table, asked = ibis.union(*parts) if len(parts) > 1 else parts[0], {}
+    counts = table.group_by("name", "level").aggregate(n=table.count())
+    for name in design.segments:
+        mine, is_large = counts.name == name, counts.n >= design.min_cell
+        asked["levels", name] = counts.level.collect(where=mine & is_large)
+        asked["small", name] = (mine & ~is_large & (counts.level != "unknown")).sum()
+        asked["alone", name] = (mine & (counts.n == 1)).sum()
+    return counts, asked
+
+
+def read_levels(found, design):
+    """The levels of each segment that are large enough to be named, "unknown" one of them; None where all others are.
+
+    Raises
+    ------
+    Refused: most units have a level of their own, so that it tells who they are.
+    """
+    for name in design.segments:
+        if (alone := found["alone", name]) > max(found["units"] / 2, MOST_LEVELS):
+            raise Refused(TELLING.format(name, alone, found["units"]))
+    return {name: sorted(found["levels", name] or ()) if found["small", name] else None for name in design.segments}
+
+
+def _read_level(table, name):
+    return table[name].cast("string").fill_null("unknown")
+
+
+def name_levels(table, levels):
+    """The columns of segments: levels that are too small to be named are one; without any, a column is as it is."""
+    found = {}
+    for name, large in levels.items():
+        level = _read_level(table, name)
+        found[f"s_{name}"] = level if large is None else level.isin([*large, "unknown"]).ifelse(level, OTHER)
+    return found
+
+
+def make_covariates(table, units, design, holed):
+    """The columns of covariates, never null: `x_<name>`, `x_<name>=<level>`, `x_<name>:missing`.
+
+    Numbers are filled with 0 where they are missing, beside an indicator of it; under an adjustment that holds the
+    indicator, the value that fills changes nothing. Other columns become an indicator a level, compared after
+    trimming and case folding: the most frequent level is the reference, levels beyond the 20 most frequent are
+    pooled as "other", missing ones have an indicator of their own. Only units of the randomised arms decide which
+    levels there are and whether any value is missing (Zhao and Ding, 2024, To adjust or not to adjust?); `holed` are
+    those that any unit lacks, as arms are looked up only where one is: text is slow. `units` are those of the table
+    before they are joined with what events say of them.
+    """
+    columns, gaps, of_arms = {}, {}, units["variant"].isin(design.variant.arms)
+    if holed:
+        some = units.filter(ibis.or_(*(units[name].isnull() for name in holed))).filter(of_arms)
+        gaps = log.ask(some, {name: some.count() - some[name].count() for name in holed})
+    numbers = [n for n in design.covariates if table[n].type().is_numeric() or table[n].type().is_boolean()]
+    texts = {n: table[n].cast("string").strip().lower() for n in design.covariates if n not in numbers}
+    counted = []  # the most frequent levels of each, one more than are kept
+    for name in texts:
+        known = units.filter(of_arms).select(level=units[name].cast("string").strip().lower()).drop_null("level")
+        known = known.group_by("level")
+        most = known.aggregate(units=ibis._.count()).order_by(ibis.desc("units"), "level").limit(MOST_LEVELS + 1)
+        counted.append(most.mutate(name=ibis.literal(name)))
+    rows = ibis.union(*counted).order_by(ibis.desc("units"), "level").to_pyarrow().to_pylist() if texts else []
+    for name in design.covariates:
+        if name in numbers:
+            number = log.mark(table[name]) if table[name].type().is_boolean() else table[name].cast("float64")
+            columns[f"x_{name}"] = number.fill_null(0.0)
+        else:
+            level, kept = texts[name], [row["level"] for row in rows if row["name"] == name]
+            if is_pooled := len(kept) > MOST_LEVELS:
+                kept = [value for value in kept[:MOST_LEVELS] if value != OTHER]
+            facts = {value: level == value for value in kept[1:]} | ({OTHER: ~level.isin(kept)} if is_pooled else {})
+            columns |= {f"x_{name}={value}": log.mark(fact.fill_null(False)) for value, fact in facts.items()}
+        if gaps.get(name):
+            columns[f"x_{name}:missing"] = log.mark(table[name].isnull())
+    return columns
+
+
+def read_units(units, most: int | None = None) -> pd.DataFrame:
+    """Return one row a unit in pandas, as `Units.frame` describes it.
+
+    Parameters
+    ----------
+    units : Units
+    most : int, optional, at most so many rows
+    """
+    design = units.design
+    own = units.own.rename({design.unit_id: "unit", design.variant.column: "variant"})
+    taken, found = {name.casefold() for name in own.columns}, {}
+    for name, column in _list_outcomes(units.table, design):
+        if name.casefold() not in taken:
+            found[name] = column
+        elif name in units.heard:
+            found[f"{name}_from_events"] = column
+    return log.read_beside(own, design.unit_id, units.table, found, most)
+
+
+def _list_outcomes(table, design):
+    """What a plan counts of each unit: its name and its column."""
+    for name, metric in design.metrics.items():
+        if metric.how.outcome == "y":
+            yield name, table[f"y_{name}"]
+        elif metric.how.outcome == "num":
+            yield name, table[f"num_{name}"] / table[f"den_{name}"].nullif(0)
+        else:
+            yield name, table[f"time_{name}"]
+            yield f"{name}_observed", table[f"observed_{name}"]
+    if design.exposure:
+        yield "exposed", table["exposed"]

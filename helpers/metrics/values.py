@@ -11,8 +11,8 @@ import ibis.expr.types as ir
 
 from helpers import schema
 from helpers.kinds import VALUED
-from helpers.metrics.events import add_up, ask, begin, find_money, look_for_money, mark
-from helpers.metrics.payments import DELETED, NOTHING, PAYMENT, look_payments
+from helpers.metrics.events import ask, begin, mark
+from helpers.metrics.payments import DELETED, NOTHING, PAYMENT, add_up, find_money, look_for_money, look_payments
 
 ARM = "fold:arm"  # the arm of the unit of an event
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded

@@ -12,7 +12,8 @@ from made_sources import make_design, make_source
 from sources_samples import tell_refusal
 
 from helpers import metrics, plan, simulate, sources
-from helpers.metrics.events import ask, find_money, look_for_money
+from helpers.metrics.events import ask
+from helpers.metrics.payments import find_money, look_for_money
 from helpers.records import Refused
 
 START = "2024-01-01 12:00:00"
