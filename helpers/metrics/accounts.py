@@ -79,7 +79,11 @@ class Accounts:
         ----------
         most : int, optional, at most so many rows, as the engine finds them first
         """
-        return read_accounts(self, most)
+        own = self.source.accounts.rename(self.source.names)
+        is_told = self.design.outcomes.retained.lost and "lost_at" not in map(str.casefold, own.columns)
+        found = {"lost_at": self.table["lost_at"]} if is_told else {}
+        key = own.columns[self.source.accounts.columns.index("unit")]
+        return log.read_beside(own, key, self.table, found, most)
 
 
 def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
@@ -503,18 +507,3 @@ def measure_freshness(source: AccountSource, accounts: Accounts) -> pd.DataFrame
             note = f"missing from the accounts of the newest {behind} days"
         told.append((table, column, n, missing, day and day.isoformat(), old, note))
     return pd.DataFrame(told, columns=["table", "column", "rows", "missing", "latest", "days_old", "note"])
-
-
-def read_accounts(accounts, most: int | None = None) -> pd.DataFrame:
-    """Return one row an account in pandas, as `Accounts.frame` describes it.
-
-    Parameters
-    ----------
-    accounts : Accounts
-    most : int, optional, at most so many rows
-    """
-    source, table = accounts.source, accounts.table
-    own = source.accounts.rename(source.names)
-    is_told = accounts.design.outcomes.retained.lost and "lost_at" not in map(str.casefold, own.columns)
-    found = {"lost_at": table["lost_at"]} if is_told else {}
-    return log.read_beside(own, own.columns[source.accounts.columns.index("unit")], table, found, most)

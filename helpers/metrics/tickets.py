@@ -102,15 +102,11 @@ def _count_days(moment, start):
 
 def read_reviews(source: AccountSource, design) -> pd.DataFrame:
     """Return one row a review: ticket, agent (the reviewer), value (the score), at, in order of time."""
-    events, _ = _cut(source, design)
-    if not {"ticket", "agent"} <= set(events.columns):
-        return pd.DataFrame(columns=["ticket", "agent", "value", "at"])
-    events = (
-        events.filter(events["event"] == "reviewed")
-        .order_by("at", "ticket", "agent")
-        .select("ticket", "agent", "value", "at")
-    )
-    return fetch(events, "reviews of tickets").to_pandas()
+    (events, _), columns = _cut(source, design), ["ticket", "agent", "value", "at"]
+    if not set(columns) <= set(events.columns):
+        return pd.DataFrame(columns=columns)
+    events = events.filter(events["event"] == "reviewed").order_by("at", "ticket", "agent")
+    return fetch(events.select(columns), "reviews of tickets").to_pandas()
 
 
 def read_customers(source: AccountSource, design) -> pd.DataFrame:

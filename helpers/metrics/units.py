@@ -14,8 +14,9 @@ import pandas as pd
 from helpers import schema
 from helpers.kinds import COUNTED
 from helpers.metrics import events as log
+from helpers.metrics import values
 from helpers.metrics.payments import list_monies
-from helpers.metrics.values import START, ask_beside, ask_monies, find_few
+from helpers.metrics.values import START
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 from helpers.sources import Source, opening
@@ -28,6 +29,7 @@ OPEN = "{}: the window of {:g} days is over for no {} by {}, so that nothing is 
 OFF = "with an answer outside {:g} to {:g}, such as a code for none; leave it empty where unknown, or correct the scale"
 NEGATIVE = "with less than 0 of {}; correct the data, or name another time at risk"
 UNCODED = "of whose count or sum the kind's code makes nothing, so that it would be left out unseen; give each a number"
+UNEXPOSED = "plan, exposure: there are no events and the table has no column {}; name the column, or give the events"
 NOTHING, ALWAYS, NEVER = ibis.null("float64"), ibis.literal(True), ibis.literal(False)
 PARTS = ("numerator", "denominator", "time_at_risk")
 
@@ -118,7 +120,15 @@ class Units:
         most : int, optional
             At most so many rows, as the engine finds them first.
         """
-        return read_units(self, most)
+        design = self.design
+        own = self.own.rename({design.unit_id: "unit", design.variant.column: "variant"})
+        taken, found = {name.casefold() for name in own.columns}, {}
+        for name, column in _list_outcomes(self.table, design):
+            if name.casefold() not in taken:
+                found[name] = column
+            elif name in self.heard:
+                found[f"{name}_from_events"] = column
+        return log.read_beside(own, design.unit_id, self.table, found, most)
 
 
 def fold(source: Source, design: ExperimentPlan) -> Units:
@@ -167,7 +177,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
         table = log.fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     columns = _make_columns(table, alone, design, end, clock)
     folded = log.store(table.select("unit", "variant", **columns), copied=events is not None)
-    beside, lost, sums, paid, look = ask_beside(source, units, totals, design, (end, dated, clock["money"]))
+    beside, lost, sums, paid, look = values.ask_beside(source, units, totals, design, (end, dated, clock["found"]))
     at_once = look() if source.info.rows <= opening.MOST_UNITS else []  # of few units at once: questions take longer
     notes, found = _write_notes(folded, [*beside, *at_once], lost, design, clock)
     added = {key[:2]: {"metric": key[0].removeprefix("fold:"), "event": key[1]} for key in sums}
@@ -184,7 +194,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     kept["capped"] = () if design.cluster else tuple(amounts)
     if design.assigned_at and clock["as_of"]:
         kept["unfinished"] = frozenset(n for n, how, days in told if how.outcome != "y" or days is not None)
-    kept["values"] = lambda: found if at_once else found | log.ask_apart(look(few=find_few(units, design)))
+    kept["values"] = lambda: found if at_once else found | log.ask_apart(look(few=values.find_few(units, design)))
     return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, **kept)
 
 
@@ -199,9 +209,9 @@ def _read_clock(units, totals, source, design):
     parts = {getattr(metric, part) for metric in design.metrics.values() for part in PARTS}.intersection(units.columns)
     read = [*design.covariates, *sorted(parts.difference(design.covariates))]
     facts = {name: units.count() - units[name].count() for name in read}
-    told = [ask_levels(units, design)] if design.segments else []
+    told = [values.ask_levels(units, design)] if design.segments else []
     if any(metric.how.total == "amount" for metric in design.metrics.values()):
-        told += ask_monies(source, units, totals, design)
+        told += values.ask_monies(source, units, totals, design)
     facts |= {"units": units.count()} if told else {}
     as_of, events = design.as_of or (source.truth or {}).get("as_of"), source.events
     if design.assigned_at:
@@ -218,8 +228,7 @@ def _read_clock(units, totals, source, design):
         told = [*told, (events, asked)]
     is_large = source.info.rows > opening.MOST_UNITS
     found = log.ask_apart([(units, facts), *told]) if is_large else log.ask(units, facts, *told)
-    known = {"gaps": {name: found[name] for name in read}, "money": found}
-    known["levels"] = design.segments and read_levels(found, design)
+    known = {"gaps": {name: found[name] for name in read}, "found": found}
     if not design.assigned_at:
         return known | dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard"))
     days = {key[1]: moment and moment.date() for key, moment in found.items() if key[0] == "time"}
@@ -237,9 +246,10 @@ def _make_columns(table, alone, design, end, clock):
 
     An outcome is null when it is unknown or its window is not over.
     """
+    segments = values.name_levels(table, clock["found"], design)
     columns = {"cluster": table[design.cluster].cast("string")} if design.cluster else {}
     start = table[START] if design.assigned_at else None
-    if start is not None:
+    if design.assigned_at:
         moment, randomised = table[design.assigned_at], table["variant"].isin(design.variant.arms)
         seconds = moment.epoch_seconds() - calendar.timegm(clock["first"].timetuple())
         week = (seconds / (7 * log.DAY)).floor().cast("int64")
@@ -258,10 +268,8 @@ def _make_columns(table, alone, design, end, clock):
         if metric.how.outcome == "num":
             columns |= _make_ratio(gathered, name, metric, columns, rates)
     if design.covariates:
-        columns |= make_covariates(table, alone, design, [name for name in design.covariates if clock["gaps"][name]])
-    if clock["levels"]:
-        columns |= name_levels(table, clock["levels"])
-    return columns
+        columns |= values.make_covariates(table, alone, design, [n for n in design.covariates if n in holed])
+    return columns | segments
 
 
 def _write_notes(folded, beside, lost, design, clock):
@@ -363,8 +371,7 @@ def _make_exposure(gathered):
     if "fold:exposed" in table.columns:
         return gathered.is_over(exposure.within_days).ifelse(log.mark(table["fold:exposed"] > 0), NOTHING)
     if not (columns := [table[name].cast("float64") for name in exposure.event if name in table.columns]):
-        lacks = f"there are no events and the table has no column {' or '.join(exposure.event)}"
-        raise Refused(f"plan, exposure: {lacks}; name the column, or give the events")
+        raise Refused(UNEXPOSED.format(" or ".join(exposure.event)))
     return log.mark(ibis.greatest(*columns) > 0)
 
 
@@ -423,110 +430,6 @@ def _make_time(gathered, name, metric):
     days = ibis.greatest(days, 0.0) if gathered.has_dates else days  # a date alone lies before a time on that day
     seen = (calendar.timegm(gathered.end.timetuple()) - start.cast("float64")) / log.DAY
     return {f"time_{name}": days.fill_null(seen), f"observed_{name}": observed, **over}
-
-
-MOST_LEVELS, OTHER = 20, "other"
-TELLING = (
-    "plan, segments: the column {} tells who a unit is, not what it has in common: {:,} of {:,} units have a level of "
-    "their own; leave it out, or group its levels"
-)
-
-
-def ask_levels(units, design):
-    """What to ask of the levels of segments: those of at least `min_cell` units, how many others, and units alone."""
-    parts = [units.select(name=ibis.literal(name), level=_read_level(units, name)) for name in design.segments]
-    table, asked = ibis.union(*parts) if len(parts) > 1 else parts[0], {}
-    counts = table.group_by("name", "level").aggregate(n=table.count())
-    for name in design.segments:
-        mine, is_large = counts.name == name, counts.n >= design.min_cell
-        asked["levels", name] = counts.level.collect(where=mine & is_large)
-        asked["small", name] = (mine & ~is_large & (counts.level != "unknown")).sum()
-        asked["alone", name] = (mine & (counts.n == 1)).sum()
-    return counts, asked
-
-
-def read_levels(found, design):
-    """The levels of each segment that are large enough to be named, "unknown" one of them; None where all others are.
-
-    Raises
-    ------
-    Refused: most units have a level of their own, so that it tells who they are.
-    """
-    for name in design.segments:
-        if (alone := found["alone", name]) > max(found["units"] / 2, MOST_LEVELS):
-            raise Refused(TELLING.format(name, alone, found["units"]))
-    return {name: sorted(found["levels", name] or ()) if found["small", name] else None for name in design.segments}
-
-
-def _read_level(table, name):
-    return table[name].cast("string").fill_null("unknown")
-
-
-def name_levels(table, levels):
-    """The columns of segments: levels that are too small to be named are one; without any, a column is as it is."""
-    found = {}
-    for name, large in levels.items():
-        level = _read_level(table, name)
-        found[f"s_{name}"] = level if large is None else level.isin([*large, "unknown"]).ifelse(level, OTHER)
-    return found
-
-
-def make_covariates(table, units, design, holed):
-    """The columns of covariates, never null: `x_<name>`, `x_<name>=<level>`, `x_<name>:missing`.
-
-    Numbers are filled with 0 where they are missing, beside an indicator of it; under an adjustment that holds the
-    indicator, the value that fills changes nothing. Other columns become an indicator a level, compared after
-    trimming and case folding: the most frequent level is the reference, levels beyond the 20 most frequent are
-    pooled as "other", missing ones have an indicator of their own. Only units of the randomised arms decide which
-    levels there are and whether any value is missing (Zhao and Ding, 2024, To adjust or not to adjust?); `holed` are
-    those that any unit lacks, as arms are looked up only where one is: text is slow. `units` are those of the table
-    before they are joined with what events say of them.
-    """
-    columns, gaps, of_arms = {}, {}, units["variant"].isin(design.variant.arms)
-    if holed:
-        some = units.filter(ibis.or_(*(units[name].isnull() for name in holed))).filter(of_arms)
-        gaps = log.ask(some, {name: some.count() - some[name].count() for name in holed})
-    numbers = [n for n in design.covariates if table[n].type().is_numeric() or table[n].type().is_boolean()]
-    texts = {n: table[n].cast("string").strip().lower() for n in design.covariates if n not in numbers}
-    counted = []  # the most frequent levels of each, one more than are kept
-    for name in texts:
-        known = units.filter(of_arms).select(level=units[name].cast("string").strip().lower()).drop_null("level")
-        known = known.group_by("level")
-        most = known.aggregate(units=ibis._.count()).order_by(ibis.desc("units"), "level").limit(MOST_LEVELS + 1)
-        counted.append(most.mutate(name=ibis.literal(name)))
-    rows = ibis.union(*counted).order_by(ibis.desc("units"), "level").to_pyarrow().to_pylist() if texts else []
-    for name in design.covariates:
-        if name in numbers:
-            number = log.mark(table[name]) if table[name].type().is_boolean() else table[name].cast("float64")
-            columns[f"x_{name}"] = number.fill_null(0.0)
-        else:
-            level, kept = texts[name], [row["level"] for row in rows if row["name"] == name]
-            if is_pooled := len(kept) > MOST_LEVELS:
-                kept = [value for value in kept[:MOST_LEVELS] if value != OTHER]
-            facts = {value: level == value for value in kept[1:]} | ({OTHER: ~level.isin(kept)} if is_pooled else {})
-            columns |= {f"x_{name}={value}": log.mark(fact.fill_null(False)) for value, fact in facts.items()}
-        if gaps.get(name):
-            columns[f"x_{name}:missing"] = log.mark(table[name].isnull())
-    return columns
-
-
-def read_units(units, most: int | None = None) -> pd.DataFrame:
-    """Return one row a unit in pandas, as `Units.frame` describes it.
-
-    Parameters
-    ----------
-    units : Units
-    most : int, optional, at most so many rows
-    """
-    design = units.design
-    own = units.own.rename({design.unit_id: "unit", design.variant.column: "variant"})
-    taken, found = {name.casefold() for name in own.columns}, {}
-    for name, column in _list_outcomes(units.table, design):
-        if name.casefold() not in taken:
-            found[name] = column
-        elif name in units.heard:
-            found[f"{name}_from_events"] = column
-    return log.read_beside(own, design.unit_id, units.table, found, most)
 
 
 def _list_outcomes(table, design):
