@@ -151,6 +151,16 @@ def look_payments(table: ir.Table, value: ir.Value, columns, *, own: bool) -> di
     return {what: fact.cast("int32") for what, fact in facts.items()} if told else {}
 
 
+def is_set(column: ir.Value) -> ir.BooleanValue:
+    """Return whether a column that marks rows marks this one: it holds something that means no "none"."""
+    return ~column.cast("string").strip().lower().isin((*NOTHING, "nat")).fill_null(True)
+
+
+def lacks_money(money: ir.Value, value: ir.Value) -> ir.IntegerValue:
+    """Return 1 for an amount that is not 0 beside which no currency stands, else 0."""
+    return (value.notnull() & (value != 0) & money.isnull()).cast("int32")
+
+
 def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
     """Return what to ask of events to see what each adds to the amounts that hold it, from the start of its unit on.
 
@@ -179,10 +189,8 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
             counts = holds & (heard["event"] == event)
             size = value.abs()
             told = {"events": counts.sum(), "units": heard["unit"].nunique(where=counts)}
-            told |= {"is_one": 2 * size.max(where=counts) > size.sum(where=counts)}
-            told |= {"total": value.sum(where=counts)} | {
-                sign: (counts & has_it).sum() for sign, has_it in signs.items()
-            }
+            told |= {"is_one": 2 * size.max(where=counts) > size.sum(where=counts), "total": value.sum(where=counts)}
+            told |= {sign: (counts & has_it).sum() for sign, has_it in signs.items()}
             facts |= {(total.column, event, what): fact for what, fact in (told | monies).items()}
     return facts
 
@@ -197,6 +205,16 @@ def look_for_money(table: ir.Table, of: str) -> list[tuple[ir.Table, dict]]:
     codes = {name: _read_code(first[name]) for name in texts}
     asked = {("money", of, name, "told"): code.notin(NO_MONEY).sum() for name, code in codes.items()}
     return [(first, asked | {("money", of, name, "known"): code.isin(KNOWN).sum() for name, code in codes.items()})]
+
+
+def ask_monies(source, units, totals, design) -> list[tuple[ir.Table, dict]]:
+    """Return what to ask of the units, and of the events of the plan, so that their column of currencies is known."""
+    names = {name for name, metric in design.metrics.items() if metric.how.total == "amount"}
+    is_column = names.difference(total.column.removeprefix("fold:") for total in totals)
+    asked = look_for_money(units, "units") if is_column else []
+    if summed := sorted({event for total in totals if total.kind == "amount" for event in total.events}):
+        asked += look_for_money(source.events.filter(source.events["event"].isin(summed)), "events")
+    return asked
 
 
 def find_money(table: ir.Table, of: str, found: dict) -> ir.StringValue | None:
@@ -243,15 +261,11 @@ def list_monies(units: ir.Table, folded, design, money) -> list[dict]:
         return []
     asked = {(name, what): n for name in amounts for what, n in _count_monies(money, design.metrics[name].unit).items()}
     found = ask(units, {("every", "units"): units.count()} | asked)
-    return [
-        {
-            "metric": name,
-            "event": design.metrics[name].column or name,
-            **dict.fromkeys(("events", "is_one", "total", *SIGNS)),
-        }
-        | {what: n for (of, what), n in found.items() if of in ("every", name)}
-        for name in amounts
-    ]
+    untold, rows = dict.fromkeys(("events", "is_one", "total", *SIGNS)), []
+    for name in amounts:
+        row = {"metric": name, "event": design.metrics[name].column or name, **untold}
+        rows.append(row | {what: n for (of, what), n in found.items() if of in ("every", name)})
+    return rows
 
 
 def count_payers(units) -> dict[tuple[str, str, str | None], int]:

@@ -67,14 +67,12 @@ class Query:
 
 def join_sums(parts):
     """Return the sums of some groups together, by what they are of, from those of each; null without any."""
-    return {what: _join(what[0], [sums[what] for sums in parts]) for what in parts[0]}
-
-
-def _join(what, values):
-    """A sum of sums, the largest of largest ones, the smallest of smallest ones."""
-    known = [value for value in values if value is not None]
-    add = sum if known and isinstance(known[0], int) else math.fsum
-    return {"largest": max, "smallest": min}.get(what, add)(known) if known else None
+    joined = {}
+    for what in parts[0]:
+        known = [sums[what] for sums in parts if sums[what] is not None]
+        add = sum if known and isinstance(known[0], int) else math.fsum
+        joined[what] = {"largest": max, "smallest": min}.get(what[0], add)(known) if known else None
+    return joined
 
 
 def find_constants(first, blocks, marks, facts=None):

@@ -1,7 +1,5 @@
 """Contacts with support, from events: tickets and their lives, months of questions, who was asked for an opinion."""
 
-import datetime as dt
-
 import ibis
 import numpy as np
 import pandas as pd
@@ -28,13 +26,6 @@ MONTH = 28 * DAY  # seconds; months of four weeks since the assignment, so that 
 QUESTION, FIRST_REPLY, CONVERSATION = "question", "first_reply", "conversation_id"
 NO_EVENTS = "Reply times need events with a conversation_id; these data have none."
 TOO_MANY = "Reply times are read row by row, and these data hold more than {:,} questions."
-
-
-def find_last_day(source: AccountSource, design) -> dt.date:
-    """Return the last day that counts: the plan's, else the latest day of an event."""
-    if design.as_of:
-        return design.as_of
-    return ask(source.events, {"last": source.events["at"].max()})["last"].date()
 
 
 def read_tickets(source: AccountSource, design) -> pd.DataFrame:
@@ -84,8 +75,8 @@ def read_tickets(source: AccountSource, design) -> pd.DataFrame:
 
 
 def _cut(source, design):
-    """The events up to the last day, and the first moment that is not known."""
-    end = find_end(find_last_day(source, design))
+    """The events up to the last day, the plan's or else that of the latest event; the first moment not known."""
+    end = find_end(design.as_of or ask(source.events, {"last": source.events["at"].max()})["last"].date())
     return source.events.filter(source.events["at"] < ibis.literal(end)), end
 
 

@@ -15,8 +15,7 @@ from helpers import schema
 from helpers.kinds import COUNTED
 from helpers.metrics import events as log
 from helpers.metrics import values
-from helpers.metrics.payments import list_monies
-from helpers.metrics.values import START
+from helpers.metrics.payments import ask_monies, list_monies
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 from helpers.sources import Source, opening
@@ -162,18 +161,18 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
             raise Refused(f"plan: the name {twice[0]} stands twice, in other capitals or not; rename one")
     units, events = source.units, source.events
     if design.assigned_at:
-        units = units.mutate(**{START: units[design.assigned_at]})
+        units = units.mutate(**{values.START: units[design.assigned_at]})
     totals = [] if events is None else log.list_totals(units, events, design)
     clock = _read_clock(units, totals, source, design)
     dated = clock["dated"]
     if dated and dated == clock["heard"]:
-        units = units.mutate(**{START: units[START].truncate("D")})
+        units = units.mutate(**{values.START: units[values.START].truncate("D")})
     table, end = units, log.find_end(clock["as_of"])
     if design.assigned_at and end:
-        table = units.filter(units[START] < ibis.literal(end))
+        table = units.filter(units[values.START] < ibis.literal(end))
     alone = table
     if events is not None:
-        heard = log.hear(table, events, start=START, dated=dated)
+        heard = log.hear(table, events, start=values.START, dated=dated)
         table = log.fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     columns = _make_columns(table, alone, design, end, clock)
     folded = log.store(table.select("unit", "variant", **columns), copied=events is not None)
@@ -211,11 +210,11 @@ def _read_clock(units, totals, source, design):
     facts = {name: units.count() - units[name].count() for name in read}
     told = [values.ask_levels(units, design)] if design.segments else []
     if any(metric.how.total == "amount" for metric in design.metrics.values()):
-        told += values.ask_monies(source, units, totals, design)
+        told += ask_monies(source, units, totals, design)
     facts |= {"units": units.count()} if told else {}
     as_of, events = design.as_of or (source.truth or {}).get("as_of"), source.events
     if design.assigned_at:
-        start, randomised = units[START], units["variant"].isin(design.variant.arms)
+        start, randomised = units[values.START], units["variant"].isin(design.variant.arms)
         facts["time", "first"] = start.min(where=randomised).fill_null(start.min())
         facts["time", "last"] = start.max(where=randomised).fill_null(start.max())
         facts["time", "latest"] = start.max()
@@ -248,7 +247,7 @@ def _make_columns(table, alone, design, end, clock):
     """
     segments = values.name_levels(table, clock["found"], design)
     columns = {"cluster": table[design.cluster].cast("string")} if design.cluster else {}
-    start = table[START] if design.assigned_at else None
+    start = table[values.START] if design.assigned_at else None
     if design.assigned_at:
         moment, randomised = table[design.assigned_at], table["variant"].isin(design.variant.arms)
         seconds = moment.epoch_seconds() - calendar.timegm(clock["first"].timetuple())

@@ -9,9 +9,9 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
 from helpers import schema
-from helpers.kinds import VALUED
+from helpers.kinds import COUNTED, VALUED
 from helpers.metrics.events import ask, begin, mark
-from helpers.metrics.payments import DELETED, NOTHING, PAYMENT, add_up, find_money, look_for_money, look_payments
+from helpers.metrics.payments import DELETED, PAYMENT, add_up, find_money, is_set, lacks_money, look_payments
 from helpers.records import Refused
 
 ARM = "fold:arm"  # the arm of the unit of an event
@@ -28,8 +28,7 @@ LARGEST_WHOLE = 2.0**53
 CLOSE = 1e-6  # of a value, within which it is whole: 16.31 times 100 is 1630.9999999999998
 STEPS = 8  # of the natural logarithm, in which values are counted by their size
 MOST_ANSWER = 1e5  # whole answers beyond it are not told apart
-FIRST_ROWS = 20_000  # of the units, in which columns are looked at that the plan does not name
-MOST_COLUMNS = 20
+FIRST_ROWS, MOST_COLUMNS = 20_000, 20  # of the units, in which columns are looked at that the plan does not name
 FEW_VALUES = 500  # of a column, in the first rows: of so many each is looked at once, and not in every row
 TOTALS = (
     r"^(grand |sub ?|over)?(total|totals|totale|totaal|totaux|sum|summe|somma|somme|suma|soma|gesamt|gesamtsumme|"
@@ -150,24 +149,13 @@ def ask_beside(source, units, totals, design, clock):
     late = f"events after {(end - dt.timedelta(days=1)).date()}, the last complete day, left out"
     lacks = [planned["event"].isin(t.events) & planned[t.value].isnull() for t in totals if t.kind in VALUED]
     lacks = ibis.or_(planned["event"].isnull(), *lacks)
-    lost = {"events before their unit is assigned, left out": planned["at"] < planned["start"]}
-    lost |= {late: planned["at"] >= ibis.literal(end)}
-    lost |= {"events without the value that the plan adds up or averages": lacks}
-    lost = {sentence: fact.sum() for sentence, fact in lost.items()}
+    lost = {"events before their unit is assigned, left out": (planned["at"] < planned["start"]).sum()}
+    lost |= {late: (planned["at"] >= ibis.literal(end)).sum()}
+    lost |= {"events without the value that the plan adds up or averages": lacks.sum()}
     counts = planned if money is None else planned.mutate(**{MONEY: money})
     counts = counts.filter(counts["at"] >= counts["start"], counts["at"] < ibis.literal(end))
     values = partial(ask_values, units, counts.mutate(variant=counts[ARM]), totals, design, paid)
     return [(planned, lost | sums)], lost, sums, paid, values
-
-
-def ask_monies(source, units, totals, design) -> list[tuple[ir.Table, dict]]:
-    """Return what to ask of the units, and of the events of the plan, so that their column of currencies is known."""
-    names = {name for name, metric in design.metrics.items() if metric.how.total == "amount"}
-    is_column = names.difference(total.column.removeprefix("fold:") for total in totals)
-    asked = look_for_money(units, "units") if is_column else []
-    if summed := sorted({event for total in totals if total.kind == "amount" for event in total.events}):
-        asked += look_for_money(source.events.filter(source.events["event"].isin(summed)), "events")
-    return asked
 
 
 def find_few(units: ir.Table, design) -> frozenset[str]:
@@ -232,7 +220,7 @@ def ask_values(
         found["", exposure.column] = _look_marks(units[exposure.column])
     for name in further:
         if FLAG.fullmatch(name.casefold()):
-            found[FLAGS, name] = {"flagged": mark(_is_set(units[name])), "units": mark(units["unit"].notnull())}
+            found[FLAGS, name] = {"flagged": mark(is_set(units[name])), "units": mark(units["unit"].notnull())}
     if any(found.values()):
         asked.append(_ask_sums(units, found, design))
     if planned is not None:
@@ -253,13 +241,11 @@ def _ask_times(units, of, observed, design):
 def _ask_column(units, of, metric, found, design, few):
     """Of a column of the units its answers; or its sizes, with what was found of it."""
     value, total = units[of[1]].cast("float64"), metric.how.total
-    if metric.how.is_share or total not in ("last", "amount", "count"):
+    if metric.how.is_share or total not in ("last", *COUNTED):
         return []
     if total == "last":
         return [_ask_answers(units, value, *of, design)]
-    sizes, facts = _ask_sizes(units, value, [of], design, found.pop(of), is_few=of[1] in few)
-    untitled = {("seen", *of, "titled", arm): ibis.literal(0.0) for arm in design.variant.arms}
-    return [(sizes, untitled | facts)]
+    return [_ask_sizes(units, value, [of], design, found.pop(of), is_few=of[1] in few)]
 
 
 def _ask_payments(planned, heard, further, design):
@@ -275,14 +261,14 @@ def _ask_payments(planned, heard, further, design):
             elif kind == "count":
                 others.append((name, event))
     if others and (marks := [name for name in further if DELETED.fullmatch(name.casefold().strip("_"))]):
-        is_set = ibis.or_(*(_is_set(planned[name]) for name in marks))
-        facts = {"n": mark(planned["at"].notnull()), "deleted": mark(is_set)}
+        is_deleted = ibis.or_(*(is_set(planned[name]) for name in marks))
+        facts = {"n": mark(planned["at"].notnull()), "deleted": mark(is_deleted)}
         asked.append(_ask_sums(planned, dict.fromkeys(others, facts), design))
     for column, added in of_values.items():
         value = mark(planned["at"].notnull()) if column == "at" else planned[column]
         void = look_payments(planned, value, further, own=True)
         if column != "at":
-            void |= {"unpriced": _lacks(planned[MONEY], value)} if MONEY in planned.columns else {}
+            void |= {"unpriced": lacks_money(planned[MONEY], value)} if MONEY in planned.columns else {}
             asked.append(_ask_sizes(planned, value, added, design, void))
         elif void:
             asked.append(_ask_sums(planned, dict.fromkeys(added, _size(value) | void), design))
@@ -377,14 +363,14 @@ def _look_column(units, read, metric, paid):
     value = units[read].cast("float64")
     if metric.how.is_share:
         return _look_marks(value) | {"n": (value > 0).cast("int32")}
-    if metric.how.total not in ("amount", "count"):
+    if metric.how.total not in COUNTED:
         return {}
-    sums, title = {}, units["unit"]
+    sums, title = {"titled": ibis.literal(0.0)}, units["unit"]
     if not _was_number(title):  # as numbers have no title, and ten million texts take long
         is_total = title.substr(0, 1).lower().isin(list(INITIALS))
         sums["titled"] = is_total.ifelse(title.lower().strip().re_search(TOTALS), False).ifelse(value, 0.0)
     if metric.how.total == "amount" and paid is not None:
-        sums["unpriced"] = _lacks(paid, value)
+        sums["unpriced"] = lacks_money(paid, value)
     return sums
 
 
@@ -413,17 +399,13 @@ def _ask_answers(table, value, name, read, design):
     value = value.cast("float64")
     near = (value.abs() <= MOST_ANSWER).ifelse(value, 0.5)
     level = (near == near.floor()).ifelse(near, ibis.null("float64")).cast("int64")
-    counts = table.filter(value.notnull()).group_by("variant", level=level).aggregate(n=ibis._.count())
+    return _count_levels(table.filter(value.notnull()), level, (name, read), "answers", design)
+
+
+def _count_levels(table, level, of, what, design):
+    counts = table.group_by("variant", level=level).aggregate(n=ibis._.count())
     told = counts["level"].cast("string").fill_null("none") + ":" + counts["n"].cast("string")
-    return counts, _tell(counts, (name, read), {"answers": told}, design)
-
-
-def _is_set(column):
-    return ~column.cast("string").strip().lower().isin((*NOTHING, "nat")).fill_null(True)
-
-
-def _lacks(money, value):
-    return (value.notnull() & (value != 0) & money.isnull()).cast("int32")
+    return counts, _tell(counts, of, {what: told}, design)
 
 
 def _ask_unplanned(units, design, named):
@@ -431,9 +413,7 @@ def _ask_unplanned(units, design, named):
     first, asked = units.limit(FIRST_ROWS), []
     if design.assigned_at in units.columns:
         hour = (units[design.assigned_at].epoch_seconds() / 3600.0).floor().cast("int64")
-        hours = units.group_by("variant", hour=hour).aggregate(n=ibis._.count())
-        told = hours["hour"].cast("string") + ":" + hours["n"].cast("string")
-        asked.append((hours, _tell(hours, ("", ""), {"hours": told}, design)))
+        asked.append(_count_levels(units, hour, ("", ""), "hours", design))
     first = first.filter(first["variant"].isin(design.variant.arms))
     names = [name for name, kind in units.schema().items() if kind.is_string() or kind.is_integer()]
     names = [name for name in names if name not in ("unit", "variant", *named) and ":" not in name]
@@ -441,9 +421,8 @@ def _ask_unplanned(units, design, named):
         level = first[name].cast("string").strip().nullif("")
         levels = first.filter(level.notnull()).group_by(level=level)
         levels = levels.aggregate(n=ibis._.count(), arms=ibis._.variant.nunique(), arm=ibis._.variant.max())
-        is_several = levels["n"] > 1
-        is_alike = is_several & (levels["arms"] == 1)
-        facts = {("several", None): is_several.sum(), ("alike", None): is_alike.sum()}
+        is_alike = (levels["n"] > 1) & (levels["arms"] == 1)
+        facts = {("several", None): (levels["n"] > 1).sum(), ("alike", None): is_alike.sum()}
         facts |= {("alike", arm): (is_alike & (levels["arm"] == arm)).sum() for arm in design.variant.arms}
         asked.append((levels, {("seen", UNPLANNED, name, *what): fact for what, fact in facts.items()}))
     return asked
