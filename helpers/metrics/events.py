@@ -22,7 +22,7 @@ TAKES = {  # what a kind of total makes of the events that count; a last value i
     "amount": lambda heard, total: heard[total.value].sum(where=total.holds(heard)).cast("float64"),
     "first": lambda heard, total: heard["at"].min(where=total.holds(heard)),
 }
-AGE = "age"  # of an event since its unit's start, in microseconds, where many totals read it
+AGE, MICRO = "age", 1_000_000  # of an event since its unit's start, in microseconds, where many totals read it
 KEY = "frame:unit"  # the id of a unit beside a table's own columns
 READ_ONLY = ("InsufficientPrivilege", "ReadOnlySqlTransaction")  # by name, as their package is an extra
 LATEST = "as_of is left out of the plan: the latest day in the data, {}, is taken as the last complete one"
@@ -60,14 +60,13 @@ class Total:
     def holds(self, heard: ir.Table) -> ir.BooleanValue:
         """Return whether an event counts; `heard` has `event`, `at` and `start` of its unit, and may have its `AGE`."""
 
-        def place(days):  # to add days to a moment takes several times as long
-            return round(days * DAY) * 1_000_000 if AGE in heard.columns else add_days(heard["start"], days)
-
-        at, counts = heard[AGE if AGE in heard.columns else "at"], heard["event"].isin(self.events)
+        counts, is_aged, ends = heard["event"].isin(self.events), AGE in heard.columns, (self.since, self.until or 0.0)
+        at = heard[AGE if is_aged else "at"]  # to add days to a moment takes several times as long
+        since, until = (round(d * DAY) * MICRO if is_aged else add_days(heard["start"], d) for d in ends)
         if self.since:
-            counts &= at >= place(self.since)
+            counts &= at >= since
         if self.until is not None:
-            counts &= (at <= place(self.until)) if self.inclusive else (at < place(self.until))
+            counts &= (at <= until) if self.inclusive else (at < until)
         return counts
 
 

@@ -8,7 +8,6 @@ import ibis
 import ibis.expr.types as ir
 
 from helpers.kinds import COUNTED
-from helpers.metrics.events import ask
 from helpers.sources.numerals import MISSING, NO, SPACES, YES
 
 PAYMENT = re.compile(
@@ -98,6 +97,7 @@ KNOWN = (*MONIES, *OTHERS.split(), *(sign for sign in CODES if not sign.isalnum(
 NO_MONEY = ("", "NA", "N/A", "#N/A", "NULL", "NONE", "NAN", "UNKNOWN", "-", "?")
 FIRST_ROWS = 1000  # in which a column of currencies shows itself
 SIGNS = ("above", "below", "zero", "without")  # of the value of an event
+UNADDED = dict.fromkeys(("events", "is_one", "total", *SIGNS))  # of amounts of a column, which no event adds to
 
 
 def name_words(column: str) -> str:
@@ -245,27 +245,22 @@ def _count_monies(money, unit, holds=None):
     return told | ({"foreign": (money != unit).sum(where=holds)} if len(unit) == 3 else {})
 
 
-def list_monies(units: ir.Table, folded, design, money) -> list[dict]:
-    """Return the currencies that stand beside amounts of a column, one record an amount; of events it says nothing.
+def count_monies(units: ir.Table, folded, design, money) -> dict:
+    """Return what to ask of the currencies beside amounts of a column, by the keys of `add_up`.
 
     Parameters
     ----------
     units : ibis.Table, one row a unit
-    folded : sequence of str, the totals that events gave
+    folded : collection of str, the totals that events give
     design : ExperimentPlan
     money : Ibis column of `units`, as `find_money` gives it
     """
-    amounts = [name for name, metric in design.metrics.items() if metric.how.total == "amount"]
-    amounts = [name for name in amounts if f"fold:{name}" not in folded]
-    if not amounts:
-        return []
-    asked = {(name, what): n for name in amounts for what, n in _count_monies(money, design.metrics[name].unit).items()}
-    found = ask(units, {("every", "units"): units.count()} | asked)
-    untold, rows = dict.fromkeys(("events", "is_one", "total", *SIGNS)), []
-    for name in amounts:
-        row = {"metric": name, "event": design.metrics[name].column or name, **untold}
-        rows.append(row | {what: n for (of, what), n in found.items() if of in ("every", name)})
-    return rows
+    facts = {}
+    for name, metric in design.metrics.items():
+        if metric.how.total == "amount" and f"fold:{name}" not in folded:
+            told = {"units": units.count()} | _count_monies(money, metric.unit)
+            facts |= {(f"fold:{name}", metric.column or name, what): fact for what, fact in told.items()}
+    return facts
 
 
 def count_payers(units) -> dict[tuple[str, str, str | None], int]:

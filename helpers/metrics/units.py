@@ -15,7 +15,7 @@ from helpers import schema
 from helpers.kinds import COUNTED
 from helpers.metrics import events as log
 from helpers.metrics import values
-from helpers.metrics.payments import ask_monies, list_monies
+from helpers.metrics.payments import UNADDED, ask_monies
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 from helpers.sources import Source, opening
@@ -176,16 +176,15 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
         table = log.fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     columns = _make_columns(table, alone, design, end, clock)
     folded = log.store(table.select("unit", "variant", **columns), copied=events is not None)
-    beside, lost, sums, paid, look = values.ask_beside(source, units, totals, design, (end, dated, clock["found"]))
+    beside, lost, sums, look = values.ask_beside(source, units, totals, design, (end, dated, clock["found"]))
     at_once = look() if source.info.rows <= opening.MOST_UNITS else []  # of few units at once: questions take longer
     notes, found = _write_notes(folded, [*beside, *at_once], lost, design, clock)
-    added = {key[:2]: {"metric": key[0].removeprefix("fold:"), "event": key[1]} for key in sums}
+    added = {}
     for column, event, what in sums:
-        about = found[column, event, what]
-        added[column, event][what] = float(f"{about or 0:.3g}") if what == "total" else about
-    added = (*added.values(), *([] if paid is None else list_monies(units, table.columns, design, paid)))
+        about, told = found[column, event, what], {} if (column, event, "events") in sums else UNADDED
+        row = added.setdefault((column, event), {"metric": column.removeprefix("fold:"), "event": event, **told})
+        row[what] = float(f"{about or 0:.3g}") if what == "total" else about
     days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
-    covariates = tuple(name for name in columns if name.startswith("x_"))
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
     kept = {"full": full, "own": source.units, "heard": frozenset(t.column.removeprefix("fold:") for t in totals)}
     told = [(name, metric.how, metric.within_days) for name, metric in design.metrics.items()]
@@ -194,7 +193,8 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     if design.assigned_at and clock["as_of"]:
         kept["unfinished"] = frozenset(n for n, how, days in told if how.outcome != "y" or days is not None)
     kept["values"] = lambda: found if at_once else found | log.ask_apart(look(few=values.find_few(units, design)))
-    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, **kept)
+    kept |= {"added": tuple(added.values()), "n_two_variants": source.n_two_variants, "assigned": days}
+    return Units(folded, design, tuple(c for c in columns if c.startswith("x_")), clock["as_of"], notes, **kept)
 
 
 def _read_clock(units, totals, source, design):
@@ -219,7 +219,7 @@ def _read_clock(units, totals, source, design):
         facts["time", "last"] = start.max(where=randomised).fill_null(start.max())
         facts["time", "latest"] = start.max()
         facts["late"] = (start >= ibis.literal(log.find_end(as_of))).sum() if as_of else ibis.literal(0)
-        facts["timed"] = log.has_clock(start)
+        facts["timed"] = (start.epoch_seconds() % log.DAY != 0).any()
     if design.assigned_at and events is not None:
         is_timed, asked = events["at"].epoch_seconds() % log.DAY != 0, {("time", "heard"): events["at"].max()}
         for name in sorted({event for total in totals for event in total.events}):
@@ -245,7 +245,7 @@ def _make_columns(table, alone, design, end, clock):
 
     An outcome is null when it is unknown or its window is not over.
     """
-    segments = values.name_levels(table, clock["found"], design)
+    segments = values.name_levels(table, clock["found"], design) if design.segments else {}
     columns = {"cluster": table[design.cluster].cast("string")} if design.cluster else {}
     start = table[values.START] if design.assigned_at else None
     if design.assigned_at:

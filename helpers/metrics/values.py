@@ -10,8 +10,9 @@ import ibis.expr.types as ir
 
 from helpers import schema
 from helpers.kinds import COUNTED, VALUED
+from helpers.metrics import payments
 from helpers.metrics.events import ask, begin, mark
-from helpers.metrics.payments import DELETED, PAYMENT, add_up, find_money, is_set, lacks_money, look_payments
+from helpers.metrics.payments import PAYMENT, is_set, lacks_money, look_payments
 from helpers.records import Refused
 
 ARM = "fold:arm"  # the arm of the unit of an event
@@ -24,7 +25,6 @@ FLAG = re.compile(
     "(is_?|was_?)?(bot|crawler|robot|spider|internal|employee|staff|tester|test_?user|test_?account|qa)(_?(user|flag))?"
     "|is_?test|_(fivetran|sdc)_deleted(_at)?"
 )
-LARGEST_WHOLE = 2.0**53
 CLOSE = 1e-6  # of a value, within which it is whole: 16.31 times 100 is 1630.9999999999998
 STEPS = 8  # of the natural logarithm, in which values are counted by their size
 MOST_ANSWER = 1e5  # whole answers beyond it are not told apart
@@ -117,7 +117,7 @@ def make_covariates(table, units, design, holed):
 
 
 def ask_beside(source, units, totals, design, clock):
-    """Return what to ask beside the units; what of it is on lost events, the sums, currencies; what to ask of values.
+    """Return what to ask beside the units; what is on lost events; sums and currencies; what to ask of values.
 
     Parameters
     ----------
@@ -130,22 +130,23 @@ def ask_beside(source, units, totals, design, clock):
 
     Returns
     -------
-    (list of (table, dict), dict, dict, Ibis column or None, Callable): the last gives, when it is called, what
-        `ask_values` does: only checks ask it.
+    (list of (table, dict), dict, dict, Callable): the last gives, when it is called, what `ask_values` does: only
+        checks ask it.
     """
     (end, dated, found), events = clock, source.events
     has_amounts = any(metric.how.total == "amount" for metric in design.metrics.values())
-    paid = find_money(units, "units", found) if has_amounts else None
+    paid = payments.find_money(units, "units", found) if has_amounts else None
+    monies = {} if paid is None else payments.count_monies(units, {total.column for total in totals}, design, paid)
+    beside = [(units, monies)] if monies else []
     if events is None:
-        return [], {}, {}, paid, partial(ask_values, units, None, totals, design, paid)
+        return beside, {}, monies, partial(ask_values, units, None, totals, design, paid)
     planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
     planned = planned.inner_join(units.select("unit", start=START, **{ARM: "variant"}), "unit")
     planned = begin(planned, dated) if dated else planned
     money, sums = None, {}
     if any(total.kind == "amount" for total in totals):
-        money = find_money(planned, "events", found)
-        told_in = {f"fold:{name}": metric.unit for name, metric in design.metrics.items()}
-        sums = add_up(planned, totals, end, told_in, money)
+        money = payments.find_money(planned, "events", found)
+        sums = payments.add_up(planned, totals, end, {f"fold:{n}": m.unit for n, m in design.metrics.items()}, money)
     late = f"events after {(end - dt.timedelta(days=1)).date()}, the last complete day, left out"
     lacks = [planned["event"].isin(t.events) & planned[t.value].isnull() for t in totals if t.kind in VALUED]
     lacks = ibis.or_(planned["event"].isnull(), *lacks)
@@ -155,7 +156,7 @@ def ask_beside(source, units, totals, design, clock):
     counts = planned if money is None else planned.mutate(**{MONEY: money})
     counts = counts.filter(counts["at"] >= counts["start"], counts["at"] < ibis.literal(end))
     values = partial(ask_values, units, counts.mutate(variant=counts[ARM]), totals, design, paid)
-    return [(planned, lost | sums)], lost, sums, paid, values
+    return [(planned, lost | sums), *beside], lost, sums | monies, values
 
 
 def find_few(units: ir.Table, design) -> frozenset[str]:
@@ -215,9 +216,8 @@ def ask_values(
         elif metric.how.total == "last" and planned is not None:
             answers = planned.filter(planned["event"].isin(heard[name].events))
             asked.append(_ask_answers(answers, answers[heard[name].value], name, heard[name].events[0], design))
-    exposure = design.exposure
-    if exposure and exposure.column:
-        found["", exposure.column] = _look_marks(units[exposure.column])
+    if design.exposure and (column := design.exposure.column):
+        found["", column] = _look_marks(units[column])
     for name in further:
         if FLAG.fullmatch(name.casefold()):
             found[FLAGS, name] = {"flagged": mark(is_set(units[name])), "units": mark(units["unit"].notnull())}
@@ -260,7 +260,7 @@ def _ask_payments(planned, heard, further, design):
                 of_values.setdefault("at", []).append((name, event))
             elif kind == "count":
                 others.append((name, event))
-    if others and (marks := [name for name in further if DELETED.fullmatch(name.casefold().strip("_"))]):
+    if others and (marks := [name for name in further if payments.DELETED.fullmatch(name.casefold().strip("_"))]):
         is_deleted = ibis.or_(*(is_set(planned[name]) for name in marks))
         facts = {"n": mark(planned["at"].notnull()), "deleted": mark(is_deleted)}
         asked.append(_ask_sums(planned, dict.fromkeys(others, facts), design))
@@ -315,7 +315,7 @@ def _measure(log, whole):
 
 def _tell_whole(known):
     """1 for a value that is nearly a whole number, as all beyond 2^53 are, else 0, as for none."""
-    off, size = CLOSE * ibis.least(known.abs(), 1e5), ibis.least(known.abs(), LARGEST_WHOLE)
+    off, size = CLOSE * ibis.least(known.abs(), 1e5), ibis.least(known.abs(), 2.0**53)
     return ((size + off).floor() >= size - off).cast("int32")
 
 

@@ -279,7 +279,7 @@ def test_fold_refuses_the_last_answer_that_lies_off_its_scale(column):
 SECONDS = st.integers(-3 * 86_400, 40 * 86_400)
 
 
-@settings(derandomize=True, deadline=None, max_examples=8)
+@settings(derandomize=True, deadline=None, max_examples=5)
 @given(
     st.lists(st.tuples(st.sampled_from("pqr"), SECONDS, st.integers(-9, 9)), max_size=25),
     st.lists(SECONDS.filter(lambda s: s >= 0), min_size=3, max_size=3),

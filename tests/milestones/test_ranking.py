@@ -83,7 +83,7 @@ def test_study_ranking_without_prediction_gives_no_rank_and_says_why(frame):
 
 def test_study_ranking_of_an_outcome_that_nothing_foretells_ranks_nothing():
     alarms = 0
-    for seed in range(4):
+    for seed in range(2):
         frame = make_frame(600, seed, retained=np.random.default_rng(90 + seed).integers(0, 2, 600).astype(float))
         found = milestones.study_ranking(frame, make_plan("good", "bad", "idle"), refits=2, seed=seed, auc_floor=0.6)
         alarms += int(found["model_quality"].loc[0, "predicts"])
@@ -93,17 +93,16 @@ def test_study_ranking_of_an_outcome_that_nothing_foretells_ranks_nothing():
 def test_study_ranking_that_plan_and_size_alone_tell_ranks_nothing():
     plan = make_plan("good", "bad", "idle")
     shares = {"premium": 0.9, "pro": 0.6, "starter": 0.4}
-    for seed in range(2):
-        frame = make_frame(1500, seed)
-        kept = np.random.default_rng(seed + 50).random(1500) < frame["tier"].map(shares)
-        found = milestones.study_ranking(frame.assign(retained=kept * 1.0), plan, refits=4, seed=seed)
-        quality = found["model_quality"].iloc[0]
-        assert quality["auc_low"] > 0.6 and not quality["predicts"]
-        assert quality["added_low"] <= 0 < quality["added_high"]
-        ends = f"{quality['added_low']:+.3f} to {quality['added_high']:+.3f}"
-        reason = "no ranking: plan and size alone may tell it as well"
-        assert quality["reason"] == f"{reason} (features add {ends} to the AUC)"
-        assert set(found["ranking"]["reason"]) == {reason} and found["ranking"]["rank"].isna().all()
+    frame = make_frame(1500, 0)
+    kept = np.random.default_rng(50).random(1500) < frame["tier"].map(shares)
+    found = milestones.study_ranking(frame.assign(retained=kept * 1.0), plan, refits=4, seed=0)
+    quality = found["model_quality"].iloc[0]
+    assert quality["auc_low"] > 0.6 and not quality["predicts"]
+    assert quality["added_low"] <= 0 < quality["added_high"]
+    ends = f"{quality['added_low']:+.3f} to {quality['added_high']:+.3f}"
+    reason = "no ranking: plan and size alone may tell it as well"
+    assert quality["reason"] == f"{reason} (features add {ends} to the AUC)"
+    assert set(found["ranking"]["reason"]) == {reason} and found["ranking"]["rank"].isna().all()
 
 
 def test_study_ranking_with_too_few_lost_is_not_tried():
@@ -286,7 +285,7 @@ def test_measure_features_follows_category_and_confidence_level():
 
 
 def test_measure_features_calls_nothing_clear_where_nothing_foretells_and_most_features_are_niche():
-    worlds = 8
+    worlds = 3
     alarms = sum((measure_features(*_draw_inert(seed))["p_value_adjusted"] <= 0.05).any() for seed in range(worlds))
     assert alarms <= binom.ppf(0.999, worlds, 0.05)
 

@@ -330,7 +330,7 @@ def test_compare_cuts_finds_the_cohort_whose_cut_has_moved():
 
 
 def test_compare_cuts_keeps_its_false_alarms():
-    rng, draws, alarms = np.random.default_rng(2), 150, 0
+    rng, draws, alarms = np.random.default_rng(2), 80, 0
     for seed in range(draws):
         frame = _draw_drift([2, seed], [300, 300], [6, 6])
         alarms += table(compare_cuts, frame, ["c1"], ["c0"], rng=rng, n_resamples=100)["outside"].iloc[0]
