@@ -39,7 +39,8 @@ class Accounts:
     n_loaded : int
         Accounts before those that started later are left out.
     heard : ibis.Table or None
-        The events of the plan from each account's start to its loss and the end of `as_of`; None for a snapshot.
+        The events of the plan from each account's start to its loss and the end of `as_of`, with their `age` in
+        microseconds; None for a snapshot.
     reach : Reach
         Where the log of events begins and ends: accounts that started before it are left out, `as_of` is its end.
     dated : bool

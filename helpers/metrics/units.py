@@ -57,7 +57,7 @@ class Units:
     assigned : (date, date) or None
         The first and the last day on which a unit was randomised.
     added : tuple of dict
-        What each event adds to each amount: `metric`, `event` and what `events.add_up` counts; `total` to 3 digits.
+        What each event adds to each amount: `metric`, `event` and what `payments.add_up` counts; `total` to 3 digits.
     values : Callable
         Gives what `seen` asks the engine, the first time that it is read.
     full : frozenset of str
