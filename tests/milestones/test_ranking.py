@@ -193,8 +193,8 @@ def test_average_refits_interval_of_half_samples_covers_the_true_area():
 
 
 def test_run_refits_number_changes_none_of_them():
-    values, outcome, _ = make_rows(200)
-    rows = Rows(values, outcome, np.zeros(200, int), (np.array([0]),))
+    values, outcome, _ = make_rows(600)
+    rows = Rows(values, outcome, np.zeros(600, int), (np.array([0]),))
     two, three = (run_refits(rows, refits=refits, workers=1, seed=4)[0] for refits in (2, 3))
     assert two.tolist() == three[:2].tolist()
     assert two.tolist() != run_refits(rows, refits=2, workers=1, seed=5)[0].tolist()
