@@ -12,8 +12,7 @@ from helpers.checks.leavers import check_leavers
 from helpers.checks.logs import find_quiet
 from helpers.checks.trust import report_duplicates
 from helpers.metrics import Accounts
-from helpers.metrics.events import ask
-from helpers.metrics.reach import STALE_DAYS, list_recurring, measure_silence
+from helpers.metrics.events import STALE_DAYS, ask, list_recurring, measure_silence
 from helpers.records import NAN, Check
 from helpers.sources import AccountSource
 

@@ -12,8 +12,7 @@ import pandas as pd
 from helpers import schema
 from helpers.metrics import events as log
 from helpers.metrics import milestones
-from helpers.metrics.frames import read_accounts
-from helpers.metrics.reach import STALE_DAYS, Reach, find_reach, list_recurring, measure_silence
+from helpers.metrics.events import STALE_DAYS, Reach, find_reach, list_recurring, measure_silence
 from helpers.plan import FrameworkPlan
 from helpers.records import Refused
 from helpers.sources import AccountSource
@@ -40,7 +39,8 @@ class Accounts:
     n_loaded : int
         Accounts before those that started later are left out.
     heard : ibis.Table or None
-        The events of the plan from each account's start to its loss and the end of `as_of`; None for a snapshot.
+        The events of the plan from each account's start to its loss and the end of `as_of`, with their `age` in
+        microseconds; None for a snapshot.
     reach : Reach
         Where the log of events begins and ends: accounts that started before it are left out, `as_of` is its end.
     dated : bool
@@ -80,7 +80,11 @@ class Accounts:
         ----------
         most : int, optional, at most so many rows, as the engine finds them first
         """
-        return read_accounts(self, most)
+        own = self.source.accounts.rename(self.source.names)
+        is_told = self.design.outcomes.retained.lost and "lost_at" not in map(str.casefold, own.columns)
+        found = {"lost_at": self.table["lost_at"]} if is_told else {}
+        key = own.columns[self.source.accounts.columns.index("unit")]
+        return log.read_beside(own, key, self.table, found, most)
 
 
 def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
@@ -128,7 +132,8 @@ def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
     seen = events.filter(events["at"] < end)
     ends = seen.filter(seen["event"].isin(design.outcomes.retained.lost))
     table = log.store(milestones.add_loss(started, log.hear(started, ends, start="started_at"), design))
-    heard = log.store(log.hear(table, seen, start="started_at", lost="lost_at"))
+    heard = log.hear(table, seen, start="started_at", lost="lost_at")
+    heard = log.store(heard.mutate(**{log.AGE: heard["at"].delta(heard["start"], unit="microsecond")}))
     n, n_late = log.ask(known, {"n": known.count(), "late": (known["started_at"] >= end).sum()}).values()
     if n == n_late:
         raise Refused(f"plan, as_of: no account started by {as_of}; choose a later day")
@@ -340,15 +345,16 @@ def _read_histories(accounts: Accounts) -> pd.DataFrame:
     design, table, heard = accounts.design, accounts.table, accounts.heard
     timed, wanted = {_name_day(name): event for name, event in milestones.list_timed(design).items()}, design.activation
     firsts = heard.filter(heard["event"].isin(sorted({*timed.values()})))  # few rows, of which all columns are read
-    firsts = firsts.group_by("unit", "event").aggregate(at=firsts["at"].min())
-    table = log.fold_events(table, firsts, [log.Total(name, "first", (event,)) for name, event in timed.items()])
+    firsts = firsts.group_by("unit", "event").aggregate(age=firsts[log.AGE].min())
+    ages = {name: firsts["age"].max(where=firsts["event"] == event) for name, event in timed.items()}
+    table = table.left_join(firsts.group_by("unit").aggregate(**ages), "unit").drop("unit_right")
     if wanted and wanted.at_least:
         named = heard.filter(log.Total("", "count", tuple(wanted.event), 0, wanted.window_days).holds(heard))
         reached = log.pick(named, "unit", "at", place=wanted.at_least - 1)
-        table = table.left_join(reached.select("unit", activated_at=reached["at"]), "unit").drop("unit_right")
+        table = table.left_join(reached.select("unit", day_activated=log.AGE), "unit").drop("unit_right")
     frame = _fetch(table)
     start, end = frame["started_at"], pd.Timestamp(accounts.cutoff, tz="UTC")
-    days = pd.DataFrame({name: _count_days(frame[name], start) for name in timed}, frame.index)
+    days = frame[[*timed]].astype(float) / log.MICRO / log.DAY
     parts = {"unit": frame["unit"].astype("str"), "cohort": frame["cohort"].fillna("unknown").astype("str")}
     if design.cohort in schema.CALENDAR:
         year, month = start.dt.year.astype("str"), start.dt.month.astype("str").str.zfill(2)
@@ -359,7 +365,7 @@ def _read_histories(accounts: Accounts) -> pd.DataFrame:
     if design.steps:
         parts["day_set_up"] = _take_nth(days, [f"step_day_{step.name}" for step in design.steps], design.steps_line)
     if wanted:
-        parts["day_activated"] = _count_days(frame["activated_at"], start) if "activated_at" in frame else np.nan
+        parts["day_activated"] = frame.get("day_activated", pd.Series(np.nan, frame.index)) / log.MICRO / log.DAY
     if design.categories:
         grown = {}
         for name, category in design.categories.items():
@@ -472,32 +478,31 @@ def measure_freshness(source: AccountSource, accounts: Accounts) -> pd.DataFrame
     table, columns, facts = source.accounts, schema.list_account_columns(design), {"n": source.accounts.count()}
     facts |= {("missing", column): table[column.target].isnull().sum() for column in columns}
     if as_of:
-        known = {column: table[column.target].notnull() for column in columns}
-        facts |= {("latest", column): table["started_at"].max(where=known[column]) for column in columns}
-    found = log.ask(table, facts)
-    n, missing = found["n"], {column: (found["missing", column] or 0) / max(found["n"], 1) for column in columns}
-    rows = [("accounts", column.name, n, missing[column], found.get(("latest", column))) for column in columns]
+        starts = table["started_at"]
+        facts |= {("latest", column): starts.max(where=table[column.target].notnull()) for column in columns}
+    found, rows = log.ask(table, facts), []
+    for column in columns:
+        missing = (found["missing", column] or 0) / max(found["n"], 1)
+        rows.append(("accounts", column.name, found["n"], missing, None, found.get(("latest", column))))
     newest = max((latest.date() for *_, latest in rows if latest), default=None)
     if source.events is not None:
         events, valued = source.events, design.usage and design.usage.seats_event
         heard = events.filter(events["at"] < ibis.literal(accounts.cutoff)).group_by("event")
-        times = {"first": ibis._["at"].min(), "latest": ibis._["at"].max()}
-        heard = heard.aggregate(rows=ibis._.count(), missing=ibis._["value"].isnull().sum(), **times)
+        facts = {"rows": ibis._.count(), "missing": ibis._["value"].isnull().sum()}
+        heard = heard.aggregate(**facts, first=ibis._["at"].min(), latest=ibis._["at"].max())
         heard = {row["event"]: row for row in heard.to_pyarrow().to_pylist()}
-        times = {name: (row["rows"], row["first"], row["latest"]) for name, row in heard.items()}
-        stale = {name for name, found in times.items() if measure_silence(*found, accounts.cutoff)[1]}
         for name in schema.list_account_event_names(design):
-            row = heard.get(name, {"rows": 0, "missing": 0, "latest": None})
+            row = heard.get(name, {"rows": 0, "missing": 0, "first": None, "latest": None})
             lacks = row["missing"] / max(row["rows"], 1) if name == valued else 0.0
-            rows.append(("events", name, row["rows"], lacks, row["latest"]))
+            rows.append(("events", name, row["rows"], lacks, row["first"], row["latest"]))
     told, again = [], list_recurring(design)
-    for table, column, n, missing, latest in rows:
+    for table, column, n, missing, first, latest in rows:
         day = latest.date() if latest else None
         old = (as_of - day).days if day and as_of else float("nan")
         note, behind = "", (newest - day).days if day and newest else 0
         if n == 0 or missing == 1:
             note = "never filled" if n else "does not occur"
-        elif table == "events" and column in again & stale:
+        elif table == "events" and column in again and measure_silence(n, first, latest, accounts.cutoff)[1]:
             note = f"none in the last {old} days"
         elif table == "accounts" and behind > STALE_DAYS and column != design.outcomes.retained.lost_at:
             note = f"missing from the accounts of the newest {behind} days"

@@ -1,8 +1,7 @@
-"""The one fold of events: how often, how much, first and last within days of a unit's start; and its conversations."""
+"""The one fold of events: how often, how much, first and last within days of a unit's start; how far a log reaches."""
 
 import datetime as dt
-import re
-import unicodedata
+import math
 from dataclasses import dataclass
 
 import ibis
@@ -13,8 +12,9 @@ from ibis.util import gen_name
 
 from helpers import schema
 from helpers.kinds import COUNTED
-from helpers.sources import Source, opening
-from helpers.sources.numerals import SPACES
+from helpers.plan import FrameworkPlan
+from helpers.records import Refused
+from helpers.sources.addresses import read_frame
 
 DAY = 86_400
 TAKES = {  # what a kind of total makes of the events that count; a last value is no aggregate
@@ -22,44 +22,21 @@ TAKES = {  # what a kind of total makes of the events that count; a last value i
     "amount": lambda heard, total: heard[total.value].sum(where=total.holds(heard)).cast("float64"),
     "first": lambda heard, total: heard["at"].min(where=total.holds(heard)),
 }
+AGE, MICRO = "age", 1_000_000  # of an event since its unit's start, in microseconds, where many totals read it
+KEY = "frame:unit"  # the id of a unit beside a table's own columns
 READ_ONLY = ("InsufficientPrivilege", "ReadOnlySqlTransaction")  # by name, as their package is an extra
 LATEST = "as_of is left out of the plan: the latest day in the data, {}, is taken as the last complete one"
-CURRENCY = re.compile(r"currency|^cur(r|_?code)?$|^ccy|_ccy$|devise|valuta|moneda|monnaie|w(ä|ae|a)hrung|валюта")
-MONIES = {  # spellings of one currency: its signs, names and numbers; "$" alone is what most files mean by it
-    "USD": "$ US$ $US U$S USD$ US-DOLLAR USDOLLAR USDOLLARS DOLLAR DOLLARS 840",
-    "EUR": "€ EUR€ €EUR EURO EUROS 978",
-    "GBP": "£ GB£ UK£ STG POUND POUNDS STERLING 826",
-    "CHF": "SFR FR SFRS FRANKEN 756",
-    "JPY": "JP¥ YEN 392",
-    "CNY": "CN¥ RMB YUAN 元 156",
-    "AUD": "A$ AU$ AUD$ 036",
-    "CAD": "C$ CA$ CAN$ CAD$ 124",
-    "NZD": "NZ$",
-    "HKD": "HK$",
-    "SGD": "S$ SG$",
-    "BRL": "R$ REAL REAIS",
-    "MXN": "MX$ MEX$",
-    "INR": "₹ RS RUPEE RUPEES",
-    "PLN": "ZŁ ZLOTY",
-    "CZK": "KČ",
-    "RUB": "₽ РУБ RUR",
-    "TRY": "₺ TL",
-    "KRW": "₩",
-    "ILS": "₪ NIS",
-    "UAH": "₴",
-}
-CODES = {spelling: code for code, spellings in MONIES.items() for spelling in spellings.split()}
-OTHERS = (  # codes of currencies without such spellings, but for those that are words
-    "AED ARS BDT BGN BHD BOB CLP COP CRC DKK DOP DZD EGP GEL GHS GTQ HRK HUF IDR ISK JOD KES KWD KZT LBP LKR MAD MYR "
-    "NGN NOK OMR PHP PKR QAR RON RSD SAR SEK THB TND TWD TZS UGX UYU VND XAF XOF ZAR"
+EPOCH = dt.date(1970, 1, 1)
+STRAY = 0.01  # of the accounts may have an event before a log begins: what was written down earlier by chance
+ENOUGH = 30  # accounts that started later, from which the chance of a silence is read
+ALERT = 0.001  # chance of so long a silence, below which it is that of the log
+STALE_DAYS = 7  # without an event that comes again and again, beyond which data may be missing
+LEAST_QUIET, LEAST_ENDS = 2, 7  # days without any event, before and after all
+LEAST_HEARD, LEAST_SEEN = 7, 100  # with seven expected, none comes by chance in one of a thousand logs
+ALL_EARLY = (
+    "events: they begin on {}, after every account had started, so nobody's first days can be read; give the events "
+    "from the accounts' starts on, or accounts that started later"
 )
-KNOWN = (*MONIES, *OTHERS.split(), *(sign for sign in CODES if not sign.isalnum()))  # what no other column holds alone
-NO_MONEY = ("", "NA", "N/A", "#N/A", "NULL", "NONE", "NAN", "UNKNOWN", "-", "?")
-FIRST_ROWS = 1000  # in which a column of currencies shows itself
-SIGNS = ("above", "below", "zero", "without")  # of the value of an event
-QUESTION, REPLY, ID = "question", "first_reply", "conversation_id"
-NO_EVENTS = "Reply times need events with a conversation_id; these data have none."
-TOO_MANY = "Reply times are read row by row, and these data hold more than {:,} questions."
 
 
 @dataclass(frozen=True)
@@ -81,13 +58,15 @@ class Total:
     value: str = "value"
 
     def holds(self, heard: ir.Table) -> ir.BooleanValue:
-        """Return whether an event counts; `heard` has `event`, `at` and `start` of its unit."""
-        counts = heard["event"].isin(self.events)
+        """Return whether an event counts; `heard` has `event`, `at` and `start` of its unit, and may have its `AGE`."""
+
+        counts, is_aged, ends = heard["event"].isin(self.events), AGE in heard.columns, (self.since, self.until or 0.0)
+        at = heard[AGE if is_aged else "at"]  # to add days to a moment takes several times as long
+        since, until = (round(d * DAY) * MICRO if is_aged else add_days(heard["start"], d) for d in ends)
         if self.since:
-            counts &= heard["at"] >= add_days(heard["start"], self.since)
+            counts &= at >= since
         if self.until is not None:
-            end = add_days(heard["start"], self.until)
-            counts &= (heard["at"] <= end) if self.inclusive else (heard["at"] < end)
+            counts &= (at <= until) if self.inclusive else (at < until)
         return counts
 
 
@@ -139,42 +118,6 @@ def fold_events(units: ir.Table, heard: ir.Table, totals) -> ir.Table:
     return folded.mutate(**{t.column: folded[t.column].fill_null(0) for t in totals if t.kind in COUNTED})
 
 
-def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
-    """Return what to ask of events to see what each adds to the amounts that hold it, from the start of its unit on.
-
-    Parameters
-    ----------
-    heard : ibis.Table, `unit`, `event`, `at`, `value` and `start` of the unit
-    totals : sequence of Total
-    end : datetime, the first moment that is not known
-    units : dict, what each total is told in
-    money : Ibis column of `heard` or None, as `find_money` gives it
-
-    Returns
-    -------
-    dict: (column of the total, event, what) -> an aggregate. `events` and `units` count, `total` is the sum, of which
-        one event is more than half where it is `is_one`, `above`, `below` and `zero` count by sign and `without` events
-        that have no value; `currencies` counts those of all events of the total, and `foreign` events in another one
-        than the total is told in, where that is one.
-    """
-    facts, last = {}, ibis.literal(end - dt.timedelta(microseconds=1))
-    for total in (total for total in totals if total.kind == "amount"):
-        value = heard[total.value].cast("float64")
-        holds = total.holds(heard) & heard["at"].between(heard["start"], last)
-        signs = dict(zip(SIGNS, (value > 0, value < 0, value == 0, value.isnull()), strict=True))
-        monies = {} if money is None else _count_monies(money, units.get(total.column), holds)
-        for event in total.events:
-            counts = holds & (heard["event"] == event)
-            size = value.abs()
-            told = {"events": counts.sum(), "units": heard["unit"].nunique(where=counts)}
-            told |= {"is_one": 2 * size.max(where=counts) > size.sum(where=counts)}
-            told |= {"total": value.sum(where=counts)} | {
-                sign: (counts & has_it).sum() for sign, has_it in signs.items()
-            }
-            facts |= {(total.column, event, what): fact for what, fact in (told | monies).items()}
-    return facts
-
-
 def list_totals(units: ir.Table, events: ir.Table, design) -> list[Total]:
     """Return what the plan reads of each unit's events: `fold:METRIC`, `fold:METRIC:PART` and `fold:exposed`.
 
@@ -207,73 +150,6 @@ def list_totals(units: ir.Table, events: ir.Table, design) -> list[Total]:
         occurring = events.filter(events["event"].isin(sorted(columns))).select("event").distinct()
         columns -= set(occurring.to_pyarrow()["event"].to_pylist())
     return [total for total in found if not columns.intersection(total.events)]
-
-
-def look_for_money(table: ir.Table, of: str) -> list[tuple[ir.Table, dict]]:
-    """Return what to ask of the first rows of a table, by ("money", what it is of, column, what); none by a name."""
-    named, texts = _name_money(table)
-    texts = [n for n in texts if n not in ("unit", "event", "variant") and n[-3:] != "_id"]
-    if named or not texts:
-        return []
-    first = table.select(texts).limit(FIRST_ROWS)
-    codes = {name: _read_code(first[name]) for name in texts}
-    asked = {("money", of, name, "told"): code.notin(NO_MONEY).sum() for name, code in codes.items()}
-    return [(first, asked | {("money", of, name, "known"): code.isin(KNOWN).sum() for name, code in codes.items()})]
-
-
-def find_money(table: ir.Table, of: str, found: dict) -> ir.StringValue | None:
-    """Return the column that names currencies, each by one code however it is spelt; None without one.
-
-    It is known by its name, else by its first values, as `look_for_money` asks: codes and signs of currencies, and
-    nothing else.
-    """
-    named, texts = _name_money(table)
-    counts = {name: [found.get(("money", of, name, what)) for what in ("told", "known")] for name in texts}
-    named = named or next((name for name, (told, known) in counts.items() if told and told == known), None)
-    return None if named is None else _read_code(table[named]).substitute(CODES | dict.fromkeys(NO_MONEY))
-
-
-def _name_money(table):
-    """The first column that is called like currencies, or None, and all columns of text."""
-    texts = [name for name, kind in table.schema().items() if kind.is_string()]
-    return next((n for n in texts if CURRENCY.search(unicodedata.normalize("NFC", n).casefold())), None), texts
-
-
-def _read_code(text):
-    return text.re_replace(f"[{SPACES}.]", "").re_replace("^GBp$", "GBX").upper()
-
-
-def _count_monies(money, unit, holds=None):
-    """How many currencies stand beside amounts, and how many amounts in another one than they are told in, if a one."""
-    unit, told = CODES.get((unit or "").upper(), (unit or "").upper()), {"currencies": money.nunique(where=holds)}
-    return told | ({"foreign": (money != unit).sum(where=holds)} if len(unit) == 3 else {})
-
-
-def list_monies(units: ir.Table, folded, design, money) -> list[dict]:
-    """Return the currencies that stand beside amounts of a column, one record an amount; of events it says nothing.
-
-    Parameters
-    ----------
-    units : ibis.Table, one row a unit
-    folded : sequence of str, the totals that events gave
-    design : ExperimentPlan
-    money : Ibis column of `units`, as `find_money` gives it
-    """
-    amounts = [name for name, metric in design.metrics.items() if metric.how.total == "amount"]
-    amounts = [name for name in amounts if f"fold:{name}" not in folded]
-    if not amounts:
-        return []
-    asked = {(name, what): n for name in amounts for what, n in _count_monies(money, design.metrics[name].unit).items()}
-    found = ask(units, {("every", "units"): units.count()} | asked)
-    return [
-        {
-            "metric": name,
-            "event": design.metrics[name].column or name,
-            **dict.fromkeys(("events", "is_one", "total", *SIGNS)),
-        }
-        | {what: n for (of, what), n in found.items() if of in ("every", name)}
-        for name in amounts
-    ]
 
 
 def pick(table: ir.Table, by, order, *, place=0) -> ir.Table:
@@ -345,92 +221,165 @@ def mark(fact: ir.BooleanValue) -> ir.FloatingValue:
     return fact.cast("int32").cast("float64")
 
 
-def read_conversations(source: Source, units) -> pd.DataFrame | None:
-    """Return every conversation that a unit began, with the first reply to it, until the end of the data.
+def read_beside(own, key, table, found, most):
+    """Return in pandas the own columns of who stands in a table, and columns of it beside them, by their key."""
+    told = table.select(**{KEY: table["unit"]}, **found)
+    return read_frame(own.inner_join(told, own[key].cast("string") == told[KEY]).drop(KEY), key, most)
 
-    The first question of a conversation id begins it; the earliest reply with that id, at or after the question, is
-    its first. Questions before assignment, without an id, or of units that are not analysed are left out.
+
+@dataclass(frozen=True)
+class Reach:
+    """The days on which a log begins and ends, where it leaves accounts unread; None where it reaches far enough.
+
+    `n_early` accounts started before `began`; `n_late` would be followed to their horizon by as_of, and are not by
+    `ended`.
+    """
+
+    began: dt.date | None = None
+    ended: dt.date | None = None
+    n_early: int = 0
+    n_late: int = 0
+
+    def tell(self, planned: dt.date) -> list[str]:
+        """Return where the log leaves accounts unread, and how many; `planned` is the last day asked for."""
+        told = []
+        if self.began:
+            told.append(f"accounts that start before the events begin on {self.began}, left out: {self.n_early:,}")
+        if self.ended:
+            told.append(f"the events end on {self.ended}, before {planned}: it is taken as the last complete day")
+            left = f"accounts that would be followed by {planned} and are not by {self.ended}, left out"
+            told.append(f"{left}: {self.n_late:,}")
+        return told
+
+
+def find_reach(accounts: ir.Table, events: ir.Table, design: FrameworkPlan, as_of: dt.date) -> Reach:
+    """Return how far the log of events reaches.
+
+    It begins with the first day on which accounts are heard, where before it every account was silent for longer than
+    ever after, and so long that this has a chance below .001: judged by when accounts that started later are first
+    heard, of activation and of all events but losses. It ends with its last event, where as_of comes more than a week
+    later, after a longer silence than any before, although accounts of such ages used to be heard: of at least seven
+    accounts in as many days before, and on at least seven days that would be expected.
 
     Parameters
     ----------
-    source : Source
-        Its events have `conversation_id`.
-    units : Units
+    accounts : ibis.Table, one row an account: `unit`, `started_at`
+    events : ibis.Table, one row an event of the plan: `unit`, `event`, `at`
+    design : FrameworkPlan
+    as_of : date, the last complete day as planned
 
     Returns
     -------
-    DataFrame: one row a conversation, in the order of asking: `unit`, `variant`, `cluster` (where the plan names one),
-        `conversation_id`, `asked_at` (UTC), `wait_minutes` (nan where never answered), `followed_minutes` (from the
-        question to the end of the data), `hour` (0 to 167, of the week in UTC; Monday 00:00 is 0). None without events,
-        without ids, or above `MOST_LOGGED`: `explain_conversations` tells.
+    Reach
+
+    Raises
+    ------
+    Refused: the log begins after every account had started.
     """
-    if _find_obstacle(source, units):
-        return None
-    events, asked = source.events, store(pick(_list_questions(source, units), ID, ["asked_at", "unit"]))
-    given = events.filter(events["event"] == REPLY, events["at"] < ibis.literal(find_end(units.as_of)))
-    given = given.select(replied_at=given["at"], **{ID: given[ID].cast("string")})
-    given = given.inner_join(asked.select(ID, "asked_at"), ID)
-    given = given.filter(given["replied_at"] >= given["asked_at"])
-    given = given.group_by(ID).aggregate(replied_at=given["replied_at"].min())
-    rows = asked.left_join(given, ID).drop(f"{ID}_right")
-    frame = rows.order_by("asked_at", ID).to_pyarrow().to_pandas()
-    asked_at, replied_at = (pd.to_datetime(frame[column], utc=True) for column in ("asked_at", "replied_at"))
-    end = pd.Timestamp(find_end(units.as_of), tz="UTC")
-    frame = frame.assign(
-        asked_at=asked_at,
-        wait_minutes=(replied_at - asked_at).dt.total_seconds() / 60,
-        followed_minutes=(end - asked_at).dt.total_seconds() / 60,
-        hour=(asked_at.dt.day_of_week * 24 + asked_at.dt.hour).astype(np.int64),
-    )
-    columns = ["unit", "variant", *(["cluster"] if units.design.cluster else []), ID, "asked_at"]
-    return frame[[*columns, "wait_minutes", "followed_minutes", "hour"]]
+    end, lost = find_end(as_of), design.outcomes.retained.lost
+    starts = accounts.select("unit", start="started_at").filter(lambda t: t["start"] < ibis.literal(end))
+    heard = events.select("unit", "event", "at").inner_join(starts, "unit")
+    heard = heard.filter(heard["at"] >= heard["start"], heard["at"] < ibis.literal(end))
+    parts = {"every": ~heard["event"].isin(lost) if lost else None}
+    parts |= {"active": heard["event"].isin(design.activation.event)} if design.activation else {}
+    firsts = {name: _count_days(heard["at"].min(where=part)) for name, part in parts.items()}
+    firsts["last"] = _count_days(heard["at"].max())
+    told = starts.left_join(heard.group_by("unit").aggregate(**firsts), "unit")
+    told = store(told.select(*firsts, start=_count_days(starts["start"])))
+    fronts = [find_front(_count_firsts(told.select("start", first=name))) for name in parts]
+    front = max((day for day in fronts if day is not None), default=None)
+    last = ask(told, {"last": told["last"].max()})["last"]
+    is_late = last is not None and (as_of - EPOCH).days - last > LEAST_ENDS
+    close = _find_close(starts, heard, as_of) if is_late else None
+    began, ended = (day if day is None else EPOCH + dt.timedelta(days=day) for day in (front, close))
+    needed = dt.timedelta(days=design.landmarks[0] + design.horizon_days)
+    start, early, late = starts["start"], ibis.literal(0), ibis.literal(0)
+    if began:
+        early = (start < ibis.literal(find_end(began - dt.timedelta(days=1)))).sum()
+    if ended:
+        late = ((start <= ibis.literal(end - needed)) & (start > ibis.literal(find_end(ended) - needed))).sum()
+    if not began and not ended:
+        return Reach()
+    n, n_early, n_late = ask(starts, {"n": starts.count(), "early": early, "late": late}).values()
+    if n_early == n:
+        raise Refused(ALL_EARLY.format(began))
+    return Reach(began, ended, n_early, n_late)
 
 
-def explain_conversations(source: Source, units, conversations: pd.DataFrame | None) -> str:
-    """Return in a sentence how many conversations were read, and what was left out; or why there are none.
+def list_recurring(design: FrameworkPlan) -> set[str]:
+    """Return the events that come again and again, of accounts old and new; first uses end by themselves."""
+    parts = [part.event for part in (design.activation, design.alive, design.outcomes.retained) if part]
+    return {*design.activity_events, *design.outcomes.retained.lost, *(name for part in parts for name in part)}
+
+
+def measure_silence(n: int, first: dt.datetime, last: dt.datetime, cutoff) -> tuple[float, bool]:
+    """Return for how many days n events of a kind are silent at the end of `as_of`, and whether data may be missing.
+
+    So it may where the silence is longer than a week, and were events as frequent as before, of n in d days, has a
+    chance below .001: exp(-days n / d).
+    """
+    gap, known = ((end - start) / dt.timedelta(days=1) for start, end in ((last, cutoff), (first, last)))
+    return gap, gap > STALE_DAYS and math.exp(-gap * (n - 1) / max(known, 1.0)) < ALERT
+
+
+def find_front(rows: pd.DataFrame) -> int | None:
+    """Return the day on which a log begins, None where it is there from the first account's start.
 
     Parameters
     ----------
-    source : Source
-    units : Units
-    conversations : DataFrame or None, as `read_conversations` returned it
+    rows : DataFrame, `start` and `first` (days since 1970; nan: never heard) and `n` accounts
     """
-    if conversations is None:
-        return _find_obstacle(source, units) or NO_EVENTS
-    events = source.events.semi_join(units.table, "unit")
-    asked, given = (events.filter(events["event"] == name) for name in (QUESTION, REPLY))
-    n, named = ask(asked, {"n": asked.count(), "named": asked[ID].count()}).values()
-    repeated = _list_questions(source, units).count().to_pyarrow().as_py() - len(conversations)
-    parts = {
-        "without a conversation_id": n - named,
-        "before the sign-up or after the end of the data": named - repeated - len(conversations),
-        "a later question of a conversation that had begun": repeated,
-    }
-    left = "; ".join(f"{count:,} {why}" for why, count in parts.items() if count)
-    many = schema.say(len(conversations), "conversation"), schema.say(conversations["unit"].nunique(), "unit")
-    named = given.select(told=given[ID].cast("string")).drop_null().distinct()
-    replied = set(opening.fetch(named, "conversations with a reply")["told"].to_pylist())
-    lost = len(replied - set(conversations.loc[conversations["wait_minutes"].notna(), ID]))
-    more = f" Replies to no question before them, not used: {lost:,}." if lost else ""
-    return f"Read: {many[0]} of {many[1]}; questions left out: {left or 'none'}.{more}"
+    days = rows.dropna(subset="first").groupby("first")["n"].sum()
+    if days.empty:
+        return None
+    day, before = days.index.to_numpy(), days.cumsum().to_numpy() - days.to_numpy()
+    quiet = np.diff(day, prepend=rows["start"].min() - 1) - 1
+    later = np.append(np.maximum.accumulate(quiet[::-1])[::-1][1:], 0)
+    asked = (before <= STRAY * days.sum()) & (quiet >= LEAST_QUIET) & (quiet > later)
+    found = [front for front in day[asked] if _chance_of_silence(rows, front) < ALERT]
+    return int(found[-1]) if found else None
 
 
-def _find_obstacle(source, units):
-    """Why conversations cannot be read; None when they can."""
-    events = source.events
-    if events is None or ID not in events.columns or "assigned_at" not in units.table.columns or units.as_of is None:
-        return NO_EVENTS
-    n = events.filter(events["event"] == QUESTION).drop_null([ID]).count().to_pyarrow().as_py()
-    if n > opening.MOST_LOGGED:
-        return TOO_MANY.format(opening.MOST_LOGGED)
-    return None if n else NO_EVENTS
+def _chance_of_silence(rows, front) -> float:
+    """The chance that all accounts that started before a day are first heard from it on."""
+    is_early, n = (rows["start"] < front).to_numpy(), rows["n"].to_numpy(float)
+    wait, known = (rows["first"] - rows["start"]).to_numpy(float), ~is_early
+    if n[known].sum() < ENOUGH:  # nobody to compare with but themselves, once the log is there
+        wait, known = (rows["first"] - front).to_numpy(float), is_early
+    silent = is_early & ~(rows["first"] < front).to_numpy()
+    gaps, place = np.unique(front - rows["start"].to_numpy()[silent], return_inverse=True)
+    share = np.array([n[known & (wait < gap)].sum() for gap in gaps]) / n[known].sum()
+    with np.errstate(divide="ignore"):
+        return float(np.exp((np.bincount(place, n[silent]) * np.log1p(-share)).sum()))
 
 
-def _list_questions(source, units):
-    """Questions with an id, from assignment on to the end of the data, each with its unit's arm."""
-    events, columns = source.events, ["unit", "variant", "assigned_at", *(["cluster"] if units.design.cluster else [])]
-    asked = events.filter(events["event"] == QUESTION).drop_null([ID])
-    asked = asked.select("unit", asked_at=asked["at"], **{ID: asked[ID].cast("string")})
-    asked = asked.inner_join(units.table.select(*columns), "unit")
-    end = ibis.literal(find_end(units.as_of))
-    return asked.filter(asked["asked_at"] >= asked["assigned_at"], asked["asked_at"] < end)
+def _count_firsts(told) -> pd.DataFrame:
+    rows = told.group_by("start", "first").aggregate(n=told.count()).order_by("start", "first")
+    return rows.to_pyarrow().to_pandas().astype(float)
+
+
+def _find_close(starts, heard, as_of) -> int | None:
+    """The last day with an event, where the log stops before as_of though accounts of such ages used to be heard."""
+    told = heard.select(
+        "unit", day=_count_days(heard["at"]), age=_count_days(heard["at"]) - _count_days(heard["start"])
+    )
+    days = told.select("day").distinct().order_by("day").to_pyarrow()["day"].to_numpy()
+    end = (as_of - EPOCH).days
+    quiet = end - days[-1]
+    if quiet <= max(LEAST_ENDS, np.diff(days).max(initial=0) - 1):
+        return None
+    last = int(days[-1])
+    told = told.distinct()
+    ages = told.group_by("age").aggregate(n=told.count()).order_by("age").to_pyarrow().to_pandas()
+    begun = starts.select(day=_count_days(starts["start"]))
+    begun = begun.group_by("day").aggregate(n=begun.count()).order_by("day").to_pyarrow().to_pandas()
+    age, day, n = np.arange(end - begun["day"].min() + 1), begun["day"].to_numpy()[:, None], begun["n"].to_numpy(float)
+    known, lacking = n @ (day + age <= last), n @ ((day + age > last) & (day + age <= end))
+    seen = ages.set_index("age")["n"].reindex(age, fill_value=0).to_numpy(float)
+    expected = (lacking * seen)[known >= LEAST_SEEN] @ (1 / known[known >= LEAST_SEEN])
+    recent = ask(told, {"n": told["unit"].nunique(where=told["day"] > last - quiet)})["n"]
+    return last if recent >= LEAST_HEARD and expected >= LEAST_HEARD else None
+
+
+def _count_days(moment):
+    return (moment.epoch_seconds() / 86_400).floor().cast("int64")

@@ -1,7 +1,5 @@
 """What each milestone means at a landmark, as expressions that are read here and shown as SQL in four dialects."""
 
-from contextlib import contextmanager
-
 import ibis
 import ibis.backends.sql.compilers as compilers
 import ibis.expr.types as ir
@@ -230,20 +228,13 @@ def _say(part):
     return line + schema.cut(" or ".join(part.event), width=80)
 
 
-@contextmanager
-def _fuse_selects():
-    """Statements that people read are half as long so."""
-    before, ibis.options.sql.fuse_selects = ibis.options.sql.fuse_selects, True
+def _write(expression, design, dialect):
+    compiler, before = DIALECTS[dialect](), ibis.options.sql.fuse_selects
+    ibis.options.sql.fuse_selects = True  # statements that people read are half as long so
     try:
-        yield
+        tree = compiler.to_sqlglot(expression.rename({design.unit_id: "unit"}))
     finally:
         ibis.options.sql.fuse_selects = before
-
-
-def _write(expression, design, dialect):
-    compiler = DIALECTS[dialect]()
-    with _fuse_selects():
-        tree = compiler.to_sqlglot(expression.rename({design.unit_id: "unit"}))
     if dialect == "snowflake":  # what was read from text holds each name where it is found
         tree = sg.parse_one(tree.sql(dialect=compiler.dialect), dialect=compiler.dialect)
     if dialect in ("bigquery", "snowflake"):

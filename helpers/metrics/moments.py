@@ -245,7 +245,8 @@ def summarise_covariates(units: Units) -> dict[str, Moments]:
     means = table.group_by("variant", "cluster").aggregate([table[name].mean().name(name) for name in names])
     blocks = {"x": sums.Block(names, tuple((name, None) for name in names), names[0])}
     look, _ = sums.find_constants(means, blocks, ())
-    found = sums.sum_up(means, blocks, sums.make_query(blocks, look, ["variant"], has_tails=False))
+    lowered, query = sums.lower(means, blocks, look, ["variant"], has_tails=False)
+    found = sums.sum_up(lowered, blocks, query)
     arms = (*units.design.variant.arms, *units.design.variant.observational)
     return {arm: found.get((arm,), {}).get("x") or sums.count_none(blocks["x"]) for arm in arms}
 
@@ -326,7 +327,8 @@ def _measure(units, by, adjusted, has_tails=True):
         look, table = units.keep("look", lambda: _look_at(units)), _cap(units) if has_tails and units.capped else table
         if look.is_split and by in (None, design.segments[0]):
             given = _share_sums(units, table, keys, has_tails)
-    found = sums.sum_up(table, blocks, sums.make_query(blocks, look, keys, has_tails), given)
+    lowered, query = sums.lower(table, blocks, look, keys, has_tails)
+    found = sums.sum_up(lowered, blocks, query, given)
     arms = (*design.variant.arms, *design.variant.observational)
     for group in sorted({key[0] for key in found if key[0] is not None}) if by else [None]:
         cells = {arm: found.get((group, arm) if by else (arm,), {}) for arm in arms}
@@ -363,8 +365,8 @@ def _share_sums(units, table, keys, has_tails):
     look = units.keep("look", lambda: _look_at(units))
     if has_tails not in kept and True not in kept:
         blocks = _list_blocks(units, True, has_tails)
-        query = sums.make_query(blocks, look, fine, has_tails)
-        kept[has_tails] = sums.ask_sums(sums.lower(table, query), blocks, query)
+        lowered, query = sums.lower(table, blocks, look, fine, has_tails)
+        kept[has_tails] = sums.ask_sums(lowered, blocks, query)
     found = kept.get(True) or kept[has_tails]
     if keys == fine:
         return found
@@ -387,3 +389,21 @@ def _sum_clusters(table, blocks, keys):
         pairs = tuple((f"{part}_{name}", None) for part in names)
         summed[name] = sums.Block(names, pairs, f"num_{name}", block.complete)
     return table.group_by(*keys, "cluster").aggregate(**facts), summed
+
+
+def count_overlap(units):
+    """Return how many units stand in each combination of the levels of all segments, by variant.
+
+    Parameters
+    ----------
+    units : Units
+
+    Returns
+    -------
+    DataFrame: `variant`, one column a segment, `n`; None with fewer than two segments.
+    """
+    segments = units.design.segments
+    if len(segments) < 2:
+        return None
+    named = units.table.select("variant", **{name: units.table[f"s_{name}"] for name in segments})
+    return named.group_by("variant", *segments).aggregate(n=named.count()).to_pandas()

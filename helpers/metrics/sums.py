@@ -62,19 +62,16 @@ class Query:
     look: Look
     tails: Collection[tuple[str, str | None]]
     aliases: dict[tuple[str, str | None], str]
-    complete: list[str]
 
 
 def join_sums(parts):
     """Return the sums of some groups together, by what they are of, from those of each; null without any."""
-    return {what: _join(what[0], [sums[what] for sums in parts]) for what in parts[0]}
-
-
-def _join(what, values):
-    """A sum of sums, the largest of largest ones, the smallest of smallest ones."""
-    known = [value for value in values if value is not None]
-    add = sum if known and isinstance(known[0], int) else math.fsum
-    return {"largest": max, "smallest": min}.get(what, add)(known) if known else None
+    joined = {}
+    for what in parts[0]:
+        known = [sums[what] for sums in parts if sums[what] is not None]
+        add = sum if known and isinstance(known[0], int) else math.fsum
+        joined[what] = {"largest": max, "smallest": min}.get(what[0], add)(known) if known else None
+    return joined
 
 
 def find_constants(first, blocks, marks, facts=None):
@@ -96,16 +93,17 @@ def find_constants(first, blocks, marks, facts=None):
     return Look(constants, ratios, marks), row
 
 
-def sum_up(table, blocks, query, given=None):
+def sum_up(lowered, blocks, query, given=None):
     """Return the moments of some blocks in each group of a table, by one query unless groups lie far apart.
 
     Each column is lowered by a constant of few binary places near the mean of the first rows; then sums, sums of
     products and of cubes are taken, or were `given`. Where a group's mean is so far from the constant that subtracting
     would lose digits, its blocks are measured again about the mean of each group (Chan, Golub and LeVeque, 1983,
     Algorithms for computing the sample variance, equations 1.7 and 2.1). The query holds what `find_constants`
-    gave of some rows of the table, or of what is like them: only speed hangs on the choice.
+    gave of some rows of the table, or of what is like them: only speed hangs on the choice. Table and query are as
+    `lower` gives them.
     """
-    left, found, lowered = blocks, {}, lower(table, query)
+    left, found = blocks, {}
     for _ in range(TURNS):
         far = set()
         for key, sums in given or ask_sums(lowered, left, query):
@@ -120,24 +118,30 @@ def sum_up(table, blocks, query, given=None):
     return found
 
 
-def make_query(blocks, look, keys, has_tails):
-    """Return what stays from turn to turn for some blocks by some keys."""
+def lower(table, blocks, look, keys, has_tails):
+    """Return columns as they are (`raw_`), null where the outcome is, and less their constant; what stays of a query.
+
+    Parameters
+    ----------
+    table : ibis.Table
+    blocks : dict of Block, all that is asked for
+    look : Look
+    keys : list of str, columns that make the groups
+    has_tails : bool, whether skewness is asked for
+
+    Returns
+    -------
+    (ibis.Table, Query)
+    """
     pairs = dict.fromkeys(pair for block in blocks.values() for pair in (*block.pairs, (block.known, None)))
-    complete = {block.complete for block in blocks.values() if isinstance(block.complete, str)}
+    aliases, columns = {pair: f"v{i}" for i, pair in enumerate(pairs)}, {}
+    complete = sorted({block.complete for block in blocks.values() if isinstance(block.complete, str)})
     tails = {b.pairs[0] for b in blocks.values() if b.names[0] in TAILED and not b.pairs[0][0].startswith(CAPPED)}
-    return Query(
-        keys, look, tails if has_tails else (), {pair: f"v{i}" for i, pair in enumerate(pairs)}, sorted(complete)
-    )
-
-
-def lower(table, query):
-    """Return the columns as they are (`raw_`), null where the outcome is, and less their constant."""
-    columns, constants = {}, query.look.constants
-    for (column, beside), alias in query.aliases.items():
-        less = table[column] - ibis.literal(constants[column]) if constants.get(column) else table[column]
+    for (column, beside), alias in aliases.items():
+        less = table[column] - ibis.literal(look.constants[column]) if look.constants.get(column) else table[column]
         for name, value in ((f"raw_{alias}", table[column]), (alias, less)):
             columns[name] = table[beside].notnull().ifelse(value, NO_VALUE) if beside else value
-    return table.select(*query.keys, *query.complete, **columns)
+    return table.select(*keys, *complete, **columns), Query(keys, look, tails if has_tails else (), aliases)
 
 
 def ask_sums(table, blocks, query):

@@ -1,12 +1,11 @@
 """Contacts with support, from events: tickets and their lives, months of questions, who was asked for an opinion."""
 
-import datetime as dt
-
 import ibis
 import numpy as np
 import pandas as pd
 
-from helpers.metrics.events import DAY, ask, find_end
+from helpers import schema
+from helpers.metrics.events import DAY, ask, find_end, pick, store
 from helpers.metrics.moments import read_rows
 from helpers.metrics.units import Units
 from helpers.records import Refused
@@ -19,13 +18,14 @@ TICKET_EVENTS = (*FIRSTS.values(), "reply", "rated", "reviewed")
 ENDS = {"left": "left", "bought": "premium_bought"}
 TEXTS = ("ticket", "topic")
 METRICS = ("replied in time", "solved in one reply", "solved soon", "satisfied", "in contact")
-
-
-def find_last_day(source: AccountSource, design) -> dt.date:
-    """Return the last day that counts: the plan's, else the latest day of an event."""
-    if design.as_of:
-        return design.as_of
-    return ask(source.events, {"last": source.events["at"].max()})["last"].date()
+ACTIVE, REQUEST, TICKET, REPLY = "active", "request", "ticket", "replied"
+STEPS = ("suggested", "opened", TICKET, "returned", "gave_up")
+AFTER = (REPLY, "kudos", "solved")
+ID, TOPIC = "request_id", "topic"
+MONTH = 28 * DAY  # seconds; months of four weeks since the assignment, so that each holds the same weekdays
+QUESTION, FIRST_REPLY, CONVERSATION = "question", "first_reply", "conversation_id"
+NO_EVENTS = "Reply times need events with a conversation_id; these data have none."
+TOO_MANY = "Reply times are read row by row, and these data hold more than {:,} questions."
 
 
 def read_tickets(source: AccountSource, design) -> pd.DataFrame:
@@ -47,8 +47,8 @@ def read_tickets(source: AccountSource, design) -> pd.DataFrame:
     ------
     Refused: events of tickets without a column `ticket`.
     """
-    events, end = source.events, find_end(find_last_day(source, design))
-    events = events.filter(events["event"].isin(TICKET_EVENTS) & (events["at"] < ibis.literal(end)))
+    told, end = _cut(source, design)
+    events = told.filter(told["event"].isin(TICKET_EVENTS))
     if "ticket" not in events.columns:
         if ask(events, {"n": events.count()})["n"]:
             raise Refused("events: no column ticket; give each event of a ticket the ticket's id")
@@ -65,7 +65,7 @@ def read_tickets(source: AccountSource, design) -> pd.DataFrame:
         replies=early.sum(),
         score=events["value"].argmax(events["at"], where=events["event"] == "rated"),
     )
-    known = source.accounts.select("unit").left_join(_read_ends(source, end), "unit").drop("unit_right")
+    known = source.accounts.select("unit").left_join(_read_ends(told), "unit").drop("unit_right")
     folded = folded.inner_join(known, "unit")
     rows = fetch(folded.filter(folded["opened"].notnull()), "tickets").to_pandas()
     rows = rows.sort_values(["unit", "opened", "ticket"], kind="stable").reset_index(drop=True)
@@ -74,9 +74,14 @@ def read_tickets(source: AccountSource, design) -> pd.DataFrame:
     return rows.assign(opened=opened, **days, end=_count_days(pd.Timestamp(end, tz="UTC"), opened))
 
 
-def _read_ends(source, end):
-    """When each customer left and bought premium support, by the end."""
-    events = source.events.filter(source.events["at"] < ibis.literal(end))
+def _cut(source, design):
+    """The events up to the last day, the plan's or else that of the latest event; the first moment not known."""
+    end = find_end(design.as_of or ask(source.events, {"last": source.events["at"].max()})["last"].date())
+    return source.events.filter(source.events["at"] < ibis.literal(end)), end
+
+
+def _read_ends(events):
+    """When each customer left and bought premium support."""
     firsts = {name: events["at"].min(where=events["event"] == event) for name, event in ENDS.items()}
     return events.group_by("unit").aggregate(**firsts)
 
@@ -88,12 +93,11 @@ def _count_days(moment, start):
 
 def read_reviews(source: AccountSource, design) -> pd.DataFrame:
     """Return one row a review: ticket, agent (the reviewer), value (the score), at, in order of time."""
-    events, end = source.events, find_end(find_last_day(source, design))
-    if not {"ticket", "agent"} <= set(events.columns):
-        return pd.DataFrame(columns=["ticket", "agent", "value", "at"])
-    events = events.filter((events["event"] == "reviewed") & (events["at"] < ibis.literal(end)))
-    events = events.order_by("at", "ticket", "agent").select("ticket", "agent", "value", "at")
-    return fetch(events, "reviews of tickets").to_pandas()
+    (events, _), columns = _cut(source, design), ["ticket", "agent", "value", "at"]
+    if not set(columns) <= set(events.columns):
+        return pd.DataFrame(columns=columns)
+    events = events.filter(events["event"] == "reviewed").order_by("at", "ticket", "agent")
+    return fetch(events.select(columns), "reviews of tickets").to_pandas()
 
 
 def read_customers(source: AccountSource, design) -> pd.DataFrame:
@@ -102,8 +106,8 @@ def read_customers(source: AccountSource, design) -> pd.DataFrame:
     `amount` is what a year cost at the start; `bought` is when premium support was, `end` the end of the data; days
     count from the start, nan is never.
     """
-    end = find_end(find_last_day(source, design))
-    table = source.accounts.left_join(_read_ends(source, end), "unit").drop("unit_right")
+    events, end = _cut(source, design)
+    table = source.accounts.left_join(_read_ends(events), "unit").drop("unit_right")
     rows = fetch(table.order_by("unit"), "customers").to_pandas()
     start = pd.to_datetime(rows["started_at"], utc=True)
     days = {name: _count_days(rows[name], start) for name in ENDS}
@@ -116,8 +120,8 @@ def read_customers(source: AccountSource, design) -> pd.DataFrame:
 
 def read_renewals(source: AccountSource, design) -> pd.DataFrame:
     """Return one row a renewal that came due, renewed or left: unit, at (UTC), left (0/1), amount (of what renewed)."""
-    events, end = source.events, find_end(find_last_day(source, design))
-    ended = events.filter(events["event"].isin(["left", "renewed"]) & (events["at"] < ibis.literal(end)))
+    events, _ = _cut(source, design)
+    ended = events.filter(events["event"].isin(["left", "renewed"]))
     ended = ended.inner_join(source.accounts.select("unit"), "unit").order_by("unit", "at", "event")
     rows = fetch(ended, "renewals and losses").to_pandas()
     rows = rows.assign(at=pd.to_datetime(rows["at"], utc=True), left=(rows["event"] == "left").astype(int))
@@ -180,13 +184,6 @@ def serve_renewals(renewals: pd.DataFrame, tickets: pd.DataFrame, *, window, lea
     return good.set_index(renewals.index)
 
 
-ACTIVE, REQUEST, TICKET, REPLY = "active", "request", "ticket", "replied"
-STEPS = ("suggested", "opened", TICKET, "returned", "gave_up")
-AFTER = (REPLY, "kudos", "solved")
-ID, TOPIC = "request_id", "topic"
-MONTH = 28 * DAY  # seconds; months of four weeks since the assignment, so that each holds the same weekdays
-
-
 def read_months(source: Source, units: Units) -> pd.DataFrame | None:
     """Return how many months each unit was active, and in how many of them it asked for help.
 
@@ -204,10 +201,12 @@ def read_months(source: Source, units: Units) -> pd.DataFrame | None:
     DataFrame: one row a unit with an active month, by id: `unit`, `variant`, `active` and `asked` (months). None
         without such events.
     """
-    told = _hear(source, units, (ACTIVE, REQUEST, TICKET))
-    if told is None or not told.filter(told["event"] == ACTIVE).count().to_pyarrow().as_py():
+    if (told := _hear(source, units, (ACTIVE, REQUEST, TICKET))) is None:
         return None
-    asks = REQUEST if told.filter(told["event"] == REQUEST).count().to_pyarrow().as_py() else TICKET
+    n = ask(told, {name: (told["event"] == name).sum() for name in (ACTIVE, REQUEST)})
+    if not n[ACTIVE]:
+        return None
+    asks = REQUEST if n[REQUEST] else TICKET
     since = told["at"].epoch_seconds() - told["assigned_at"].epoch_seconds()
     end = ibis.literal(find_end(units.as_of)).epoch_seconds()
     told = told.filter(told["event"].isin([ACTIVE, asks])).mutate(
@@ -236,15 +235,14 @@ def read_requests(source: Source, units: Units) -> pd.DataFrame | None:
         where never answered), `kudos`, `solved` (bool), `load` (nan where unknown), `hour` (0 to 23, UTC), `topic`.
         None without request ids, and above `opening.MOST_LOGGED` of their events.
     """
-    events = source.events
-    told = None if events is None or ID not in events.columns else _hear(source, units, (REQUEST, *STEPS, *AFTER), ID)
+    told = _hear(source, units, (REQUEST, *STEPS, *AFTER), ID)
     if told is None or not 0 < ask(told, {"n": told.count()})["n"] <= opening.MOST_LOGGED:
         return None
     frame = told.order_by("at", "event").to_pyarrow().to_pandas()
     frame["at"] = pd.to_datetime(frame["at"], utc=True)
     first = frame.drop_duplicates([ID, "event"]).set_index([ID, "event"])["at"].unstack()  # noqa: PD010
     names = [*STEPS, *AFTER]
-    first = first.reindex(columns=[*first.columns, *(name for name in names if name not in first)])
+    first = first.reindex(columns=[*names, *first.columns.difference(names)])
     wait = pd.to_timedelta(first[REPLY] - first[TICKET]).dt.total_seconds().where(lambda seconds: seconds >= 0)
     about = frame.drop_duplicates(ID).set_index(ID)[["unit", "variant"]]
     load = frame[frame["event"] == TICKET].drop_duplicates(ID).set_index(ID)["value"]
@@ -255,16 +253,22 @@ def read_requests(source: Source, units: Units) -> pd.DataFrame | None:
     return found.assign(topic=topic.reindex(found.index).fillna("unknown")).sort_index().reset_index()
 
 
-def _hear(source, units, names, *known):
-    """Events of some names of the units, from assignment to the end of the data; None where they have no times."""
+def _hear(source, units, names, known=None):
+    """Events of some names of the units, from assignment to the end of the data; None where they have no times.
+
+    Those without the id `known` are left out; None where no event has one.
+    """
     events = source.events
     if events is None or units.as_of is None or "assigned_at" not in units.table.columns:
         return None
-    events = events.mutate(**{name: ibis.null("string") for name in (ID, TOPIC) if name not in events.columns})
-    events = events.filter(events["event"].isin(names)).select("unit", "event", "at", "value", ID, TOPIC)
-    events = events.mutate(**{name: events[name].cast("string").nullif("") for name in (ID, TOPIC)})
-    told = events.drop_null(list(known)) if known else events
-    told = told.inner_join(units.table.select("unit", "variant", "assigned_at"), "unit")
+    if known and known not in events.columns:
+        return None
+    texts = dict.fromkeys((ID, TOPIC, known or ID))
+    told = events.mutate(**{name: ibis.null("string") for name in texts if name not in events.columns})
+    told = told.filter(told["event"].isin(names)).select("unit", "event", "at", "value", *texts)
+    told = told.mutate(**{name: told[name].cast("string").nullif("") for name in texts})
+    own = units.table.select("unit", "variant", "assigned_at", *(["cluster"] if units.design.cluster else []))
+    told = (told.drop_null([known]) if known else told).inner_join(own, "unit")
     return told.filter(told["at"] >= told["assigned_at"], told["at"] < ibis.literal(find_end(units.as_of)))
 
 
@@ -302,3 +306,85 @@ def read_people(units: Units, answered: str, wants: str, place: str, margins) ->
     return rows[["unit", "answered", "wants", "place", *(name for name in margins if name in rows)]].reset_index(
         drop=True
     )
+
+
+def read_conversations(source: Source, units) -> pd.DataFrame | None:
+    """Return every conversation that a unit began, with the first reply to it, until the end of the data.
+
+    The first question of a conversation id begins it; the earliest reply with that id, at or after the question, is
+    its first. Questions before assignment, without an id, or of units that are not analysed are left out.
+
+    Parameters
+    ----------
+    source : Source
+        Its events have `conversation_id`.
+    units : Units
+
+    Returns
+    -------
+    DataFrame: one row a conversation, in the order of asking: `unit`, `variant`, `cluster` (where the plan names one),
+        `conversation_id`, `asked_at` (UTC), `wait_minutes` (nan where never answered), `followed_minutes` (from the
+        question to the end of the data), `hour` (0 to 167, of the week in UTC; Monday 00:00 is 0). None without events,
+        without ids, or above `MOST_LOGGED`: `explain_conversations` tells.
+    """
+    if _find_obstacle(source, units):
+        return None
+    events, asked = source.events, _hear(source, units, [QUESTION], CONVERSATION)
+    asked = store(pick(asked.rename(asked_at="at"), CONVERSATION, ["asked_at", "unit"]))
+    given = events.filter(events["event"] == FIRST_REPLY, events["at"] < ibis.literal(find_end(units.as_of)))
+    given = given.select(replied_at=given["at"], **{CONVERSATION: given[CONVERSATION].cast("string")})
+    given = given.inner_join(asked.select(CONVERSATION, "asked_at"), CONVERSATION)
+    given = given.filter(given["replied_at"] >= given["asked_at"])
+    given = given.group_by(CONVERSATION).aggregate(replied_at=given["replied_at"].min())
+    rows = asked.left_join(given, CONVERSATION).drop(f"{CONVERSATION}_right")
+    frame = rows.order_by("asked_at", CONVERSATION).to_pyarrow().to_pandas()
+    asked_at, replied_at = (pd.to_datetime(frame[column], utc=True) for column in ("asked_at", "replied_at"))
+    end = pd.Timestamp(find_end(units.as_of), tz="UTC")
+    frame = frame.assign(
+        asked_at=asked_at,
+        wait_minutes=(replied_at - asked_at).dt.total_seconds() / 60,
+        followed_minutes=(end - asked_at).dt.total_seconds() / 60,
+        hour=(asked_at.dt.day_of_week * 24 + asked_at.dt.hour).astype(np.int64),
+    )
+    columns = ["unit", "variant", *(["cluster"] if units.design.cluster else []), CONVERSATION, "asked_at"]
+    return frame[[*columns, "wait_minutes", "followed_minutes", "hour"]]
+
+
+def explain_conversations(source: Source, units, conversations: pd.DataFrame | None) -> str:
+    """Return in a sentence how many conversations were read, and what was left out; or why there are none.
+
+    Parameters
+    ----------
+    source : Source
+    units : Units
+    conversations : DataFrame or None, as `read_conversations` returned it
+    """
+    if conversations is None:
+        return _find_obstacle(source, units) or NO_EVENTS
+    events = source.events.semi_join(units.table, "unit")
+    asked, given = (events.filter(events["event"] == name) for name in (QUESTION, FIRST_REPLY))
+    n, named = ask(asked, {"n": asked.count(), "named": asked[CONVERSATION].count()}).values()
+    repeated = _hear(source, units, [QUESTION], CONVERSATION).count().to_pyarrow().as_py() - len(conversations)
+    parts = {
+        "without a conversation_id": n - named,
+        "before the sign-up or after the end of the data": named - repeated - len(conversations),
+        "a later question of a conversation that had begun": repeated,
+    }
+    left = "; ".join(f"{count:,} {why}" for why, count in parts.items() if count)
+    many = schema.say(len(conversations), "conversation"), schema.say(conversations["unit"].nunique(), "unit")
+    named = given.select(told=given[CONVERSATION].cast("string")).drop_null().distinct()
+    replied = set(opening.fetch(named, "conversations with a reply")["told"].to_pylist())
+    lost = len(replied - set(conversations.loc[conversations["wait_minutes"].notna(), CONVERSATION]))
+    more = f" Replies to no question before them, not used: {lost:,}." if lost else ""
+    return f"Read: {many[0]} of {many[1]}; questions left out: {left or 'none'}.{more}"
+
+
+def _find_obstacle(source, units):
+    """Why conversations cannot be read; None when they can."""
+    events = source.events
+    if _hear(source, units, [QUESTION], CONVERSATION) is None:
+        return NO_EVENTS
+    n = events.filter(events["event"] == QUESTION).drop_null([CONVERSATION]).count().to_pyarrow().as_py()
+    if n > opening.MOST_LOGGED:
+        return TOO_MANY.format(opening.MOST_LOGGED)
+    return None if n else NO_EVENTS

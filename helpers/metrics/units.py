@@ -14,9 +14,8 @@ import pandas as pd
 from helpers import schema
 from helpers.kinds import COUNTED
 from helpers.metrics import events as log
-from helpers.metrics.frames import read_units
-from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
-from helpers.metrics.values import START, ask_beside, ask_monies, find_few
+from helpers.metrics import values
+from helpers.metrics.payments import UNADDED, ask_monies
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 from helpers.sources import Source, opening
@@ -29,6 +28,7 @@ OPEN = "{}: the window of {:g} days is over for no {} by {}, so that nothing is 
 OFF = "with an answer outside {:g} to {:g}, such as a code for none; leave it empty where unknown, or correct the scale"
 NEGATIVE = "with less than 0 of {}; correct the data, or name another time at risk"
 UNCODED = "of whose count or sum the kind's code makes nothing, so that it would be left out unseen; give each a number"
+UNEXPOSED = "plan, exposure: there are no events and the table has no column {}; name the column, or give the events"
 NOTHING, ALWAYS, NEVER = ibis.null("float64"), ibis.literal(True), ibis.literal(False)
 PARTS = ("numerator", "denominator", "time_at_risk")
 
@@ -57,7 +57,7 @@ class Units:
     assigned : (date, date) or None
         The first and the last day on which a unit was randomised.
     added : tuple of dict
-        What each event adds to each amount: `metric`, `event` and what `events.add_up` counts; `total` to 3 digits.
+        What each event adds to each amount: `metric`, `event` and what `payments.add_up` counts; `total` to 3 digits.
     values : Callable
         Gives what `seen` asks the engine, the first time that it is read.
     full : frozenset of str
@@ -119,7 +119,15 @@ class Units:
         most : int, optional
             At most so many rows, as the engine finds them first.
         """
-        return read_units(self, most)
+        design = self.design
+        own = self.own.rename({design.unit_id: "unit", design.variant.column: "variant"})
+        taken, found = {name.casefold() for name in own.columns}, {}
+        for name, column in _list_outcomes(self.table, design):
+            if name.casefold() not in taken:
+                found[name] = column
+            elif name in self.heard:
+                found[f"{name}_from_events"] = column
+        return log.read_beside(own, design.unit_id, self.table, found, most)
 
 
 def fold(source: Source, design: ExperimentPlan) -> Units:
@@ -153,31 +161,30 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
             raise Refused(f"plan: the name {twice[0]} stands twice, in other capitals or not; rename one")
     units, events = source.units, source.events
     if design.assigned_at:
-        units = units.mutate(**{START: units[design.assigned_at]})
+        units = units.mutate(**{values.START: units[design.assigned_at]})
     totals = [] if events is None else log.list_totals(units, events, design)
     clock = _read_clock(units, totals, source, design)
     dated = clock["dated"]
     if dated and dated == clock["heard"]:
-        units = units.mutate(**{START: units[START].truncate("D")})
+        units = units.mutate(**{values.START: units[values.START].truncate("D")})
     table, end = units, log.find_end(clock["as_of"])
     if design.assigned_at and end:
-        table = units.filter(units[START] < ibis.literal(end))
+        table = units.filter(units[values.START] < ibis.literal(end))
     alone = table
     if events is not None:
-        heard = log.hear(table, events, start=START, dated=dated)
+        heard = log.hear(table, events, start=values.START, dated=dated)
         table = log.fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     columns = _make_columns(table, alone, design, end, clock)
     folded = log.store(table.select("unit", "variant", **columns), copied=events is not None)
-    beside, lost, sums, paid, look = ask_beside(source, units, totals, design, (end, dated, clock["money"]))
+    beside, lost, sums, look = values.ask_beside(source, units, totals, design, (end, dated, clock["found"]))
     at_once = look() if source.info.rows <= opening.MOST_UNITS else []  # of few units at once: questions take longer
     notes, found = _write_notes(folded, [*beside, *at_once], lost, design, clock)
-    added = {key[:2]: {"metric": key[0].removeprefix("fold:"), "event": key[1]} for key in sums}
+    added = {}
     for column, event, what in sums:
-        about = found[column, event, what]
-        added[column, event][what] = float(f"{about or 0:.3g}") if what == "total" else about
-    added = (*added.values(), *([] if paid is None else log.list_monies(units, table.columns, design, paid)))
+        about, told = found[column, event, what], {} if (column, event, "events") in sums else UNADDED
+        row = added.setdefault((column, event), {"metric": column.removeprefix("fold:"), "event": event, **told})
+        row[what] = float(f"{about or 0:.3g}") if what == "total" else about
     days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
-    covariates = tuple(name for name in columns if name.startswith("x_"))
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
     kept = {"full": full, "own": source.units, "heard": frozenset(t.column.removeprefix("fold:") for t in totals)}
     told = [(name, metric.how, metric.within_days) for name, metric in design.metrics.items()]
@@ -185,8 +192,9 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     kept["capped"] = () if design.cluster else tuple(amounts)
     if design.assigned_at and clock["as_of"]:
         kept["unfinished"] = frozenset(n for n, how, days in told if how.outcome != "y" or days is not None)
-    kept["values"] = lambda: found if at_once else found | log.ask_apart(look(few=find_few(units, design)))
-    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, **kept)
+    kept["values"] = lambda: found if at_once else found | log.ask_apart(look(few=values.find_few(units, design)))
+    kept |= {"added": tuple(added.values()), "n_two_variants": source.n_two_variants, "assigned": days}
+    return Units(folded, design, tuple(c for c in columns if c.startswith("x_")), clock["as_of"], notes, **kept)
 
 
 def _read_clock(units, totals, source, design):
@@ -200,18 +208,18 @@ def _read_clock(units, totals, source, design):
     parts = {getattr(metric, part) for metric in design.metrics.values() for part in PARTS}.intersection(units.columns)
     read = [*design.covariates, *sorted(parts.difference(design.covariates))]
     facts = {name: units.count() - units[name].count() for name in read}
-    told = [ask_levels(units, design)] if design.segments else []
+    told = [values.ask_levels(units, design)] if design.segments else []
     if any(metric.how.total == "amount" for metric in design.metrics.values()):
         told += ask_monies(source, units, totals, design)
     facts |= {"units": units.count()} if told else {}
     as_of, events = design.as_of or (source.truth or {}).get("as_of"), source.events
     if design.assigned_at:
-        start, randomised = units[START], units["variant"].isin(design.variant.arms)
+        start, randomised = units[values.START], units["variant"].isin(design.variant.arms)
         facts["time", "first"] = start.min(where=randomised).fill_null(start.min())
         facts["time", "last"] = start.max(where=randomised).fill_null(start.max())
         facts["time", "latest"] = start.max()
         facts["late"] = (start >= ibis.literal(log.find_end(as_of))).sum() if as_of else ibis.literal(0)
-        facts["timed"] = log.has_clock(start)
+        facts["timed"] = (start.epoch_seconds() % log.DAY != 0).any()
     if design.assigned_at and events is not None:
         is_timed, asked = events["at"].epoch_seconds() % log.DAY != 0, {("time", "heard"): events["at"].max()}
         for name in sorted({event for total in totals for event in total.events}):
@@ -219,8 +227,7 @@ def _read_clock(units, totals, source, design):
         told = [*told, (events, asked)]
     is_large = source.info.rows > opening.MOST_UNITS
     found = log.ask_apart([(units, facts), *told]) if is_large else log.ask(units, facts, *told)
-    known = {"gaps": {name: found[name] for name in read}, "money": found}
-    known["levels"] = design.segments and read_levels(found, design)
+    known = {"gaps": {name: found[name] for name in read}, "found": found}
     if not design.assigned_at:
         return known | dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard"))
     days = {key[1]: moment and moment.date() for key, moment in found.items() if key[0] == "time"}
@@ -238,9 +245,10 @@ def _make_columns(table, alone, design, end, clock):
 
     An outcome is null when it is unknown or its window is not over.
     """
+    segments = values.name_levels(table, clock["found"], design) if design.segments else {}
     columns = {"cluster": table[design.cluster].cast("string")} if design.cluster else {}
-    start = table[START] if design.assigned_at else None
-    if start is not None:
+    start = table[values.START] if design.assigned_at else None
+    if design.assigned_at:
         moment, randomised = table[design.assigned_at], table["variant"].isin(design.variant.arms)
         seconds = moment.epoch_seconds() - calendar.timegm(clock["first"].timetuple())
         week = (seconds / (7 * log.DAY)).floor().cast("int64")
@@ -259,10 +267,8 @@ def _make_columns(table, alone, design, end, clock):
         if metric.how.outcome == "num":
             columns |= _make_ratio(gathered, name, metric, columns, rates)
     if design.covariates:
-        columns |= make_covariates(table, alone, design, [name for name in design.covariates if clock["gaps"][name]])
-    if clock["levels"]:
-        columns |= name_levels(table, clock["levels"])
-    return columns
+        columns |= values.make_covariates(table, alone, design, [n for n in design.covariates if n in holed])
+    return columns | segments
 
 
 def _write_notes(folded, beside, lost, design, clock):
@@ -364,8 +370,7 @@ def _make_exposure(gathered):
     if "fold:exposed" in table.columns:
         return gathered.is_over(exposure.within_days).ifelse(log.mark(table["fold:exposed"] > 0), NOTHING)
     if not (columns := [table[name].cast("float64") for name in exposure.event if name in table.columns]):
-        lacks = f"there are no events and the table has no column {' or '.join(exposure.event)}"
-        raise Refused(f"plan, exposure: {lacks}; name the column, or give the events")
+        raise Refused(UNEXPOSED.format(" or ".join(exposure.event)))
     return log.mark(ibis.greatest(*columns) > 0)
 
 
@@ -424,3 +429,17 @@ def _make_time(gathered, name, metric):
     days = ibis.greatest(days, 0.0) if gathered.has_dates else days  # a date alone lies before a time on that day
     seen = (calendar.timegm(gathered.end.timetuple()) - start.cast("float64")) / log.DAY
     return {f"time_{name}": days.fill_null(seen), f"observed_{name}": observed, **over}
+
+
+def _list_outcomes(table, design):
+    """What a plan counts of each unit: its name and its column."""
+    for name, metric in design.metrics.items():
+        if metric.how.outcome == "y":
+            yield name, table[f"y_{name}"]
+        elif metric.how.outcome == "num":
+            yield name, table[f"num_{name}"] / table[f"den_{name}"].nullif(0)
+        else:
+            yield name, table[f"time_{name}"]
+            yield f"{name}_observed", table[f"observed_{name}"]
+    if design.exposure:
+        yield "exposed", table["exposed"]

@@ -1,18 +1,19 @@
-"""What stands in the columns and events of each arm: how large values are, which answers, what is no payment."""
+"""What stands in columns and events: levels of segments and covariates, sizes and answers of each arm, no payments."""
 
 import datetime as dt
 import re
 from functools import partial
-from itertools import product
 
 import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
 from helpers import schema
-from helpers.kinds import VALUED
-from helpers.metrics.events import add_up, ask, begin, find_money, look_for_money, mark
-from helpers.metrics.payments import DELETED, NOTHING, PAYMENT, look_payments
+from helpers.kinds import COUNTED, VALUED
+from helpers.metrics import payments
+from helpers.metrics.events import ask, begin, mark
+from helpers.metrics.payments import PAYMENT, is_set, lacks_money, look_payments
+from helpers.records import Refused
 
 ARM = "fold:arm"  # the arm of the unit of an event
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
@@ -24,22 +25,99 @@ FLAG = re.compile(
     "(is_?|was_?)?(bot|crawler|robot|spider|internal|employee|staff|tester|test_?user|test_?account|qa)(_?(user|flag))?"
     "|is_?test|_(fivetran|sdc)_deleted(_at)?"
 )
-LARGEST_WHOLE = 2.0**53
 CLOSE = 1e-6  # of a value, within which it is whole: 16.31 times 100 is 1630.9999999999998
 STEPS = 8  # of the natural logarithm, in which values are counted by their size
 MOST_ANSWER = 1e5  # whole answers beyond it are not told apart
-FIRST_ROWS = 20_000  # of the units, in which columns are looked at that the plan does not name
-MOST_COLUMNS = 20
+FIRST_ROWS, MOST_COLUMNS = 20_000, 20  # of the units, in which columns are looked at that the plan does not name
 FEW_VALUES = 500  # of a column, in the first rows: of so many each is looked at once, and not in every row
 TOTALS = (
     r"^(grand |sub ?|over)?(total|totals|totale|totaal|totaux|sum|summe|somma|somme|suma|soma|gesamt|gesamtsumme|"
     "insgesamt|ensemble|razem|итого|всего|合计|總計|合計)([ :].*)?$"
 )
 INITIALS = "gsotierив合總"  # with which these begin
+MOST_LEVELS, OTHER = 20, "other"
+TELLING = (
+    "plan, segments: the column {} tells who a unit is, not what it has in common: {:,} of {:,} units have a level of "
+    "their own; leave it out, or group its levels"
+)
+
+
+def ask_levels(units, design):
+    """What to ask of the levels of segments: those of at least `min_cell` units, how many others, and units alone."""
+    parts = [units.select(name=ibis.literal(name), level=_read_level(units, name)) for name in design.segments]
+    table, asked = ibis.union(*parts) if len(parts) > 1 else parts[0], {}
+    counts = table.group_by("name", "level").aggregate(n=table.count())
+    for name in design.segments:
+        mine, is_large = counts.name == name, counts.n >= design.min_cell
+        asked["levels", name] = counts.level.collect(where=mine & is_large)
+        asked["small", name] = (mine & ~is_large & (counts.level != "unknown")).sum()
+        asked["alone", name] = (mine & (counts.n == 1)).sum()
+    return counts, asked
+
+
+def _read_level(table, name):
+    return table[name].cast("string").fill_null("unknown")
+
+
+def name_levels(table, found, design):
+    """The columns of segments: levels that are too small to be named are one, "unknown" apart, where there are any.
+
+    Raises
+    ------
+    Refused: most units have a level of their own, so that it tells who they are.
+    """
+    columns = {}
+    for name in design.segments:
+        if (alone := found["alone", name]) > max(found["units"] / 2, MOST_LEVELS):
+            raise Refused(TELLING.format(name, alone, found["units"]))
+        level = columns[f"s_{name}"] = _read_level(table, name)
+        if found["small", name]:
+            is_large = level.isin([*sorted(found["levels", name] or ()), "unknown"])
+            columns[f"s_{name}"] = is_large.ifelse(level, OTHER)
+    return columns
+
+
+def make_covariates(table, units, design, holed):
+    """The columns of covariates, never null: `x_<name>`, `x_<name>=<level>`, `x_<name>:missing`.
+
+    Numbers are filled with 0 where they are missing, beside an indicator of it; under an adjustment that holds the
+    indicator, the value that fills changes nothing. Other columns become an indicator a level, compared after
+    trimming and case folding: the most frequent level is the reference, levels beyond the 20 most frequent are
+    pooled as "other", missing ones have an indicator of their own. Only units of the randomised arms decide which
+    levels there are and whether any value is missing (Zhao and Ding, 2024, To adjust or not to adjust?); `holed` are
+    those that any unit lacks, as arms are looked up only where one is: text is slow. `units` are those of the table
+    before they are joined with what events say of them.
+    """
+    columns, gaps, of_arms = {}, {}, units["variant"].isin(design.variant.arms)
+    if holed:
+        some = units.filter(ibis.or_(*(units[name].isnull() for name in holed))).filter(of_arms)
+        gaps = ask(some, {name: some.count() - some[name].count() for name in holed})
+    numbers = [n for n in design.covariates if table[n].type().is_numeric() or table[n].type().is_boolean()]
+    texts = {n: table[n].cast("string").strip().lower() for n in design.covariates if n not in numbers}
+    counted = []  # the most frequent levels of each, one more than are kept
+    for name in texts:
+        known = units.filter(of_arms).select(level=units[name].cast("string").strip().lower()).drop_null("level")
+        known = known.group_by("level")
+        most = known.aggregate(units=ibis._.count()).order_by(ibis.desc("units"), "level").limit(MOST_LEVELS + 1)
+        counted.append(most.mutate(name=ibis.literal(name)))
+    rows = ibis.union(*counted).order_by(ibis.desc("units"), "level").to_pyarrow().to_pylist() if texts else []
+    for name in design.covariates:
+        if name in numbers:
+            number = mark(table[name]) if table[name].type().is_boolean() else table[name].cast("float64")
+            columns[f"x_{name}"] = number.fill_null(0.0)
+        else:
+            level, kept = texts[name], [row["level"] for row in rows if row["name"] == name]
+            if is_pooled := len(kept) > MOST_LEVELS:
+                kept = [value for value in kept[:MOST_LEVELS] if value != OTHER]
+            facts = {value: level == value for value in kept[1:]} | ({OTHER: ~level.isin(kept)} if is_pooled else {})
+            columns |= {f"x_{name}={value}": mark(fact.fill_null(False)) for value, fact in facts.items()}
+        if gaps.get(name):
+            columns[f"x_{name}:missing"] = mark(table[name].isnull())
+    return columns
 
 
 def ask_beside(source, units, totals, design, clock):
-    """Return what to ask beside the units; what of it is on lost events, the sums, currencies; what to ask of values.
+    """Return what to ask beside the units; what is on lost events; sums and currencies; what to ask of values.
 
     Parameters
     ----------
@@ -52,43 +130,33 @@ def ask_beside(source, units, totals, design, clock):
 
     Returns
     -------
-    (list of (table, dict), dict, dict, Ibis column or None, Callable): the last gives, when it is called, what
-        `ask_values` does: only checks ask it.
+    (list of (table, dict), dict, dict, Callable): the last gives, when it is called, what `ask_values` does: only
+        checks ask it.
     """
     (end, dated, found), events = clock, source.events
     has_amounts = any(metric.how.total == "amount" for metric in design.metrics.values())
-    paid = find_money(units, "units", found) if has_amounts else None
+    paid = payments.find_money(units, "units", found) if has_amounts else None
+    monies = {} if paid is None else payments.count_monies(units, {total.column for total in totals}, design, paid)
+    beside = [(units, monies)] if monies else []
     if events is None:
-        return [], {}, {}, paid, partial(ask_values, units, None, totals, design, paid)
+        return beside, {}, monies, partial(ask_values, units, None, totals, design, paid)
     planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
     planned = planned.inner_join(units.select("unit", start=START, **{ARM: "variant"}), "unit")
     planned = begin(planned, dated) if dated else planned
     money, sums = None, {}
     if any(total.kind == "amount" for total in totals):
-        money = find_money(planned, "events", found)
-        told_in = {f"fold:{name}": metric.unit for name, metric in design.metrics.items()}
-        sums = add_up(planned, totals, end, told_in, money)
+        money = payments.find_money(planned, "events", found)
+        sums = payments.add_up(planned, totals, end, {f"fold:{n}": m.unit for n, m in design.metrics.items()}, money)
     late = f"events after {(end - dt.timedelta(days=1)).date()}, the last complete day, left out"
     lacks = [planned["event"].isin(t.events) & planned[t.value].isnull() for t in totals if t.kind in VALUED]
     lacks = ibis.or_(planned["event"].isnull(), *lacks)
-    lost = {"events before their unit is assigned, left out": planned["at"] < planned["start"]}
-    lost |= {late: planned["at"] >= ibis.literal(end)}
-    lost |= {"events without the value that the plan adds up or averages": lacks}
-    lost = {sentence: fact.sum() for sentence, fact in lost.items()}
+    lost = {"events before their unit is assigned, left out": (planned["at"] < planned["start"]).sum()}
+    lost |= {late: (planned["at"] >= ibis.literal(end)).sum()}
+    lost |= {"events without the value that the plan adds up or averages": lacks.sum()}
     counts = planned if money is None else planned.mutate(**{MONEY: money})
     counts = counts.filter(counts["at"] >= counts["start"], counts["at"] < ibis.literal(end))
     values = partial(ask_values, units, counts.mutate(variant=counts[ARM]), totals, design, paid)
-    return [(planned, lost | sums)], lost, sums, paid, values
-
-
-def ask_monies(source, units, totals, design) -> list[tuple[ir.Table, dict]]:
-    """Return what to ask of the units, and of the events of the plan, so that their column of currencies is known."""
-    names = {name for name, metric in design.metrics.items() if metric.how.total == "amount"}
-    is_column = names.difference(total.column.removeprefix("fold:") for total in totals)
-    asked = look_for_money(units, "units") if is_column else []
-    if summed := sorted({event for total in totals if total.kind == "amount" for event in total.events}):
-        asked += look_for_money(source.events.filter(source.events["event"].isin(summed)), "events")
-    return asked
+    return [(planned, lost | sums), *beside], lost, sums | monies, values
 
 
 def find_few(units: ir.Table, design) -> frozenset[str]:
@@ -139,46 +207,45 @@ def ask_values(
             if metric.how.total == "last":
                 _look_logs(units, (name, read), few, found, asked, design)
             if metric.missing == "zero":
-                found.setdefault((name, read), {})["no"] = _mark_zero(units[read])
+                found.setdefault((name, read), {})["no"] = _mark(units[read].cast("float64"), 0)
         elif metric.numerator and planned is None:
-            parts = {metric.numerator, metric.denominator} - set(design.metrics)
-            for part in sorted(parts):
+            for part in sorted({metric.numerator, metric.denominator} - set(design.metrics)):
                 _look_logs(units, (name, part), few, found, asked, design)
                 if metric.missing == "zero":
-                    found.setdefault((name, part), {})["no"] = _mark_zero(units[part])
+                    found.setdefault((name, part), {})["no"] = _mark(units[part].cast("float64"), 0)
         elif metric.how.total == "last" and planned is not None:
             answers = planned.filter(planned["event"].isin(heard[name].events))
             asked.append(_ask_answers(answers, answers[heard[name].value], name, heard[name].events[0], design))
-    exposure = design.exposure
-    if exposure and exposure.column:
-        found["", exposure.column] = _look_marks(units[exposure.column])
-    found |= {(FLAGS, name): _look_flags(units, name) for name in further if FLAG.fullmatch(name.casefold())}
+    if design.exposure and (column := design.exposure.column):
+        found["", column] = _look_marks(units[column])
+    for name in further:
+        if FLAG.fullmatch(name.casefold()):
+            found[FLAGS, name] = {"flagged": mark(is_set(units[name])), "units": mark(units["unit"].notnull())}
     if any(found.values()):
         asked.append(_ask_sums(units, found, design))
     if planned is not None:
         beside = [name for name in planned.columns if name not in OWN and not name.startswith("fold:")]
         asked += _ask_payments(planned, heard, beside, design)
-    return asked + _ask_levels(units, design, named)
+    return asked + _ask_unplanned(units, design, named)
 
 
 def _ask_times(units, of, observed, design):
     """How many units of each arm have the longest time of all, with the event and without; sizes of those with it."""
     last, ended = units.filter(units[of[1]] == units[of[1]].max().as_scalar()), units.filter(units[observed] >= 1)
-    ends = {"ended_last": last[observed] >= 1, "open_last": last[observed] == 0}
-    ends = {what: mine.cast("int32") for what, mine in ends.items()}
-    return [_ask_sums(last, {of: ends}, design), _ask_sizes(ended, ended[of[1]], [of], design)]
+    ends = {"ended_last": (last[observed] >= 1).cast("int32"), "open_last": (last[observed] == 0).cast("int32")}
+    sizes, facts = _ask_sizes(ended, ended[of[1]], [of], design)
+    facts = {key: fact for key, fact in facts.items() if key[3] in ("sizes", "sum")}  # the others are told of all
+    return [_ask_sums(last, {of: ends}, design), (sizes, facts)]
 
 
 def _ask_column(units, of, metric, found, design, few):
     """Of a column of the units its answers; or its sizes, with what was found of it."""
     value, total = units[of[1]].cast("float64"), metric.how.total
-    if metric.how.is_share or total not in ("last", "amount", "count"):
+    if metric.how.is_share or total not in ("last", *COUNTED):
         return []
     if total == "last":
         return [_ask_answers(units, value, *of, design)]
-    sizes, facts = _ask_sizes(units, value, [of], design, found.pop(of), is_few=of[1] in few)
-    untitled = {("seen", *of, "titled", arm): ibis.literal(0.0) for arm in design.variant.arms}
-    return [(sizes, untitled | facts)]
+    return [_ask_sizes(units, value, [of], design, found.pop(of), is_few=of[1] in few)]
 
 
 def _ask_payments(planned, heard, further, design):
@@ -193,15 +260,15 @@ def _ask_payments(planned, heard, further, design):
                 of_values.setdefault("at", []).append((name, event))
             elif kind == "count":
                 others.append((name, event))
-    if others and (marks := [name for name in further if DELETED.fullmatch(name.casefold().strip("_"))]):
-        is_set = ibis.or_(*(_is_set(planned[name]) for name in marks))
-        facts = {"n": mark(planned["at"].notnull()), "deleted": mark(is_set)}
+    if others and (marks := [name for name in further if payments.DELETED.fullmatch(name.casefold().strip("_"))]):
+        is_deleted = ibis.or_(*(is_set(planned[name]) for name in marks))
+        facts = {"n": mark(planned["at"].notnull()), "deleted": mark(is_deleted)}
         asked.append(_ask_sums(planned, dict.fromkeys(others, facts), design))
     for column, added in of_values.items():
         value = mark(planned["at"].notnull()) if column == "at" else planned[column]
         void = look_payments(planned, value, further, own=True)
         if column != "at":
-            void |= {"unpriced": _lacks(planned[MONEY], value)} if MONEY in planned.columns else {}
+            void |= {"unpriced": lacks_money(planned[MONEY], value)} if MONEY in planned.columns else {}
             asked.append(_ask_sizes(planned, value, added, design, void))
         elif void:
             asked.append(_ask_sums(planned, dict.fromkeys(added, _size(value) | void), design))
@@ -214,23 +281,26 @@ def _ask_sums(table, found, design):
     for of, facts in found.items():
         named |= {(of if len(by) == 1 else (), what): fact for what, fact in facts.items()}
     grouped = table.group_by(by).aggregate(**{f"f{i}": fact.sum() for i, fact in enumerate(named.values())})
-    names = {key: f"f{i}" for i, key in enumerate(named)}
-    return grouped, {
-        ("seen", *of, what, arm): grouped[names[of if len(by) == 1 else (), what]].sum(where=_pick(grouped, of, arm))
-        for of, facts in found.items()
-        for what in facts
-        for arm in design.variant.arms
-    }
+    columns, asked = {key: grouped[f"f{i}"] for i, key in enumerate(named)}, {}
+    for of, facts in found.items():
+        asked |= _tell(grouped, of, {what: columns[of if len(by) == 1 else (), what] for what in facts}, design)
+    return grouped, asked
 
 
 def _list_groups(table):
     return ["variant", *(["event"] if ARM in table.columns else [])]
 
 
-def _pick(grouped, of, arm):
-    """Which groups are of an arm, and of the event that a metric reads."""
-    mine = grouped["variant"] == arm
-    return mine & (grouped["event"] == of[1]) if "event" in grouped.columns else mine
+def _tell(grouped, of, facts, design):
+    """Facts of groups by arm, for the event that a metric reads: sums of numbers, lists of texts."""
+    asked = {}
+    for arm in design.variant.arms:
+        mine = grouped["variant"] == arm
+        mine = mine & (grouped["event"] == of[1]) if "event" in grouped.columns else mine
+        for what, fact in facts.items():
+            found = fact.collect(where=mine) if fact.type().is_string() else fact.sum(where=mine)
+            asked["seen", *of, what, arm] = found
+    return asked
 
 
 def _size(value):
@@ -245,12 +315,12 @@ def _measure(log, whole):
 
 def _tell_whole(known):
     """1 for a value that is nearly a whole number, as all beyond 2^53 are, else 0, as for none."""
-    off, size = CLOSE * ibis.least(known.abs(), 1e5), ibis.least(known.abs(), LARGEST_WHOLE)
+    off, size = CLOSE * ibis.least(known.abs(), 1e5), ibis.least(known.abs(), 2.0**53)
     return ((size + off).floor() >= size - off).cast("int32")
 
 
-def _mark_zero(value):
-    return (value.cast("float64") == 0).cast("int32")
+def _mark(value, code):
+    return (value == code).cast("int32")
 
 
 def _look_logs(units, of, few, found, asked, design):
@@ -263,34 +333,29 @@ def _look_logs(units, of, few, found, asked, design):
 
 
 def _ask_sizes(table, value, added, design, sums=None, *, is_few=False):
-    """Values by their sizes: of each step of a logarithm, on either side of 0, how many, the ends, and the sum.
+    """Values that are not 0 by their sizes, what `_size` gives, and sums of facts of them: in one pass.
 
-    With `sums`, further facts of values that are not 0, also what `_size` gives: none takes a pass of its own. A few
-    values are measured once each.
+    A size is a step of a logarithm, on either side of 0: how many are on it, the ends, and the sum. A few values are
+    measured once each.
     """
-    by, more = _list_groups(table), {f"sum:{what}": fact for what, fact in (sums or {}).items()}
-    known = table.mutate(known=value.cast("float64"), **more)
-    known, weigh = known.filter(known["known"] != 0), lambda fact: fact
+    by, sums = _list_groups(table), {f"sum:{what}": fact for what, fact in (sums or {}).items()}
+    known = table.mutate(known=value.cast("float64"), **sums)
+    known, n, times = known.filter(known["known"] != 0), ibis._.count(), 1
     if is_few:
-        known = known.group_by(*by, "known").aggregate(times=ibis._.count(), **{key: known[key].sum() for key in more})
-        weigh = known["times"].__mul__
+        known = known.group_by(*by, "known").aggregate(times=n, **{name: known[name].sum() for name in sums})
+        n, times = known["times"].sum(), known["times"]
     known = known.mutate(log=known["known"].abs().ln(), whole=_tell_whole(known["known"]))
-    n, told_of = known["times"].sum() if is_few else ibis._.count(), {}
-    facts = {"n": n, "low": ibis._.known.min(), "high": ibis._.known.max(), "total": weigh(known["known"]).sum()}
-    if sums is not None:
-        told_of = {what: weigh(fact).sum() for what, fact in _measure(known["log"], known["whole"]).items()}
-        told_of |= {what: known[f"sum:{what}"].sum() for what in sums}
+    facts = {"n": n, "low": ibis._.known.min(), "high": ibis._.known.max(), "total": (known["known"] * times).sum()}
+    more = {f"sum:{what}": (fact * times).sum() for what, fact in _measure(known["log"], known["whole"]).items()}
+    more |= {name: known[name].sum() for name in sums}
     sizes = known.group_by(*by, above=known["known"] > 0, step=(known["log"] * STEPS).floor().cast("int64"))
-    sizes = sizes.aggregate(**facts, **{f"sum:{what}": fact for what, fact in told_of.items()})
-    told, asked = sizes["step"].cast("string"), {}
+    sizes = sizes.aggregate(**facts, **more)
+    text = sizes["step"].cast("string")
     for fact in facts:
-        told = told + ":" + sizes[fact].cast("string")
-    columns = {"sum": "total"} | ({"n": "n"} if sums is not None else {}) | {what: f"sum:{what}" for what in told_of}
-    for of, arm in product(added, design.variant.arms):
-        mine = _pick(sizes, of, arm)
-        asked["seen", *of, "sizes", arm] = told.collect(where=mine)
-        asked |= {("seen", *of, what, arm): sizes[column].sum(where=mine) for what, column in columns.items()}
-    return sizes, asked
+        text = text + ":" + sizes[fact].cast("string")
+    told = {"sizes": text, "sum": sizes["total"], "n": sizes["n"]}
+    told |= {name.removeprefix("sum:"): sizes[name] for name in more}
+    return sizes, {key: fact for of in added for key, fact in _tell(sizes, of, told, design).items()}
 
 
 def _look_column(units, read, metric, paid):
@@ -298,14 +363,14 @@ def _look_column(units, read, metric, paid):
     value = units[read].cast("float64")
     if metric.how.is_share:
         return _look_marks(value) | {"n": (value > 0).cast("int32")}
-    if metric.how.total not in ("amount", "count"):
+    if metric.how.total not in COUNTED:
         return {}
-    sums, title = {}, units["unit"]
+    sums, title = {"titled": ibis.literal(0.0)}, units["unit"]
     if not _was_number(title):  # as numbers have no title, and ten million texts take long
         is_total = title.substr(0, 1).lower().isin(list(INITIALS))
         sums["titled"] = is_total.ifelse(title.lower().strip().re_search(TOTALS), False).ifelse(value, 0.0)
     if metric.how.total == "amount" and paid is not None:
-        sums["unpriced"] = _lacks(paid, value)
+        sums["unpriced"] = lacks_money(paid, value)
     return sums
 
 
@@ -318,8 +383,7 @@ def _was_number(column):
 
 
 def _look_marks(value):
-    facts = {key: (value == code).cast("int32") for key, code in (("yes", 1), ("no", 0))}
-    return facts | {"empty": value.isnull().cast("int32")}
+    return {"yes": _mark(value, 1), "no": _mark(value, 0), "empty": value.isnull().cast("int32")}
 
 
 def _look_times(time, observed):
@@ -335,50 +399,30 @@ def _ask_answers(table, value, name, read, design):
     value = value.cast("float64")
     near = (value.abs() <= MOST_ANSWER).ifelse(value, 0.5)
     level = (near == near.floor()).ifelse(near, ibis.null("float64")).cast("int64")
-    counts = table.filter(value.notnull()).group_by("variant", level=level).aggregate(n=ibis._.count())
+    return _count_levels(table.filter(value.notnull()), level, (name, read), "answers", design)
+
+
+def _count_levels(table, level, of, what, design):
+    counts = table.group_by("variant", level=level).aggregate(n=ibis._.count())
     told = counts["level"].cast("string").fill_null("none") + ":" + counts["n"].cast("string")
-    asked = {
-        ("seen", name, read, "answers", arm): told.collect(where=counts["variant"] == arm)
-        for arm in design.variant.arms
-    }
-    return counts, asked
+    return counts, _tell(counts, of, {what: told}, design)
 
 
-def _is_set(column):
-    return ~column.cast("string").strip().lower().isin((*NOTHING, "nat")).fill_null(True)
-
-
-def _look_flags(units, name):
-    return {"flagged": mark(_is_set(units[name])), "units": mark(units["unit"].notnull())}
-
-
-def _lacks(money, value):
-    return (value.notnull() & (value != 0) & money.isnull()).cast("int32")
-
-
-def _ask_levels(units, design, named):
+def _ask_unplanned(units, design, named):
     """Of columns that the plan does not name, in the first rows, how many levels keep to one arm; hours of all."""
     first, asked = units.limit(FIRST_ROWS), []
     if design.assigned_at in units.columns:
         hour = (units[design.assigned_at].epoch_seconds() / 3600.0).floor().cast("int64")
-        hours = units.group_by("variant", hour=hour).aggregate(n=ibis._.count())
-        told, arms = hours["hour"].cast("string") + ":" + hours["n"].cast("string"), design.variant.arms
-        of = {("seen", "", "", "hours", arm): told.collect(where=hours["variant"] == arm) for arm in arms}
-        asked.append((hours, of))
+        asked.append(_count_levels(units, hour, ("", ""), "hours", design))
     first = first.filter(first["variant"].isin(design.variant.arms))
-    kinds = {
-        name: kind
-        for name, kind in units.schema().items()
-        if name not in ("unit", "variant", *named) and ":" not in name
-    }
-    names = [name for name, kind in kinds.items() if kind.is_string() or kind.is_integer()]
+    names = [name for name, kind in units.schema().items() if kind.is_string() or kind.is_integer()]
+    names = [name for name in names if name not in ("unit", "variant", *named) and ":" not in name]
     for name in names[:MOST_COLUMNS]:
         level = first[name].cast("string").strip().nullif("")
         levels = first.filter(level.notnull()).group_by(level=level)
         levels = levels.aggregate(n=ibis._.count(), arms=ibis._.variant.nunique(), arm=ibis._.variant.max())
-        is_several = levels["n"] > 1
-        is_alike = is_several & (levels["arms"] == 1)
-        facts = {("several", None): is_several.sum(), ("alike", None): is_alike.sum()}
+        is_alike = (levels["n"] > 1) & (levels["arms"] == 1)
+        facts = {("several", None): (levels["n"] > 1).sum(), ("alike", None): is_alike.sum()}
         facts |= {("alike", arm): (is_alike & (levels["arm"] == arm)).sum() for arm in design.variant.arms}
         asked.append((levels, {("seen", UNPLANNED, name, *what): fact for what, fact in facts.items()}))
     return asked

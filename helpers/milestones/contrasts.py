@@ -95,12 +95,11 @@ def make_controls(frame: pd.DataFrame) -> np.ndarray:
     """
     if frame.empty:
         return np.zeros((0, 0))
-    tiers, size = frame["tier"].to_numpy(str), frame["size"].to_numpy(float)
-    levels, counts = np.unique(tiers, return_counts=True)
-    known = size > 0
+    (tier, levels), size = pd.factorize(frame["tier"].astype("str"), sort=True), frame["size"].to_numpy(float)
+    known, largest = size > 0, np.bincount(tier).argmax()
     logs = np.log(np.where(known, size, 1.0))
     logs[~known] = logs[known].mean() if known.any() else 0.0
-    columns = [*(tiers == level for level in np.delete(levels, counts.argmax())), logs, ~known]
+    columns = [*(tier == level for level in np.delete(np.arange(len(levels)), largest)), logs, ~known]
     values = np.column_stack(columns).astype(float)
     values = values[:, np.ptp(values, axis=0) > 1e-12]
     return values - values.mean(axis=0)

@@ -60,7 +60,7 @@ def study_maturity(frame: pd.DataFrame, design, *, seed: int) -> dict[str, pd.Da
     if not design.categories:
         return {}
     frame = frame[frame["retained"].notna()].reset_index(drop=True)
-    counts = []
+    controls, counts = make_controls(frame), []
     for count in range(len(design.categories) + 1):
         kept = frame.loc[frame["mature_categories"] == count, "retained"]
         n, stayed = len(kept), int(kept.sum())
@@ -75,19 +75,19 @@ def study_maturity(frame: pd.DataFrame, design, *, seed: int) -> dict[str, pd.Da
         row = {"category": name, "n": len(levels), "success_metric": watched}
         for level, word in enumerate(("none", "basic", "mature")):
             row[word] = float(np.mean(levels == level)) if len(levels) else math.nan
-        rows.append(row | tell_accounts(frame, levels >= MATURE, design))
+        rows.append(row | tell_accounts(frame, levels >= MATURE, design, controls))
     table = pd.DataFrame(rows)
     return {
         "categories": table.assign(p_value_adjusted=holm(table["p_value"])),
         "mature_counts": pd.DataFrame(counts),
-        "maturity_lines": _list_lines(frame, design, np.random.default_rng(seed)),
+        "maturity_lines": _list_lines(frame, controls, design, np.random.default_rng(seed)),
     }
 
 
-def _list_lines(frame, design, rng):
+def _list_lines(frame, controls, design, rng):
     """One row a line; all are judged on the same folds, beside the count itself."""
     areas, kept = frame["mature_categories"].to_numpy(int), frame["retained"].to_numpy(float)
-    fold, base = split_folds(len(kept), FOLDS, rng), np.column_stack([np.ones(len(kept)), make_controls(frame)])
+    fold, base = split_folds(len(kept), FOLDS, rng), np.column_stack([np.ones(len(kept)), controls])
     lines = range(1, len(design.categories) + 1)
     columns = [areas, *(areas >= line for line in lines)]
     plain, *losses = (measure_unseen(np.column_stack([base, column]), kept, fold) for column in columns)
@@ -96,7 +96,7 @@ def _list_lines(frame, design, rng):
         gap = measure_gap(loss, plain, confidence_level=design.confidence_level) if len(loss) > 1 else [math.nan] * 3
         share = float(above.mean()) if len(above) else math.nan
         row = {"line": line, "share_at_or_above": share, "planned": line == design.mature_line}
-        rows.append(row | name_figures("loss_gap", gap) | tell_accounts(frame, above, design))
+        rows.append(row | name_figures("loss_gap", gap) | tell_accounts(frame, above, design, controls))
     return pd.DataFrame(rows).drop(columns="p_value")
 
 

@@ -391,18 +391,19 @@ def measure_features(frame: pd.DataFrame, design) -> pd.DataFrame:
         `count_sides` among those compared, which disclosure checks and drops. A figure that cannot be estimated is nan.
     """
     used = {feature.name: frame[f"feature_{feature.name}"].to_numpy(float) for feature in design.features}
-    groups = group_features(np.column_stack(list(used.values())))
-    rows = []
+    groups, whole, rows = group_features(np.column_stack(list(used.values()))), make_controls(frame), []
     for feature, group in zip(design.features, groups, strict=True):
-        is_known, uses = feature.is_timed or design.is_snapshot, used[feature.name]
-        can = (
-            np.any([used[name] == 1 for name in feature.needs], axis=0) if feature.needs else np.full(len(frame), True)
-        )
-        found = Effect(reason=UNTIMED), frame["retained"].to_numpy(float)[can]
-        if is_known:
-            kinds = np.column_stack([used[name][can] for name in feature.needs[1:]]) if feature.needs[1:] else None
-            found = _compare(frame[can], uses[can], kinds, design)
-        rows.append(_describe(feature, uses[can], *found, design) | {"group": int(group)})
+        uses, rest, controls = used[feature.name], frame, whole
+        if feature.needs:
+            can = np.any([used[name] == 1 for name in feature.needs], axis=0)
+            uses, rest = uses[can], frame[can]
+            kinds = [used[name][can] for name in feature.needs[1:]]
+            controls = np.column_stack([make_controls(rest), *(kind - kind.mean() for kind in kinds)])
+            controls = controls[:, np.ptp(controls, axis=0) > 1e-12] if kinds else controls
+        found = Effect(reason=UNTIMED), rest["retained"].to_numpy(float)
+        if feature.is_timed or design.is_snapshot:
+            found = _compare(rest, uses, controls, design)
+        rows.append(_describe(feature, uses, *found, design) | {"group": int(group)})
     table = pd.DataFrame(rows)
     table["p_value_adjusted"] = benjamini_hochberg(table["p_value"].to_numpy(float))
     clear = table["p_value_adjusted"] <= design.alpha
@@ -413,15 +414,8 @@ def measure_features(frame: pd.DataFrame, design) -> pd.DataFrame:
     return table
 
 
-def _compare(frame, used, kinds, design):
-    """The difference among all accounts, or those of plans that have users and others; and the outcome of those.
-
-    Those who need something for it are compared at equal `kinds` of that.
-    """
-    controls = make_controls(frame)
-    if kinds is not None:
-        controls = np.column_stack([controls, kinds - kinds.mean(axis=0)])
-        controls = controls[:, np.ptp(controls, axis=0) > 1e-12]
+def _compare(frame, used, controls, design):
+    """The difference among all accounts, or those of plans that have users and others; and the outcome of those."""
     outcome, level = frame["retained"].to_numpy(float), {"confidence_level": design.confidence_level}
     effect = adjusted_difference(used, outcome, controls, **level)
     if effect.reason is None or not effect.reason.startswith((contrasts.NO_OVERLAP, contrasts.HARDLY)):

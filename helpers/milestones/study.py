@@ -264,7 +264,13 @@ def study_setup(histories: pd.DataFrame, design, *, setup_days: float = 14) -> d
     rows = []
     for name in (step.name for step in design.steps):
         is_done = early[f"step_day_{name}"].to_numpy(float) <= setup_days
-        row = _describe_step(followed, name, is_done)
+        day, activated = followed[f"step_day_{name}"], followed["day_activated"]
+        both, share = day.notna() & activated.notna(), float(is_done.mean()) if len(is_done) else math.nan
+        before = float((day[both] < activated[both]).mean())
+        late = "order unclear" if before < CLEAR_ORDER else ""
+        row = {"step": name, "n_done": int(is_done.sum()), "share_done": share, "before": before}
+        flag = "niche" if share < NICHE else "routine" if share > ROUTINE else late
+        row |= {"median_day": float(day.median()), "flag": flag}
         rows.append(row | contrasts.tell_accounts(early, is_done, design, controls))
     table = pd.DataFrame(rows)
     table["reason"] = table["reason"] if len(early) else NONE_LEFT
@@ -272,17 +278,6 @@ def study_setup(histories: pd.DataFrame, design, *, setup_days: float = 14) -> d
     is_clear, unknown = table["p_value_adjusted"] <= design.alpha, table[["p_value_adjusted", "ci_low"]].isna()
     verdict = np.where(is_clear, "clear association", "no clear association")
     return {"steps": table.assign(verdict=np.where(unknown.all(axis=1), "not estimable", verdict))}
-
-
-def _describe_step(followed, name, done):
-    """How common a step is by the early landmark, and when it is done, before or after becoming active."""
-    day, activated = followed[f"step_day_{name}"], followed["day_activated"]
-    both, share = day.notna() & activated.notna(), float(done.mean()) if len(done) else math.nan
-    before = float((day[both] < activated[both]).mean())
-    late = "order unclear" if before < CLEAR_ORDER else ""
-    row = {"step": name, "n_done": int(done.sum()), "share_done": share, "before": before}
-    flag = "niche" if share < NICHE else "routine" if share > ROUTINE else late
-    return row | {"median_day": float(day.median()), "flag": flag}
 
 
 def trace_survival(frame: pd.DataFrame, design: FrameworkPlan) -> tuple[pd.DataFrame, list[Test]]:

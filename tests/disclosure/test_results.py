@@ -591,7 +591,7 @@ def test_what_is_hidden_leaks_nothing_when_it_is_shared(tmp_path):
         "event_sums": pd.DataFrame(sums | {"without": None}).to_dict("records"),
     }
     units = metrics.fold(*load_own(tmp_path))
-    known_of = metrics.segments.count_overlap(units), metrics.segments.count_payers(units)
+    known_of = metrics.moments.count_overlap(units), metrics.payments.count_payers(units)
     assert (
         any(math.isnan(e.n_control) for e in found.estimates) and find_leaks("experiment", tables, 10, *known_of) == {}
     )

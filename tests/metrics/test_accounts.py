@@ -85,6 +85,12 @@ def test_read_landmarks_reads_each_edge_of_a_window():
     assert list(found.loc["tier"]) == expected["tier"]
 
 
+@pytest.mark.parametrize(("at", "count"), [("2024-02-29 23:59:59.999999", 2), ("2024-03-01 00:00:00.000001", 1)])
+def test_read_landmarks_tells_a_window_by_the_microsecond(at, count):
+    frames = metrics.read_landmarks(_fold([*EVENTS, ("edge", "talk", at, None)]))
+    assert frames[90].set_index("unit").loc["edge", "count"] == count  # 60 days end on 1 March
+
+
 FEATURES = [{"name": "live"}, {"name": "phone"}, {"name": "bots", "event": "bot"}]
 CHANGES = [
     # each plan changes one thing a column; (column, unit, as planned, changed)

@@ -12,7 +12,8 @@ from made_sources import make_design, make_source
 from sources_samples import tell_refusal
 
 from helpers import metrics, plan, simulate, sources
-from helpers.metrics.events import ask, find_money, look_for_money
+from helpers.metrics.events import ask
+from helpers.metrics.payments import find_money, look_for_money
 from helpers.records import Refused
 
 START = "2024-01-01 12:00:00"
@@ -278,7 +279,7 @@ def test_fold_refuses_the_last_answer_that_lies_off_its_scale(column):
 SECONDS = st.integers(-3 * 86_400, 40 * 86_400)
 
 
-@settings(derandomize=True, deadline=None, max_examples=8)
+@settings(derandomize=True, deadline=None, max_examples=5)
 @given(
     st.lists(st.tuples(st.sampled_from("pqr"), SECONDS, st.integers(-9, 9)), max_size=25),
     st.lists(SECONDS.filter(lambda s: s >= 0), min_size=3, max_size=3),

