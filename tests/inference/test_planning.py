@@ -73,6 +73,12 @@ def test_power_means_statsmodels(size, n):
     assert power_means(size, 1, n) == pytest.approx(TTestIndPower().power(size, n / 2, 0.05), abs=1e-9)
 
 
+def test_means_r_power_t_test():
+    # R: power.t.test(n = 20, delta = 1, sd = 1) and power.t.test(power = .90, delta = 1), which leave out the far tail
+    assert power_means(1, 1, 40) == pytest.approx(0.8689528, abs=5e-7)
+    assert sample_size_means(1, 1, power=0.9) / 2 == pytest.approx(22.02110, abs=5e-5)
+
+
 def test_power_means_where_statsmodels_is_undefined():
     assert power_means(0.2, 1, 20_000) == pytest.approx(1)
     assert math.isnan(TTestIndPower().power(0.2, 10_000, 0.05))
