@@ -114,10 +114,10 @@
 -- in_app_support 9d791dd7d187
 -- in_app_support 904319a5f8d7
 -- in_app_support 448e4ce4b93f
--- in_app_support bf8a3a0af9b8
--- in_app_support 892f9bab2a4e
 -- in_app_support 1efcf05b987f
 -- in_app_support 74a7f5d37a65
+-- in_app_support bf8a3a0af9b8
+-- in_app_support 892f9bab2a4e
 -- in_app_support eca53e41e0e6
 -- in_app_support 5464adeafeb8
 -- support_metrics 3e8381999eeb

@@ -114,10 +114,10 @@
 -- in_app_support b9baaefbba36
 -- in_app_support b6a530a3144f
 -- in_app_support 3fc9df5af0fb
--- in_app_support e5b1ac72071b
--- in_app_support 0590f6b60c70
 -- in_app_support 69a86e00bac7
 -- in_app_support 1f7d883b9009
+-- in_app_support e5b1ac72071b
+-- in_app_support 0590f6b60c70
 -- in_app_support 12c1e5225e11
 -- in_app_support 2eeca8cda536
 -- support_metrics a669e9c3ea32
