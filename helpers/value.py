@@ -314,7 +314,7 @@ def read_doubts(
 
     References
     ----------
-    See `inference.read_posterior` and `inference.find_exaggeration`.
+    See `inference.credibility.read_posterior` and `inference.credibility.find_exaggeration`.
     """
     error, alpha, at = estimate.std_error, 1 - estimate.confidence_level, assumptions.central()
     ends = estimate.estimate, estimate.ci_low, estimate.ci_high

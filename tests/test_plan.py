@@ -2,13 +2,15 @@
 
 import datetime as dt
 import hashlib
+import os
 import re
+import threading
 
 import pytest
 import yaml
 from sources_samples import tell_refusal
 
-from helpers import plan
+from helpers import paths, plan
 from helpers.kinds import KINDS
 from helpers.records import Refused
 from helpers.survival import SHARE
@@ -301,6 +303,23 @@ def test_read_refuses_a_missing_file(tmp_path):
     with pytest.raises(Refused) as raised:
         plan.read(str(tmp_path / "nothing.yaml"))
     assert str(raised.value).startswith("plan nothing.yaml: no such file; ")
+    long = f"{'long' * 99}.yaml"  # than a file may be called
+    assert tell_refusal(lambda: plan.read(long)).startswith(f"plan {long}: no such file; ")
+
+
+def test_read_takes_a_plan_from_a_pipe(tmp_path):
+    pipe = tmp_path / "plan.yaml"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(PLAN,), daemon=True)
+    writer.start()
+    assert plan.read(str(pipe)).design.title
+    writer.join()
+
+
+def test_a_misspelt_key_within_an_outcome_is_told(write):
+    text = (paths.PLANS / "guide_accounts.yaml").read_text().replace("lost_at:", "lost_att:")
+    told = tell_refusal(lambda: plan.read(write(text), kind="framework"))
+    assert re.search(r"outcomes.retained.lost_att: .*did you mean lost_at", told)
 
 
 def test_read_refuses_a_repeated_key(refusal):

@@ -147,7 +147,7 @@ def instrument(outcome, dose, moved_by, controls, clusters, *, confidence_level=
     """Return what one more of a dose does to an outcome, as far as an instrument moves the dose, and the first stage.
 
     Outcome, dose and instrument are taken beside the controls; each cluster's sums of instrument times outcome and of
-    instrument times dose are then one observation against nothing, so that `inference.anderson_rubin` finds the set of
+    instrument times dose are then one observation against nothing, so that `anderson_rubin` finds the set of
     effects that fit, right however weakly the instrument moves the dose. The dose as its own instrument gives least
     squares, and the interval by the delta method.
 

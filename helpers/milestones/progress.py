@@ -341,8 +341,8 @@ def read_today(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkP
 
     Parameters
     ----------
-    histories : DataFrame, one row an account that started, as `metrics.read_histories` gives it
-    months : DataFrame, one row an account and full month, as `metrics.read_months` gives it
+    histories : DataFrame, one row an account that started, `histories` of `metrics.read_frames`
+    months : DataFrame, one row an account and full month, `months` of `metrics.read_frames`
     design : FrameworkPlan
 
     Returns
@@ -380,7 +380,7 @@ def study_next_steps(frame, histories, months, tables, design, *, power=0.8) -> 
     ----------
     frame : DataFrame, one row an account alive at the main landmark, as `read_landmarks` gives it
         The differences, and how many stay now, are read from it.
-    histories, months : DataFrame, as `read_histories` and `read_months` give them
+    histories, months : DataFrame, `histories` and `months` of `metrics.read_frames`
         Who is a customer at the end of `as_of` and what each has reached by then is read from them.
     tables : dict of DataFrame
         `landmark_effects`, where it is there, gives the differences of milestones, so that a report says one figure;

@@ -50,7 +50,7 @@ def study_landmarks(landmarks, histories, design, *, seed, n_resamples, everybod
     Parameters
     ----------
     landmarks : dict of DataFrame by days after the start, the main one first, as `metrics.read_landmarks` gives it
-    histories : DataFrame, as `metrics.read_histories` gives it
+    histories : DataFrame, `histories` of `metrics.read_frames`
     design : FrameworkPlan
     seed : int, of the bootstrap of accounts
     n_resamples : int, at most 200 of which are drawn

@@ -100,10 +100,10 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
         raise Refused(f"plan ({type(name).__name__}): no plan; give the path of a YAML file, a plan's name, or a dict")
     else:
         path = paths.plan_file(os.fspath(name), base=base)
-        file, raw = (
-            path.name,
-            path.read_bytes() if path.is_file() and os.access(path, os.R_OK) else _refuse_absent(path),
-        )
+        try:
+            file, raw = path.name, path.read_bytes()
+        except OSError:
+            raise _refuse_absent(path) from None
     try:
         text = unicodedata.normalize("NFC", raw.decode("utf-8-sig"))
         content, written = yaml.load(text, _Text), None if file == AS_DICT else yaml.compose(text, _Text)
@@ -141,12 +141,12 @@ def explain_yaml(error) -> str:
 
 
 def _refuse_absent(path):
-    """Refuse a plan that is not there, with the nearest one that is."""
+    """Return the refusal of a plan that is not there, with the nearest one that is."""
     known = sorted(p.stem for p in paths.PLANS.glob("*.yaml"))
     beside = [other.name for other in path.parent.glob("*.y*ml")] if path.parent != paths.PLANS else []
     near = difflib.get_close_matches(path.name, beside, 1) or difflib.get_close_matches(path.stem, known, 1)
     hint = f"did you mean {near[0]}?" if near else f"known plans: {', '.join(known) or 'none yet'}"
-    raise Refused(f"plan {path.name}: no such file; {hint}")
+    return Refused(f"plan {path.name}: no such file; {hint}")
 
 
 def _put(content, planned, key, value, name):
@@ -198,7 +198,7 @@ def _mend(whole, error, kind, gone):
     *holders, last = where = _place(error)
     within = whole["metrics"] if holders[:1] == ["metrics"] else whole
     name = where[within is not whole]
-    part = {1: whole, 3: within.get(name)}.get(len(where))
+    part = {1: whole, 3: within is not whole and within.get(name)}.get(len(where))
     if isinstance(part, dict):
         if error["type"] == "extra_forbidden" and (near := _tell_fault(error, where, kind)[1]):
             part[near] = part.pop(last)

@@ -26,7 +26,7 @@ MONIES = (  # signs and codes of currencies, as they stand before or behind an a
     r"(?:[A-Z]{1,3}[$]|[$€£¥₹₽₩₺₴₪₫₱฿₦₡₲₵₸]|Fr[.]|Rs[.]?|zł|Kč|kr[.]?|R[$]|"
     "USD|EUR|GBP|CHF|JPY|CNY|AUD|CAD|NZD|HKD|SGD|BRL|MXN|INR|PLN|CZK|RUB|TRY|KRW|ILS|UAH|SEK|NOK|DKK|HUF|ZAR)"
 )
-AMOUNT = "[^0-9]{0,4}[0-9][0-9., ]*[^0-9]{0,4}"  # perhaps with a currency
+AMOUNT = rf"(?:{MONIES}|[{SPACES}])*[0-9][0-9., ]*(?:{MONIES}|[{SPACES}])*"  # perhaps with a currency
 BELOW = f"^([(]{AMOUNT}[)]|{AMOUNT}[-\u2212])$"  # as accountants write what is below 0
 MONEY = rf"^[+-]?[{SPACES}]*{MONIES}[{SPACES}]*[+-]?[.,]?[0-9]|[0-9][{SPACES}]*{MONIES}$"
 AROUND = rf"(^[+-]?)[{SPACES}]*{MONIES}[{SPACES}]*|[{SPACES}]*{MONIES}$"
@@ -195,7 +195,7 @@ def refuse_numbers(where, counts, sign, *, is_state):
     grouped = counts["two,"] + counts["sure."] if sign == "." else counts["sure,"]
     known = plain + grouped + counts["infinite"] + (counts["boolean"] if is_coded or is_state else 0)
     fault = "below 0 as accountants write it, with brackets or the minus behind it; write a minus before the digits"
-    schema.refuse_some(counts["below"] if values > known else 0, "number", where, fault)
+    schema.refuse_some(counts["below"] if values > known and not is_state else 0, "number", where, fault)
     mend = "write 1 and 0, or yes and no" if is_state else "correct them"
     fault = f"with text where a number is needed; {mend}, or leave a cell empty where it is unknown"
     schema.refuse_some(values - known, "row", where, fault)

@@ -57,6 +57,7 @@ MONIES = [
      "separators in all columns, and decimal: \".\" in the plan"),
     (["(1,234.50)", "5", "7.5-", "(€ 3)"], f"3 numbers {NEGATIVE}"),
     (["(4 apples)", "5"], f"1 row {TEXT}"),
+    (["(12%)", "ID7-", "-3-", "5"], f"3 rows {TEXT}"),  # a minus before the digits would mend none of them
 ]  # fmt: skip
 
 
