@@ -166,7 +166,7 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
 
 
 def _gather(design, units, trust, settings):
-    broken = {check.id for check in trust if check.status == "fail"}
+    broken = [check.id for check in reversed(trust) if check.status == "fail"]  # of several the first one counts
     failed = {c.removeprefix(head): why for c in broken for head, why in FAILED.items() if c.startswith(head)}
     whole, raw, adjusted = metrics.summarise(units, adjusted=True)[None], metrics.summarise(units)[None], {}
     for name, arms in whole.items():
