@@ -325,7 +325,8 @@ def study_times(units: metrics.Units, look: Look, failed) -> tuple[list[Estimate
             found = read_incidence(table, days, confidence_level=level)
             frames.append(found.rename(columns={"incidence": "share"}).assign(metric=name, arm=arm))
     columns = ["metric", "arm", "day", "at_risk", "share", "ci_low", "ci_high"]
-    return estimates, tests, pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame()
+    curves = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+    return estimates, tests, curves[columns]
 
 
 def _test_times(comparison, look, tables):
