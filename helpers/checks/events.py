@@ -221,7 +221,7 @@ def find_lost_parts(totals) -> list[tuple[float, str, str]]:
         for level, (own, both) in sides.items():
             rest, mine = both - own, every - own
             others = whole - every - rest
-            if min(own[0], *rest[:2], *others[:2], mine[0]) <= 0 or mine[2] < LEAST_TOLD:
+            if min(own[0], *rest[:2], *others[:2], *mine[:2]) <= 0 or mine[2] < LEAST_TOLD:
                 continue
             elsewhere = mine[1] / mine[0] / (others[1] / others[0])  # beyond a tenth the others lost theirs there
             ratio = own[0] / rest[0] * elsewhere  # as where nothing is lost

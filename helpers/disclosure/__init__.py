@@ -76,7 +76,7 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: Uni
     frames["estimates"] = _frame_estimates(to_frame(results.estimates), known["quantiles"], known_of[1], least)
     frames = _mark_leaks(frames, cells, known, least, known_of)
     frames["checks"] = to_frame(results.checks).assign(metric=[c.id.removeprefix("missing_") for c in results.checks])
-    is_open = isinstance(design, ExperimentPlan)  # that it has no row is no secret, and its section says so
+    is_open = design.kind == "experiment"  # that it has no row is no secret, and its section says so
     reason = REASON.format(least, "units, events or non-events" if is_open else "accounts, kept or lost")
     tables = {name: _hide(name, frames, views[name], known, reason) for name in shown}
     tables = {n: t for n, t in tables.items() if len(t) or (is_open and results.tables[n].empty)}

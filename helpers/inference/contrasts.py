@@ -244,7 +244,7 @@ def e_value(risk_ratio: float, limit: float | None = None) -> tuple[float, float
     >>> [round(value, 2) for value in e_value(3.9, 1.8)]
     [7.26, 3.0]
     """
-    if limit is None or not min(limit, risk_ratio) > 0:
+    if limit is None or not (limit > 0 and risk_ratio > 0):
         return _needed(risk_ratio), math.nan
     return _needed(risk_ratio), _needed(limit) if (limit > 1) == (risk_ratio > 1) else 1.0
 
@@ -420,7 +420,8 @@ def _reach(lower, upper, tail):
 def _join(control, treatment, tail):
     """Limits of treatment - control; nan where one of them is not finite."""
     estimate = treatment.quantile - control.quantile
-    ends = estimate - _reach(control, treatment, tail), estimate + _reach(treatment, control, tail)
+    with np.errstate(invalid="ignore"):  # of infinite values, as of waits without an end
+        ends = estimate - _reach(control, treatment, tail), estimate + _reach(treatment, control, tail)
     return np.where(np.isfinite(ends).all(axis=0), ends, NAN)
 
 

@@ -166,7 +166,7 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
 
 
 def _gather(design, units, trust, settings):
-    broken = {check.id for check in trust if check.status == "fail"}
+    broken = [check.id for check in reversed(trust) if check.status == "fail"]  # of several the first one counts
     failed = {c.removeprefix(head): why for c in broken for head, why in FAILED.items() if c.startswith(head)}
     whole, raw, adjusted = metrics.summarise(units, adjusted=True)[None], metrics.summarise(units)[None], {}
     for name, arms in whole.items():
@@ -325,7 +325,8 @@ def study_times(units: metrics.Units, look: Look, failed) -> tuple[list[Estimate
             found = read_incidence(table, days, confidence_level=level)
             frames.append(found.rename(columns={"incidence": "share"}).assign(metric=name, arm=arm))
     columns = ["metric", "arm", "day", "at_risk", "share", "ci_low", "ci_high"]
-    return estimates, tests, pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame()
+    curves = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+    return estimates, tests, curves[columns]
 
 
 def _test_times(comparison, look, tables):

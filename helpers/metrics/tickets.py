@@ -361,7 +361,7 @@ def explain_conversations(source: Source, units, conversations: pd.DataFrame | N
     """
     if conversations is None:
         return _find_obstacle(source, units) or NO_EVENTS
-    events = source.events.semi_join(units.table, "unit")
+    events = _name_ids(source.events).semi_join(units.table, "unit")
     asked, given = (events.filter(events["event"] == name) for name in (QUESTION, FIRST_REPLY))
     n, named = ask(asked, {"n": asked.count(), "named": asked[CONVERSATION].count()}).values()
     repeated = _hear(source, units, [QUESTION], CONVERSATION).count().to_pyarrow().as_py() - len(conversations)
@@ -372,18 +372,23 @@ def explain_conversations(source: Source, units, conversations: pd.DataFrame | N
     }
     left = "; ".join(f"{count:,} {why}" for why, count in parts.items() if count)
     many = schema.say(len(conversations), "conversation"), schema.say(conversations["unit"].nunique(), "unit")
-    named = given.select(told=given[CONVERSATION].cast("string")).drop_null().distinct()
+    named = given.select(told=given[CONVERSATION]).drop_null().distinct()
     replied = set(opening.fetch(named, "conversations with a reply")["told"].to_pylist())
     lost = len(replied - set(conversations.loc[conversations["wait_minutes"].notna(), CONVERSATION]))
     more = f" Replies to no question before them, not used: {lost:,}." if lost else ""
     return f"Read: {many[0]} of {many[1]}; questions left out: {left or 'none'}.{more}"
 
 
+def _name_ids(events):
+    """Events with their conversation as a text, null where it is empty, as `_hear` reads it."""
+    return events.mutate(**{CONVERSATION: events[CONVERSATION].cast("string").nullif("")})
+
+
 def _find_obstacle(source, units):
     """Why conversations cannot be read; None when they can."""
-    events = source.events
     if _hear(source, units, [QUESTION], CONVERSATION) is None:
         return NO_EVENTS
+    events = _name_ids(source.events)
     n = events.filter(events["event"] == QUESTION).drop_null([CONVERSATION]).count().to_pyarrow().as_py()
     if n > opening.MOST_LOGGED:
         return TOO_MANY.format(opening.MOST_LOGGED)

@@ -95,7 +95,8 @@ def make_controls(frame: pd.DataFrame) -> np.ndarray:
     """
     if frame.empty:
         return np.zeros((0, 0))
-    (tier, levels), size = pd.factorize(frame["tier"].astype("str"), sort=True), frame["size"].to_numpy(float)
+    tier, levels = pd.factorize(frame["tier"].astype("str"), sort=True, use_na_sentinel=False)  # none is one of its own
+    size = frame["size"].to_numpy(float)
     known, largest = size > 0, np.bincount(tier).argmax()
     logs = np.log(np.where(known, size, 1.0))
     logs[~known] = logs[known].mean() if known.any() else 0.0

@@ -41,6 +41,14 @@ def _check(units, events=None, kinds=METRICS, **plan):
     return {check.id: check for check in checks.run(metrics.fold(source, design), source, design)}
 
 
+def test_amounts_of_which_an_arm_has_the_sign_turned_tell_of_no_lost_part():
+    units, events = _draw()
+    is_turned = events["id"].isin(units["id"][units["variant"] == "b"])
+    found = _check(units, events.assign(value=events["value"].mask(is_turned, -events["value"])))
+    assert "where country is" not in found["events_fit"].message
+    assert "100.0 % are below 0" in found["events_fit"].message
+
+
 def test_events_of_one_country_that_an_arm_lacks_are_told():
     units, events = _draw()
     lost = set(units["id"][(units["variant"] == "b") & (units["country"] == "DE")])

@@ -54,6 +54,13 @@ def hidden_parts(*estimates, design=DESIGN):
     return [e.segment or e.at for e in guard(design=design, estimates=estimates).estimates if e.reason]
 
 
+def test_protect_takes_a_plan_as_read_wherever_it_takes_its_design():
+    fields = {"estimates": (cell(5, 200),), "tables": {"curves": pd.DataFrame(columns=["metric"])}}
+    designed, read = (guard(design=design, **fields) for design in (DESIGN, plan.Plan(DESIGN, "p.yaml", "0" * 64)))
+    assert [*read.tables] == [*designed.tables] == ["curves"]
+    assert [e.reason for e in read.estimates] == [e.reason for e in designed.estimates]
+
+
 def test_protect_refuses_a_table_that_nobody_declared():
     message = (
         "the table bayess has no view; did you mean bayes?; write one in notebooks/views/experiment.yaml: "

@@ -1,5 +1,6 @@
 """A whole experiment from a table and a plan."""
 
+import itertools
 import math
 from collections import Counter
 
@@ -10,6 +11,7 @@ from experiments import draw_frame, make_design, run_experiment
 from scipy import stats
 
 from helpers.inference.decisions import holm
+from helpers.inference.experiment import FAILED
 from helpers.records import Check
 from helpers.sources import opening
 
@@ -97,6 +99,16 @@ def test_run_experiment_metric_whose_events_are_lost_is_not_estimable_and_the_ot
     assert [e.estimate == e.estimate for e in (found["x"], found["y"])] == [True, False]
     assert found["y"].reason == "the log lacks events of it, so that its outcomes cannot be compared"
     assert found["y"].verdict == "not estimable" and results.status == "answered"
+
+
+def test_run_experiment_metric_that_fails_two_checks_says_the_first_of_them_in_every_run():
+    design = make_design(metrics={"y": {"kind": "count", "role": "primary"}})
+    checks = [Check(f"{name}_y", "fail", 0.3, 0.1, "Failed.") for name in ("missing", "events_fit", "events_add")]
+    told = []
+    for found in itertools.permutations(checks):  # a set of three names has one order in a run
+        estimate = run_experiment(draw_frame(), design, found=found).headline()[0]
+        told.append(estimate.reason == FAILED[found[0].id.removesuffix("y")])
+    assert all(told)
 
 
 def dated(n=400, **columns):

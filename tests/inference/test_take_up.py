@@ -197,6 +197,7 @@ E_VALUES = [
     (1.5, 0.9, 1.5 + math.sqrt(1.5 * 0.5), 1.0),  # the interval holds 1: nothing to explain
     (2.0, None, 2 + math.sqrt(2), math.nan),  # no interval
     (0.0, 0.5, math.nan, math.nan),  # no ratio
+    (math.nan, 2.0, math.nan, math.nan),  # an unknown one
 ]
 
 

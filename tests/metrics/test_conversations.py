@@ -57,6 +57,16 @@ def test_read_conversations_pairs_each_question_with_its_earliest_reply():
     )
 
 
+def test_read_conversations_an_empty_id_is_none():
+    empty = [
+        (*row[:4], row[4] or "", row[5]) for row in (*EVENTS, ("u2", "first_reply", EVENTS[6][2], None, None, "x"))
+    ]
+    (found, said), (expected, told) = _read(empty), _read()
+    pd.testing.assert_frame_equal(found, expected)
+    assert said == told
+    assert _read([(*row[:4], "", row[5]) for row in EVENTS]) == _read([(*row[:4], None, row[5]) for row in EVENTS])
+
+
 def test_read_conversations_tells_the_cluster_where_the_plan_names_one():
     units = UNITS | {"company": ["c1", "c2", "c3"]}
     assert list(_read(units=units, more={"cluster": "company"})[0]["cluster"]) == ["c3", "c1", "c2"]

@@ -96,6 +96,11 @@ def test_make_controls_by_hand():
     assert make_controls(frame) == pytest.approx(np.array(expected))
 
 
+def test_make_controls_takes_a_plan_tier_that_is_missing_for_one_of_its_own():
+    frame = pd.DataFrame({"tier": ["a", None, "b", "b"], "size": [1.0] * 4})
+    assert make_controls(frame) == pytest.approx(make_controls(frame.fillna({"tier": "z"})))
+
+
 @pytest.mark.parametrize("n", [0, 3])  # nobody, and accounts that are all alike
 def test_make_controls_without_any_difference(n):
     assert make_controls(pd.DataFrame({"tier": ["all"] * n, "size": [1.0] * n})).shape == (n, 0)
