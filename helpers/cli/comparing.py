@@ -19,7 +19,7 @@ PLAN = {"file": "file", "content": "sha256"}
 
 def compare_runs(arguments):
     """Print what differs between two runs, then every estimate that moved, the most moved first."""
-    out = find_out(arguments, is_hers=True)
+    out = find_out(arguments)
     (before, early), (after, late) = [(name, _read_run(out, name)) for name in arguments.names]
     if before == after:
         raise Refused(f"{before}: named twice; name two runs")

@@ -55,7 +55,7 @@ SCAN = paths.read_words(Path(__file__).with_name("scan.yaml"))
 
 def share_runs(arguments):
     """Write the zip and print its path; refuse when anything in it must not travel, before a report is put on paper."""
-    out, target = find_out(arguments, is_hers=True), Path(arguments.to).expanduser().absolute()
+    out, target = find_out(arguments, is_hers=not arguments.names), Path(arguments.to).expanduser().absolute()
     if target.suffix != ".zip":
         raise Refused(f"{target.name}: needs a name that ends in .zip")
     browser = find_browser() if arguments.pdf else None

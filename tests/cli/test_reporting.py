@@ -32,7 +32,7 @@ def asked(monkeypatch):
     [
         ("report", NO_PLACE),
         ("report small --name mine", NO_PLACE),  # which is nobody's beside the repository's own
-        ("compare first second", NO_PLACE),
+        ("compare first second", "first: no report of this name in reports; studies report makes one"),
         ("share --to runs.zip", NO_PLACE),
         ("report frist", "no run is called 'frist'; did you mean first?"),
         ("report small -p seed=9", "-p and -f need --name NAME: a run with other parameters gets a name of its own"),
