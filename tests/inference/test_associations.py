@@ -251,6 +251,9 @@ def test_weight_responders_recovers_what_responders_alone_do_not():
     assert abs(np.mean(alone) - 0.5) > 0.2
     covered = np.mean([e.ci_low <= 0.5 <= e.ci_high for e in weighted])
     assert covered > 0.95 - 3.5 * np.sqrt(0.95 * 0.05 / len(draws))
+    known = draws[0].assign(y=draws[0]["x"] ** 2)  # nothing is unknown, so that all weigh alike
+    variances = known.groupby("treated")["y"].agg(lambda y: y.var(ddof=0) / len(y))
+    assert weigh(known).std_error == pytest.approx(np.sqrt(variances.sum()))
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,8 @@ def test_compare_replies_by_hand():
     before = _find(found, "a - cps", "median")
     assert (before["control"], before["treatment"], before["is_randomised"]) == ("cps", "a", False)
     assert before["difference"] == 20.0
+    short = compare_replies(made.make_conversations(ROWS, days=7), made.design_replies())
+    assert _find(short, "b - a", "median")["treatment_value"] == 1.5  # the last was not followed for a week
 
 
 def test_compare_replies_is_by_unit_not_by_conversation():

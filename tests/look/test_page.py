@@ -248,10 +248,7 @@ def test_collect_cards_reads_what_runs_left(tmp_path):
         "done": {"results.json": {**WHOLE, **PUBLIC, "study": "experiment"}, "report.html": {}},
         "lost": {"failed.html": {}},
         "notes": {"readme.txt": {}},
-        "review": {
-            "results.json": {**WHOLE, "data": {"kind": "public"}, "study": "evidence_review"},
-            "report.html": {},
-        },
+        "review": {"results.json": {**WHOLE, **PUBLIC, "study": "evidence_review"}, "report.html": {}},
     }.items():
         (tmp_path / name).mkdir()
         for file, content in {**files, "run.json": {"card": {"question": f"{name}?"}, "as_of": "2020-01-01"}}.items():
@@ -261,6 +258,9 @@ def test_collect_cards_reads_what_runs_left(tmp_path):
     assert {key: done[key] for key in told} == told and review["group"] == "evidence_review"
     told = {"question": "lost?", "group": "none", "kind": "no data yet", "href": "lost/failed.html", "failed": True}
     assert {key: lost[key] for key in told} == told
+    text = page.render_index([done, lost, review])  # the review of all evidence stands first
+    assert text.index("The evidence so far") < min(text.index("done?"), text.index("lost?"))
+    assert "published claims and studies" in text
 
 
 def find_axe(program):

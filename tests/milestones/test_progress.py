@@ -563,13 +563,14 @@ def test_study_next_steps_says_that_a_larger_difference_stands_before(frame):
 
 
 def test_study_next_steps_leaves_the_frame_as_it_was_and_alarms_rarely():
-    frame, alarms = make_way(), 0
+    frame, alarms = make_way(), []
     before = frame.copy()
-    for seed in range(12):
+    for seed in (*range(12), 30):
         null = frame.assign(retained=np.random.default_rng(seed).integers(0, 2, len(frame)).astype(float))
-        alarms += int((advise(null)[1]["next_step"] != "none").any())
+        alarms.append((advise(null)[1]["next_step"] != "none").any())
     pd.testing.assert_frame_equal(frame, before)
-    assert alarms <= 3  # of 12; 2.5 % is what Holm leaves to the positive side, P(more than 3) < .001
+    assert not alarms.pop()  # where one step is clear by itself, and not among so many
+    assert sum(alarms) <= 3  # of 12; 2.5 % is what Holm leaves to the positive side, P(more than 3) < .001
 
 
 def test_study_next_steps_advises_nobody_to_a_step_that_follows_activation(frame):

@@ -35,6 +35,8 @@ def test_make_environment_comes_from_the_lock_and_is_remade_only_when_it_changes
     recipe = MAKEFILE.split("$(READY): pyproject.toml requirements.lock")[1]
     assert "--compile-bytecode --require-hashes -r requirements.lock" in recipe
     steps = [recipe.index(step) for step in ("-r requirements.lock", "--no-deps -e .", "compileall -q helpers")]
+    assert "--universal --fork-strategy fewest" in MAKEFILE
+    assert "--generate-hashes --no-emit-index-url" in MAKEFILE  # a lock names no address
     assert steps == sorted(steps)  # the last for whoever forbids bytecode: each command would compile all modules
 
 
@@ -79,6 +81,11 @@ def test_commit_hooks_need_no_network_and_strip_notebooks_without_renaming_cells
     stripped = json.loads((tmp_path / "a.ipynb").read_text())
     cell = {**ran, "execution_count": None, "metadata": {"tags": ["kept"]}, "source": ["1"]}
     assert (stripped["cells"], stripped["metadata"]) == ([cell], {})
+
+
+@pytest.mark.parametrize("name", ["notebooks", "helpers", "data", "reports", "tests", "environment.yml", "README.md"])
+def test_top_level_names_are_there(name):
+    assert (ROOT / name).exists()
 
 
 def test_import_line_names_every_room_once():

@@ -81,6 +81,9 @@ def test_keep_displays_rows_for_the_runner_and_a_sentence_for_everybody_else(sho
     rows = {document.KEPT_MIME: {"name": "private/steps.csv", "text": f"unit\n{CANARY}\n"}}
     text = {document.KEPT_MIME: {"name": "definitions/a.sql", "text": "1\n2\n"}}
     assert shown == [rows | plain[0], text | plain[1], *plain]
+    monkeypatch.setenv("STUDIES_RUN", "one")
+    report.keep_private("steps", pd.DataFrame({"unit": [], "gain": []}))  # of an empty table its header is kept
+    assert shown[-1][document.KEPT_MIME]["text"] == "unit,gain\n"
 
 
 def test_keep_is_silent_outside_a_notebook(capsys):
