@@ -43,7 +43,7 @@
 -- live_support 29fb4a7728f6
 -- live_support 18a5ded252d1
 -- live_support 448e4ce4b93f
--- live_support 2020392996ca
+-- live_support d109bb5a9882
 -- live_support 36e03543eb6a
 -- live_support 6590f64b9fef
 -- live_support 6a8138b8496e
@@ -160,7 +160,6 @@ SELECT `t1`.`variant`, `t1`.`country`, `t1`.`plan_tier`, COUNT(*) AS `n` FROM ( 
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT `t1`.`event` FROM ( SELECT `t0`.`signup_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value`, `t0`.`conversation_id`, `t0`.`agent_id` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2` ) AS `t3` ORDER BY `t3`.`event` ASC NULLS LAST LIMIT 10001;
 SELECT * FROM ( SELECT `t1`.`variant`, COUNT(*) AS `rows` FROM ( SELECT `t0`.`signup_id` AS `unit`, `t0`.`variant`, CAST(`t0`.`assigned_at` AS DATETIME) AS `assigned_at`, `t0`.`company_size`, `t0`.`channel` FROM `table_0` AS `t0` ) AS `t1` GROUP BY 1 ) AS `t2` ORDER BY `t2`.`rows` DESC, `t2`.`variant` ASC NULLS LAST LIMIT 1001;
 SELECT LOGICAL_AND(`t2`.`rises`) AS `All_rises` FROM ( SELECT `t1`.`id`, COALESCE(`t1`.`id` > LAG(`t1`.`id`) OVER (ORDER BY NULL ASC), TRUE) AS `rises` FROM ( SELECT `t0`.`signup_id` AS `id` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2`;
-SELECT COUNT(*) AS `CountStar` FROM ( SELECT * FROM ( SELECT * FROM ( SELECT `t0`.`signup_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value`, `t0`.`conversation_id`, `t0`.`agent_id` FROM `table_0` AS `t0` ) AS `t1` WHERE `t1`.`event` = 'question' ) AS `t2` WHERE `t2`.`conversation_id` IS NOT NULL ) AS `t3`;
 SELECT `t1`.`variant`, `t1`.`company_size`, `t1`.`channel`, COUNT(*) AS `n` FROM ( SELECT `t0`.`variant`, `t0`.`s_company_size` AS `company_size`, `t0`.`s_channel` AS `channel` FROM `temp`.`main`.`table_0` AS `t0` ) AS `t1` GROUP BY 1, 2, 3;
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT `t1`.`event` FROM ( SELECT `t0`.`account_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2` ) AS `t3` ORDER BY `t3`.`event` ASC NULLS LAST LIMIT 10001;
 SELECT LOGICAL_AND(`t2`.`rises`) AS `All_rises` FROM ( SELECT `t1`.`id`, COALESCE(`t1`.`id` > LAG(`t1`.`id`) OVER (ORDER BY NULL ASC), TRUE) AS `rises` FROM ( SELECT `t0`.`account_id` AS `id` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2`;

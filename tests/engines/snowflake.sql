@@ -43,7 +43,7 @@
 -- live_support 2b63aa5e8fa2
 -- live_support 4db33e5e6b9c
 -- live_support 3fc9df5af0fb
--- live_support b83aa04da8f6
+-- live_support 0e44ddff5e6e
 -- live_support 20aee50af6f4
 -- live_support e85f593d1ca0
 -- live_support 2f2c9e2beaf3
@@ -160,7 +160,6 @@ SELECT "t1"."variant", "t1"."country", "t1"."plan_tier", COUNT(*) AS "n" FROM ( 
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT "t1"."event" FROM ( SELECT "t0"."signup_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value", "t0"."conversation_id", "t0"."agent_id" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2" ) AS "t3" ORDER BY "t3"."event" ASC LIMIT 10001;
 SELECT * FROM ( SELECT "t1"."variant", COUNT(*) AS "rows" FROM ( SELECT "t0"."signup_id" AS "unit", "t0"."variant", CAST("t0"."assigned_at" AS TIMESTAMP) AS "assigned_at", "t0"."company_size", "t0"."channel" FROM "table_0" AS "t0" ) AS "t1" GROUP BY 1 ) AS "t2" ORDER BY "t2"."rows" DESC NULLS LAST, "t2"."variant" ASC LIMIT 1001;
 SELECT MIN("t2"."rises") AS "All(rises)" FROM ( SELECT "t1"."id", COALESCE("t1"."id" > LAG("t1"."id") OVER (ORDER BY NULL ASC), TRUE) AS "rises" FROM ( SELECT "t0"."signup_id" AS "id" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2";
-SELECT COUNT(*) AS "CountStar()" FROM ( SELECT * FROM ( SELECT * FROM ( SELECT "t0"."signup_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value", "t0"."conversation_id", "t0"."agent_id" FROM "table_0" AS "t0" ) AS "t1" WHERE "t1"."event" = 'question' ) AS "t2" WHERE "t2"."conversation_id" IS NOT NULL ) AS "t3";
 SELECT "t1"."variant", "t1"."company_size", "t1"."channel", COUNT(*) AS "n" FROM ( SELECT "t0"."variant", "t0"."s_company_size" AS "company_size", "t0"."s_channel" AS "channel" FROM "temp"."main"."table_0" AS "t0" ) AS "t1" GROUP BY 1, 2, 3;
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT "t1"."event" FROM ( SELECT "t0"."account_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2" ) AS "t3" ORDER BY "t3"."event" ASC LIMIT 10001;
 SELECT MIN("t2"."rises") AS "All(rises)" FROM ( SELECT "t1"."id", COALESCE("t1"."id" > LAG("t1"."id") OVER (ORDER BY NULL ASC), TRUE) AS "rises" FROM ( SELECT "t0"."account_id" AS "id" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2";
