@@ -278,7 +278,7 @@ def find_exaggeration(effect, std_error, critical) -> float:
 
     Returns
     -------
-    float: times; nan for an effect of 0.
+    float: times; nan for an effect of 0, and where no estimate is clear, as at a look that is too early.
 
     References
     ----------
@@ -296,7 +296,7 @@ def find_exaggeration(effect, std_error, critical) -> float:
     power = ndtr(z - critical) + ndtr(-z - critical)
     density = np.exp(-((critical - z) ** 2) / 2) + np.exp(-((critical + z) ** 2) / 2)
     beyond = density / math.sqrt(2 * math.pi) + z * (ndtr(z - critical) - ndtr(-z - critical))
-    return float(beyond / (power * z))
+    return float(beyond / (power * z)) if power else math.nan
 
 
 def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0, past_effects=None) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -391,3 +392,8 @@ def test_a_light_tail_of_unequal_arms_lies_inside():
     rng, welch = np.random.default_rng(7), find_method("welch", "difference").domain
     draws = [np.split(rng.poisson(2, 1000).astype(float), [400]) for _ in range(50)]
     assert all(welch.find_departure(**describe(*arms)) is None for arms in draws)
+
+
+def test_find_exaggeration_of_what_can_never_be_clear_is_unknown():
+    with warnings.catch_warnings(action="error"):
+        assert math.isnan(find_exaggeration(0.3, 0.1, math.inf))  # at a look that is too early
