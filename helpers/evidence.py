@@ -10,7 +10,7 @@ from scipy.stats import t as student
 
 from helpers import paths
 from helpers.inference.contrasts import share_ratio
-from helpers.inference.decisions import sample_size_normal, sample_size_proportions
+from helpers.inference.planning import sample_size_normal, sample_size_proportions
 from helpers.records import NAN, Check, Claim, DataInfo, Refused, Results
 
 LEAST = 3  # randomised studies of one outcome, each with effect and error

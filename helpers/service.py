@@ -11,7 +11,8 @@ from helpers import schema
 from helpers.checks.leavers import find_rewritten, list_traits, report_leavers
 from helpers.checks.logs import LOST_FAILS, LOST_WARNS
 from helpers.checks.trust import report_duplicates, withheld
-from helpers.inference.decisions import adjust_families, decide, make_estimate, sample_size_proportions
+from helpers.inference.decisions import adjust_families, decide, make_estimate
+from helpers.inference.planning import sample_size_proportions
 from helpers.inference.replies import GROUPS, bound_answers, jackknife
 from helpers.metrics.tickets import METRICS, judge_tickets, serve_renewals
 from helpers.milestones import contrasts

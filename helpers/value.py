@@ -12,7 +12,7 @@ from scipy.ndimage import map_coordinates
 from scipy.special import ndtr
 
 from helpers.inference.credibility import find_exaggeration, read_posterior
-from helpers.inference.decisions import power_normal
+from helpers.inference.planning import power_normal
 from helpers.queues import GIVEN
 from helpers.records import Estimate, Results
 

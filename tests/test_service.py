@@ -10,7 +10,7 @@ from sources_samples import tell_refusal
 from statsmodels.duration.survfunc import SurvfuncRight
 
 from helpers import plan, service
-from helpers.inference.decisions import sample_size_proportions
+from helpers.inference.planning import sample_size_proportions
 from helpers.plan import Plan
 from helpers.records import Check
 

@@ -116,7 +116,7 @@ def _list_findings(log, design):
     What several metrics read is judged once.
     """
     watched = [
-        (name, design.label_of(name), events, ((metric.from_days or 0.0), metric.window), metric)
+        (name, design.label_of(name), events, (metric.from_days or 0.0, metric.window), metric)
         for name, metric in design.metrics.items()
         for events in schema.list_metric_events(design, name)
     ]

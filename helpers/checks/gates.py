@@ -13,7 +13,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 
 from helpers.checks import validation
 from helpers.checks.validation import BREAKS, FAMILY_ERROR, KEEPS, POOLED, Cell, add_bands
-from helpers.inference import contrasts, decisions, looks, means
+from helpers.inference import contrasts, looks, means, planning
 from helpers.inference.means import compare_means, difference, measure_columns
 from helpers.inference.methods import find_method
 from helpers.records import NAN, Check, DataInfo, Effect, Results
@@ -355,7 +355,7 @@ def compare_power(*, replicates=1000, seed=1) -> pd.DataFrame:
         options = {"share_treatment": case.share, "replicates": replicates}
         options |= {"confidence_level": 1 - FAMILY_ERROR / len(CASES), "n_units": round(n)}
         rng = np.random.default_rng([seed, *case.name.encode()])
-        found = decisions.simulate_power(case.draw, case.compute, rng=rng, **options)
+        found = planning.simulate_power(case.draw, case.compute, rng=rng, **options)
         formula = power(case.effect, n * case.visible)
         row = {"case": case.name, "test": case.test, "n": round(n), "share_treatment": case.share}
         row |= {"effect": case.effect, "smallest": smallest(n * case.visible), "formula": formula}
@@ -366,8 +366,8 @@ def compare_power(*, replicates=1000, seed=1) -> pd.DataFrame:
 
 def _plan_normal(error):
     """The formulas of a difference with this error of one unit."""
-    size = partial(decisions.sample_size_normal, unit_error=error)
-    return size, lambda effect, n: decisions.power_normal(effect, error, n), partial(decisions.mde_normal, error)
+    size = partial(planning.sample_size_normal, unit_error=error)
+    return size, lambda effect, n: planning.power_normal(effect, error, n), partial(planning.mde_normal, error)
 
 
 def _test_columns(compare, control, treatment):
@@ -406,16 +406,16 @@ HAZARDS = (0.03, 0.018)  # a day, of exponential times that are watched for 60 d
 CASES = (
     PowerCase(
         "share with the event", "score", 0.05,
-        (partial(decisions.sample_size_proportions, 0.2), partial(decisions.power_proportions, 0.2),
-         partial(decisions.mde_proportions, 0.2)),
+        (partial(planning.sample_size_proportions, 0.2), partial(planning.power_proportions, 0.2),
+         partial(planning.mde_proportions, 0.2)),
         lambda rng, n, treated: (rng.binomial(n, 0.25 if treated else 0.2), n),
         lambda control, treatment: float(contrasts.score_p_value(*treatment, *control)),
     ),
     PowerCase(
         "mean, one in five treated", "welch", 0.5,
-        (partial(decisions.sample_size_means, sd=1, **UNEQUAL),
-         lambda effect, n: decisions.power_means(effect, 1, n, **UNEQUAL),
-         lambda n: decisions.mde_means(1, n, **UNEQUAL)),
+        (partial(planning.sample_size_means, sd=1, **UNEQUAL),
+         lambda effect, n: planning.power_means(effect, 1, n, **UNEQUAL),
+         lambda n: planning.mde_means(1, n, **UNEQUAL)),
         lambda rng, n, treated: rng.normal(0.5, 1.5, n) if treated else rng.normal(0, 1, n),
         partial(_test_columns, compare_means), share=0.2,
     ),
@@ -447,9 +447,9 @@ CASES = (
     PowerCase(
         "time to event", "log-rank", HAZARDS[1] / HAZARDS[0],
         # in equal arms 2 is the error of a log hazard ratio, times the root of the events (Schoenfeld 1981)
-        (lambda ratio: decisions.sample_size_normal(math.log(ratio), 2.0),
-         lambda ratio, n: decisions.power_normal(math.log(ratio), 2.0, n),
-         lambda n: math.exp(-decisions.mde_normal(2.0, n))),
+        (lambda ratio: planning.sample_size_normal(math.log(ratio), 2.0),
+         lambda ratio, n: planning.power_normal(math.log(ratio), 2.0, n),
+         lambda n: math.exp(-planning.mde_normal(2.0, n))),
         lambda rng, n, treated: rng.exponential(1 / HAZARDS[treated], n), _test_times,
         visible=float(np.mean([1 - math.exp(-hazard * 60) for hazard in HAZARDS])),
     ),

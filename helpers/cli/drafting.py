@@ -179,7 +179,9 @@ def _plan_experiment(units, heard, unit_id, variant):
         **{"variant": variant, "variant_why": why, "arms": arms, "cluster": cluster},
         "is_sure": heard is not None or has_word(assigned or "", "assigned"),
         "dates": [name for name in units.list_kind("date") if name != assigned],
-        **{"before": before, "sizes": sizes, "metrics": metrics},
+        "before": before,
+        "sizes": sizes,
+        "metrics": metrics,
         "left_out": [_tell_left_out(names, told) for told, names in left_out.items() if names],
         "labels": [name for name, guess in listed if guess.kind == "labels" and len(rows[name].unique()) > 1],
     }

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from helpers import metrics
-from helpers.inference import decisions
+from helpers.inference import planning
 from helpers.inference.credibility import find_exaggeration
 from helpers.inference.decisions import find_rule
 from helpers.inference.looks import price_looks
@@ -312,16 +312,16 @@ class Sized:
         """Return the chance that the effect is found; of a guardrail that it is shown to hold where nothing changes."""
         if self.role == "guardrail":
             error = self.find_error(1.0, 0.0)
-            return decisions.power_normal(self.effect, error, n_units / self.price, alpha=self.level)
+            return planning.power_normal(self.effect, error, n_units / self.price, alpha=self.level)
         n = n_units / self.dilution / self.price
-        return self._choose(decisions.power_proportions, decisions.power_means)(n_units=n)
+        return self._choose(planning.power_proportions, planning.power_means)(n_units=n)
 
     def find_size(self, power) -> float:
         """Return how many units, both arms together, find the effect with a given power."""
         if self.role == "guardrail":
             error = self.find_error(1.0, 0.0)
-            return decisions.sample_size_normal(self.effect, error, power=power, alpha=self.level) * self.price
-        found = self._choose(decisions.sample_size_proportions, decisions.sample_size_means)(power=power)
+            return planning.sample_size_normal(self.effect, error, power=power, alpha=self.level) * self.price
+        found = self._choose(planning.sample_size_proportions, planning.sample_size_means)(power=power)
         return found * self.dilution * self.price
 
     def find_smallest(self, n_units, power) -> float:
@@ -329,11 +329,11 @@ class Sized:
         n, told = n_units / self.dilution / self.price, {"power": power, "alpha": self.level}
         if self.is_share:
             told |= {"share_treatment": self.share, "direction": 1 if self.effect > 0 else -1}
-            return abs(decisions.mde_proportions(self.baseline.mean, n, **told))
+            return abs(planning.mde_proportions(self.baseline.mean, n, **told))
         if n >= LARGE:
-            return decisions.mde_normal(self.find_error(1.0), n_units / self.price, **told)
+            return planning.mde_normal(self.find_error(1.0), n_units / self.price, **told)
         sd = self.baseline.sd * math.sqrt(self.baseline.design_effect / self.baseline.cluster_size)
-        return decisions.mde_means(sd, n, share_treatment=self.share, **told)
+        return planning.mde_means(sd, n, share_treatment=self.share, **told)
 
 
 @dataclass(frozen=True)

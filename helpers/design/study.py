@@ -13,8 +13,8 @@ from scipy.special import ndtri
 from helpers import checks
 from helpers.design.sizing import Setting, tells_shares
 from helpers.inference.credibility import find_promise, tell_departure
-from helpers.inference.decisions import draw_decisions, value_sample
 from helpers.inference.looks import price_looks
+from helpers.inference.planning import draw_decisions, value_sample
 from helpers.metrics import tell_days
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Check, DataInfo, Results

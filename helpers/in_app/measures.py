@@ -8,9 +8,10 @@ import pandas as pd
 from scipy import stats
 from scipy.special import expit
 
-from helpers.inference.associations import anderson_rubin, complier_effect, fit_logit
+from helpers.inference.associations import fit_logit
 from helpers.inference.contrasts import share_ratio
 from helpers.inference.means import linearise, measure_columns
+from helpers.inference.take_up import anderson_rubin, complier_effect
 from helpers.milestones import thresholds
 from helpers.records import NAN, Check, Effect, Moments
 from helpers.survival import wilson_interval

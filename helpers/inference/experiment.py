@@ -9,12 +9,13 @@ import pandas as pd
 
 from helpers import metrics
 from helpers.inference import decisions
-from helpers.inference.associations import bound_missing, study_uptake, weight_responders
+from helpers.inference.associations import bound_missing, weight_responders
 from helpers.inference.credibility import check_methods, list_posteriors
 from helpers.inference.decisions import Comparison, list_comparisons
 from helpers.inference.looks import Look, read_look
 from helpers.inference.means import exponentiate, measure_interaction, measure_trend, merge_moments, rate_ratio
 from helpers.inference.methods import choose_method, compare_arms, demand_method, lift_arms, pool_skewness
+from helpers.inference.take_up import study_uptake
 from helpers.plan import ExperimentPlan
 from helpers.records import Effect, Estimate, Results, Test
 from helpers.survival import MEAN, build_life_table, log_rank, read_incidence

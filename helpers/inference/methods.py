@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from helpers.inference import associations, contrasts, looks, means
+from helpers.inference import associations, contrasts, looks, means, take_up
 from helpers.inference.decisions import holm
 from helpers.inference.means import compare_means, difference, measure_columns
 from helpers.plan import ExperimentPlan, Metric
@@ -318,9 +318,9 @@ METHODS = (
     Method("worst-case bounds", "worst-case bounds", "difference",
            (read_known, associations.bound_shares), ("outcomes unknown in one arm",),
            Domain(50), "Manski 1990; Horowitz & Manski 2000", batch=associations.limit_bounds, **AT_LEAST),
-    Method("Anderson-Rubin set", "anderson-rubin", "cace", (read_take_up, associations.anderson_rubin),
+    Method("Anderson-Rubin set", "anderson-rubin", "cace", (read_take_up, take_up.anderson_rubin),
            ("take-up", "weak take-up"), _tail(), "Anderson & Rubin 1949"),
-    Method("complier effect, delta", "wald ratio, delta", "cace", (read_take_up, associations.complier_effect),
+    Method("complier effect, delta", "wald ratio, delta", "cace", (read_take_up, take_up.complier_effect),
            ("take-up", "weak take-up"), _tail(200), "Imbens & Angrist 1994", **AT_LEAST),
     Method("always-valid over daily looks", "welch, always-valid", "difference", (looks.look_daily,),
            ("daily looks",), _tail(200), "Waudby-Smith et al. 2024", batch=looks.limit_days, **AT_LEAST),

@@ -15,7 +15,7 @@ from helpers.metrics import milestones
 from helpers.metrics.events import STALE_DAYS, Reach, find_reach, list_recurring, measure_silence
 from helpers.plan import FrameworkPlan
 from helpers.records import Refused
-from helpers.sources import AccountSource
+from helpers.sources import AccountSource, frames
 from helpers.sources.opening import fetch
 
 MONTH_DAYS = 30
@@ -84,7 +84,7 @@ class Accounts:
         is_told = self.design.outcomes.retained.lost and "lost_at" not in map(str.casefold, own.columns)
         found = {"lost_at": self.table["lost_at"]} if is_told else {}
         key = own.columns[self.source.accounts.columns.index("unit")]
-        return log.read_beside(own, key, self.table, found, most)
+        return frames.read_beside(own, key, self.table, found, most)
 
 
 def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:

@@ -14,7 +14,6 @@ from helpers import schema
 from helpers.kinds import COUNTED
 from helpers.plan import FrameworkPlan
 from helpers.records import Refused
-from helpers.sources.addresses import read_frame
 
 DAY = 86_400
 TAKES = {  # what a kind of total makes of the events that count; a last value is no aggregate
@@ -23,7 +22,6 @@ TAKES = {  # what a kind of total makes of the events that count; a last value i
     "first": lambda heard, total: heard["at"].min(where=total.holds(heard)),
 }
 AGE, MICRO = "age", 1_000_000  # of an event since its unit's start, in microseconds, where many totals read it
-KEY = "frame:unit"  # the id of a unit beside a table's own columns
 READ_ONLY = ("InsufficientPrivilege", "ReadOnlySqlTransaction")  # by name, as their package is an extra
 LATEST = "as_of is left out of the plan: the latest day in the data, {}, is taken as the last complete one"
 EPOCH = dt.date(1970, 1, 1)
@@ -59,14 +57,16 @@ class Total:
 
     def holds(self, heard: ir.Table) -> ir.BooleanValue:
         """Return whether an event counts; `heard` has `event`, `at` and `start` of its unit, and may have its `AGE`."""
+        counts, is_aged = heard["event"].isin(self.events), AGE in heard.columns
+        at = heard[AGE] if is_aged else heard["at"]  # to add days to a moment takes several times as long
 
-        counts, is_aged, ends = heard["event"].isin(self.events), AGE in heard.columns, (self.since, self.until or 0.0)
-        at = heard[AGE if is_aged else "at"]  # to add days to a moment takes several times as long
-        since, until = (round(d * DAY) * MICRO if is_aged else add_days(heard["start"], d) for d in ends)
+        def reach(days):
+            return round(days * DAY) * MICRO if is_aged else add_days(heard["start"], days)
+
         if self.since:
-            counts &= at >= since
+            counts &= at >= reach(self.since)
         if self.until is not None:
-            counts &= (at <= until) if self.inclusive else (at < until)
+            counts &= (at <= reach(self.until)) if self.inclusive else (at < reach(self.until))
         return counts
 
 
@@ -219,12 +219,6 @@ def has_clock(moment: ir.TimestampValue) -> ir.BooleanValue:
 def mark(fact: ir.BooleanValue) -> ir.FloatingValue:
     """Return 1 for true, 0 for false and null for null; some engines turn truth values into whole numbers only."""
     return fact.cast("int32").cast("float64")
-
-
-def read_beside(own, key, table, found, most):
-    """Return in pandas the own columns of who stands in a table, and columns of it beside them, by their key."""
-    told = table.select(**{KEY: table["unit"]}, **found)
-    return read_frame(own.inner_join(told, own[key].cast("string") == told[KEY]).drop(KEY), key, most)
 
 
 @dataclass(frozen=True)

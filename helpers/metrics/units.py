@@ -18,7 +18,7 @@ from helpers.metrics import values
 from helpers.metrics.payments import UNADDED, ask_monies
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
-from helpers.sources import Source, opening
+from helpers.sources import Source, frames, opening
 
 DATED = "events{} have dates and no times: the day of assignment counts, and windows hold whole days"
 MANY = "{:,} units: above {:,} no method that needs every row is run, and what it would find is told to be unknown"
@@ -127,7 +127,7 @@ class Units:
                 found[name] = column
             elif name in self.heard:
                 found[f"{name}_from_events"] = column
-        return log.read_beside(own, design.unit_id, self.table, found, most)
+        return frames.read_beside(own, design.unit_id, self.table, found, most)
 
 
 def fold(source: Source, design: ExperimentPlan) -> Units:

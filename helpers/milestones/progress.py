@@ -10,7 +10,8 @@ from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
 
 from helpers.inference.contrasts import risk_difference
-from helpers.inference.decisions import holm, sample_size_proportions
+from helpers.inference.decisions import holm
+from helpers.inference.planning import sample_size_proportions
 from helpers.milestones import contrasts
 from helpers.milestones.contrasts import make_controls, name_figures, tell_accounts
 from helpers.milestones.thresholds import measure_gap, measure_unseen, split_folds

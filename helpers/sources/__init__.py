@@ -14,7 +14,7 @@ import pandas as pd
 
 from helpers import schema
 from helpers.records import DataInfo, Refused
-from helpers.sources import addresses, ids, opening, tables
+from helpers.sources import frames, ids, opening, tables
 from helpers.sources.addresses import read_address
 from helpers.sources.aggregated import MADE, number_rows, part_events, spread_rows
 from helpers.sources.ids import drop_repeated, keep_once, refuse_total
@@ -84,7 +84,7 @@ class AccountSource:
         most : int, optional, at most so many rows
         """
         table = self.accounts.rename(self.names)
-        return addresses.read_frame(table, table.columns[self.accounts.columns.index("unit")], most)
+        return frames.read_frame(table, table.columns[self.accounts.columns.index("unit")], most)
 
 
 def load(

@@ -1,24 +1,14 @@
-"""What the parameters `data` and `events` name: addresses, checked without opening them, and tables in memory.
-
-Of an address it says what may be shown; a table in memory becomes one of plain columns in Arrow.
-"""
+"""Addresses: what the parameters `data` and `events` name, checked without opening it; and what of it may be shown."""
 
 import difflib
 import glob
-import hashlib
 import os
 import re
-from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-import pandas as pd
-import pyarrow as pa
-
-from helpers import schema
 from helpers.records import Refused
 
 NO_TABLE = "no table; give a path, a pandas, Polars or Arrow table, or an Ibis table"
@@ -160,108 +150,3 @@ def _read_url(item):
         raise Refused(f"data: addresses of this scheme are not read; allowed: duckdb:PATH, {', '.join(SCHEMES)}")
     host = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]
     return Address("url", f"{scheme}://{re.sub(r':[0-9]*$', '', host)}", url=item)
-
-
-def to_arrow(frame, shown) -> pa.Table:
-    """Return a table in memory as an Arrow table of plain columns.
-
-    A named index of pandas becomes columns. Categories become what they stand for, times with a zone UTC, and a column
-    of several types text, which is then judged as the text of a file is.
-
-    Parameters
-    ----------
-    frame : pandas DataFrame, Polars frame, or anything that Arrow can stream
-    shown : str, what messages call the table
-
-    Raises
-    ------
-    Refused: no table; no columns; a column name that stands twice, or is of several levels.
-    """
-    if isinstance(frame, pd.DataFrame):
-        table = _read_pandas(frame, shown)
-    else:
-        table = None
-        with suppress(Exception):
-            table = pa.table(frame.collect() if hasattr(frame, "collect") else frame)
-        if table is None:
-            raise Refused(f"{shown}: {NO_TABLE}")
-        refuse_twice(table.column_names, shown)
-    if not table.column_names:
-        raise Refused(f"{shown}: no columns; give a table that has some")
-    columns = [_make_plain(column) for column in table.columns]
-    return pa.table(columns, names=table.column_names).combine_chunks()
-
-
-def _read_pandas(frame, shown):
-    named = [name for name in frame.index.names if name is not None]
-    frame = frame.reset_index(level=[name for name in named if name not in frame.columns]) if named else frame
-    if frame.columns.nlevels > 1:
-        cure = "make one of them, such as df.columns = df.columns.map('_'.join)"
-        raise Refused(f"{shown}: names of columns in {frame.columns.nlevels} levels; {cure}")
-    names = [str(name) for name in frame.columns]
-    refuse_twice(names, shown)
-    return pa.table([_read_column(frame.iloc[:, place]) for place in range(len(names))], names=names)
-
-
-def refuse_twice(names, shown) -> None:
-    """Refuse columns of which two have one name, upper or lower case."""
-    twice = [name for name, n in Counter(name.casefold() for name in names).items() if n > 1]
-    if twice:
-        fault = "stands twice (upper and lower case are one); rename one"
-        raise Refused(f"{shown}: the column name {schema.cut(twice[0])} {fault}")
-
-
-def _read_column(series):
-    """Return a column of pandas; what Arrow has no one type for is text, as it would be in a file."""
-    column = None
-    with suppress(pa.ArrowException, TypeError, ValueError, OverflowError):
-        column = pa.array(series, from_pandas=True)
-    kind = None if column is None else getattr(column.type, "value_type", column.type)  # of categories, theirs
-    if kind is None or isinstance(kind, pa.BaseExtensionType):
-        known = series.astype(object)
-        column = pa.array(known.where(known.isna(), known.map(str)), type=pa.string(), from_pandas=True)
-    return column
-
-
-def _make_plain(column):
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        if kind.value_type == pa.string_view():  # as of Polars; Arrow takes none of these by their number
-            parts = [pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(pa.string())) for c in column.chunks]
-            column = pa.chunked_array(parts, pa.dictionary(kind.index_type, pa.string()))
-        return column.cast(column.type.value_type)
-    if pa.types.is_timestamp(kind) and kind.tz:
-        return column.cast(pa.timestamp(kind.unit, "UTC"))
-    return column.cast(pa.string()) if pa.types.is_null(kind) else column
-
-
-def keep(backend, name, table):
-    """Return an Arrow table as a table of the engine, and the checksum of what it holds.
-
-    Parameters
-    ----------
-    backend : Ibis backend
-    name : str, what the table is called in the engine
-    table : Arrow table
-
-    Returns
-    -------
-    (Ibis table, str): the checksum is that of the table as an Arrow stream.
-    """
-    content, sink = table.replace_schema_metadata(None), pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, content.schema) as writer:
-        writer.write_table(content)
-    return backend.create_table(name, content), hashlib.sha256(sink.getvalue()).hexdigest()
-
-
-def read_frame(table, unit_id, most=None) -> pd.DataFrame:
-    """Return a table of the engine in pandas, in order of the id.
-
-    Parameters
-    ----------
-    table : Ibis table
-    unit_id : str, the column of the id
-    most : int, optional
-        At most so many rows, as the engine finds them first.
-    """
-    return (table if most is None else table.limit(most)).order_by(unit_id).to_pandas()

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from helpers import schema
 from helpers.records import DataInfo, Refused
-from helpers.sources import addresses, reading
+from helpers.sources import frames, reading
 from helpers.sources.addresses import MADE, VARIABLE, is_frame, read_address
 
 HOLDS = {"experiment": "an experiment", "framework": "accounts"}
@@ -313,7 +313,7 @@ def _open_made(design, place, simulation, backend):
         frame, shown, truth = made.units, place.name, None
     raws = {"raw_units": (frame, shown), "raw_events": (made.events, f"{place.name} events")}
     for name, (frame, shown) in raws.items():
-        kept = frame is not None and addresses.keep(backend, name, pa.Table.from_pandas(frame, preserve_index=False))
+        kept = frame is not None and frames.keep(backend, name, pa.Table.from_pandas(frame, preserve_index=False))
         raws[name] = Raw(kept[0], shown, sha256=kept[1]) if kept else None
     sums = [raw.sha256 for raw in raws.values() if raw]
     return Given(backend, *raws.values(), DataInfo(place.kind, made.note, place.name, _join_sums(sums), 0, 0), truth)
@@ -360,8 +360,8 @@ def open_table(backend, place, *, name, table=None, called="table") -> Raw:
     if isinstance(place.frame, ibis.Table):
         return Raw(place.frame, place.name)
     if place.kind == "frame":
-        content = addresses.to_arrow(place.frame, place.name)
-        kept, checksum = ask(lambda: addresses.keep(backend, name, content), place.name)
+        content = frames.to_arrow(place.frame, place.name)
+        kept, checksum = ask(lambda: frames.keep(backend, name, content), place.name)
         return Raw(kept, place.name, sha256=checksum)
     if place.kind in ("text", "excel"):
         return _open_text(backend, place, name, table, called)

@@ -20,7 +20,7 @@ import pyarrow.csv as pc
 
 from helpers import schema
 from helpers.records import Refused
-from helpers.sources.addresses import refuse_twice
+from helpers.sources.frames import refuse_twice
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)  # the first begins like UTF-16

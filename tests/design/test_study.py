@@ -32,11 +32,10 @@ from helpers.inference.decisions import (
     decide_all,
     label_effect,
     list_comparisons,
-    sample_size_means,
-    sample_size_proportions,
 )
 from helpers.inference.looks import price_looks
 from helpers.inference.methods import compare_arms, lift_arms
+from helpers.inference.planning import sample_size_means, sample_size_proportions
 from helpers.plan import ExperimentPlan, Plan
 from helpers.records import Effect, Estimate, Moments, Refused
 

@@ -6,7 +6,7 @@ import pytest
 
 from helpers import claims, evidence, paths
 from helpers.evidence import NOTHING, TESTED, UNTESTED
-from helpers.inference.decisions import sample_size_normal, sample_size_proportions
+from helpers.inference.planning import sample_size_normal, sample_size_proportions
 from helpers.studies import list_settled
 
 FACTS = evidence.read_facts(claims.read_claims())

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from helpers.inference.contrasts import quantile_difference
-from helpers.inference.decisions import benjamini_hochberg, holm, sample_size_means
+from helpers.inference.decisions import benjamini_hochberg, holm
 from helpers.inference.means import compare_means, difference, rate_ratio
+from helpers.inference.planning import sample_size_means
 from helpers.records import Moments
 
 CONTROL, TREATMENT = [3.1, 4.5, 2.2, 5.9, 4.4, 3.8], [5.2, 6.6, 4.1, 7.7, 5.0, 9.3, 6.1, 4.9]

@@ -14,8 +14,8 @@ from statsmodels.stats.power import TTestIndPower
 
 from helpers.inference.contrasts import score_p_value
 from helpers.inference.credibility import find_exaggeration
-from helpers.inference.decisions import (
-    find_rule,
+from helpers.inference.decisions import find_rule
+from helpers.inference.planning import (
     mde_means,
     mde_normal,
     mde_proportions,

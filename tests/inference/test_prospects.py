@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from helpers.inference.decisions import draw_decisions, holm, value_sample
+from helpers.inference.decisions import holm
 from helpers.inference.looks import leave_at_looks, price_looks, sequential_bounds
+from helpers.inference.planning import draw_decisions, value_sample
 
 
 def test_value_sample_by_hand():

@@ -10,10 +10,10 @@ from scipy import stats
 from statsmodels.sandbox.regression.gmm import IV2SLS
 
 from helpers import inference
-from helpers.inference import associations
-from helpers.inference.associations import anderson_rubin, complier_effect, first_stage
+from helpers.inference import take_up
 from helpers.inference.contrasts import e_value
 from helpers.inference.means import measure_columns
+from helpers.inference.take_up import anderson_rubin, complier_effect, first_stage
 from helpers.records import Check, Moments
 
 
@@ -144,9 +144,9 @@ def test_anderson_rubin_set_is_empty_when_only_the_outcome_moves():
 
 
 def test_solve_gives_one_ray_when_the_first_stage_is_exactly_at_the_limit():
-    ends = [associations._solve(np.array([y, 2.0]), np.eye(2), 2.0) for y in (3.0, -3.0)]
+    ends = [take_up._solve(np.array([y, 2.0]), np.eye(2), 2.0) for y in (3.0, -3.0)]
     assert ends == [((5 / 12, None),), ((None, -5 / 12),)]  # c / 2h = (9 - 4) / 12
-    assert associations._describe(ends[0]).startswith("the confidence set is one ray")
+    assert take_up._describe(ends[0]).startswith("the confidence set is one ray")
 
 
 def test_first_stage_of_jobs_ii(jobs):

@@ -14,7 +14,8 @@ from scipy.stats import norm, t
 
 from helpers import milestones
 from helpers.inference.contrasts import risk_difference
-from helpers.inference.decisions import holm, sample_size_proportions
+from helpers.inference.decisions import holm
+from helpers.inference.planning import sample_size_proportions
 from helpers.milestones import adjusted_difference, make_controls, study_maturity, study_progress, study_size
 from helpers.milestones.progress import estimate_occupancy, measure_elasticity, read_today, split_bands
 from helpers.milestones.thresholds import split_folds

@@ -10,7 +10,7 @@ from sources_samples import tell_refusal
 
 from helpers import metrics, sources
 from helpers.plan import ExperimentPlan
-from helpers.simulate import experiment, find_shared, list_events, reads_events
+from helpers.simulate.dry_run import experiment, find_shared, list_events, reads_events
 
 TIME = {"kind": "time_to_event"}
 LEFT = TIME | {"horizon_days": 60, "time": "left_days", "observed": "left_state"}

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.simulate import live_support as support_world
 from helpers.simulate.kit import HOURS_A_PERSON, HOURS_A_WEEK, plan_duty, serve
-from helpers.simulate.live_support import ON_DUTY, SIGN_UPS, SupportWorld, deliver, gather_teams
+from helpers.simulate.live_support import ON_DUTY, SIGN_UPS, SupportWorld, deliver, expect_others, gather_teams
 
 ALWAYS = np.ones((1, HOURS_A_WEEK), bool)
 PATIENT = np.inf
@@ -142,7 +141,7 @@ def test_gather_teams_grow_with_the_sign_ups_the_live_reserve_with_their_root():
 @pytest.mark.parametrize("n_units", [10, 6_000, 24_000, 50_000])
 def test_expect_others_keep_the_work_for_each_agent_on_duty(n_units):
     usual, teams = gather_teams(SupportWorld(), 24_000), gather_teams(SupportWorld(), n_units)
-    others, known = support_world.expect_others(SupportWorld(), n_units, teams), 0.8 * 24_000 / 16
+    others, known = expect_others(SupportWorld(), n_units, teams), 0.8 * 24_000 / 16
     before = others[0] / SIGN_UPS + known * n_units / 24_000
     on_duty = teams["before"].any(axis=0)
     each = before[on_duty] / teams["before"].sum(axis=0)[on_duty]
