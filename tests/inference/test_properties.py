@@ -16,8 +16,6 @@ from scipy import stats
 from helpers import metrics
 from helpers.inference.associations import (
     adjusted_contrast,
-    anderson_rubin,
-    complier_effect,
     naive_contrast,
     weight_responders,
     weighted_contrast,
@@ -32,6 +30,7 @@ from helpers.inference.means import (
     rate_ratio,
     relative_lift,
 )
+from helpers.inference.take_up import anderson_rubin, complier_effect
 from helpers.records import Moments
 from helpers.survival import build_life_table, incidence_difference, rmst_difference
 
