@@ -1,7 +1,6 @@
 """What every simulation shares: counts, names, bounds, seeds, speed, refusals and the rows of the truth."""
 
 import json
-import time
 from dataclasses import fields
 from functools import cache
 
@@ -194,13 +193,3 @@ def test_simulate_says_that_it_is_planted(study, what, planted):
     assert make(study).note == (
         f"Simulated: {what}. Recovering {planted} tests the method; it is no evidence for the published claims."
     )
-
-
-SPEEDS = [("proactive_help", 10_000, 1.5), ("live_support", 12_000, 2.5), ("customer_milestones", 8_000, 5)]
-
-
-@pytest.mark.parametrize(("study", "n_units", "seconds"), [*SPEEDS, ("support_metrics", 3_000, 4)])
-def test_simulate_is_fast(study, n_units, seconds):
-    start = time.perf_counter()
-    simulate.simulate(study, n_units=n_units)
-    assert time.perf_counter() - start < seconds
