@@ -22,7 +22,7 @@ PLAN = {
 def test_trust_is_one_line_with_what_does_not_pass_and_a_folded_table():
     shown = record.trust_line(samples.results(plan=PLAN))
     assert shown.text == (
-        "3 checks: 1 passes, 1 unclear, 1 not tested: seats differ between the groups before the start (p < .001)."
+        "3 checks: 1 passes, 1 unclear, 1 not tested. Seats differ between the groups before the start (p < .001)."
     )
     assert shown.html.index("3 checks") < shown.html.index("<details") < shown.html.index("Sample ratio")
     assert "Missing values, satisfaction" in shown.html and "Exact duplicates dropped" in shown.html
@@ -36,7 +36,7 @@ def test_trust_is_one_line_with_what_does_not_pass_and_a_folded_table():
 def test_trust_says_codes_in_words():
     check = Check("srm_plan_tier", "fail", 0, 0, "In plan_tier: links 2,003, no_links 1,997.")
     shown = record.trust_line(samples.results(plan=PLAN, checks=(check,)))
-    assert shown.text == "1 check: 1 fails: in plan: with links 2,003, without links 1,997."
+    assert shown.text == "1 check: 1 fails. In plan: with links 2,003, without links 1,997."
     assert "Sample ratio, plan" in shown.html and "_" not in shown.text
 
 
