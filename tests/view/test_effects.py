@@ -191,6 +191,7 @@ def test_times_have_curve_share_mean_time_and_log_rank_up_to_the_horizon():
     assert told(shown).count("Share reached by each day since assignment") == 2 == shown.html.count("<figure>")
     ids = re.findall(r' id="(.*?)"', shown.html)
     assert sorted(set(ids)) == sorted(ids) and {"times", "curves-paid", "curves-early"} <= set(ids)
+    assert re.search(r"With c: [\d.]+ % by day 14", told(shown)) and "by day 7" in told(shown)  # where its line ends
     assert "Who was not seen to the end counts for as long as seen." in told(shown)
     assert 'class="note absent"' in times(make()).html
     assert 'class="note absent"' in times(results.but(status="withheld")).html

@@ -1,6 +1,7 @@
 """Trust in one line, the design as planned, claims, methods and the run's record."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -31,6 +32,14 @@ def test_trust_is_one_line_with_what_does_not_pass_and_a_folded_table():
     shown = record.trust_line(samples.results(plan=PLAN, tables=samples.results().tables | tables))
     assert shown.html.index("<details") < shown.html.index("Each row: an event that is added up")
     assert record.trust_line(samples.results(checks=())).text == "No trust check applies to this run."
+
+
+def test_trust_counts_arms_where_units_were_read_and_names_public_data_without_their_code():
+    data = replace(samples.results().data, messages=("public:shop events: 69 events",))
+    shown = record.trust_line(samples.results(plan=PLAN, data=data)).html
+    assert "<dt>Workspaces, with links</dt><dd>2,003</dd>" in shown and "<li>Shop events: 69 events</li>" in shown
+    shown = record.trust_line(samples.results(plan=PLAN, data=replace(data, units=0))).html
+    assert "with links</dt>" not in shown and "0 workspaces" not in shown
 
 
 def test_trust_says_codes_in_words():
@@ -85,6 +94,9 @@ def test_run_record_hides_folders_and_passwords_and_says_what_is_as_planned():
     shown = record.run_record(samples.results(plan=PLAN), given).text
     assert "Parameters: data a.csv and postgres://host/db; n units 4000; all others as planned" in shown
     assert "/home" not in shown and "secret" not in shown and "Plan: own.yaml" in shown
+    assert "Data: Simulated data: proactive_help. Workspaces made by a seeded model" in shown
+    noted = samples.results(data=replace(samples.results().data, note="Simulated: 4,000 workspaces."))
+    assert record.run_record(noted, {}).text.startswith("Data: Simulated: 4,000 workspaces.\n")
     bare = record.run_record(samples.results(plan={}), {"seed": 1}).text
     assert "Plan" not in bare and "planned" not in bare
 

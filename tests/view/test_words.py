@@ -280,6 +280,10 @@ def test_the_answer_names_its_population_where_it_is_not_everybody():
     assert explained(make(**some)).answer[0] == f"Among the 35 % whose outcome is known, {told}, a clear benefit."
     more = make(**{**some, "n_treatment": 404})
     assert explained(more).answer[0].startswith("Among the 40 % whose outcome is known, ")
+    both = explained(make(**some), make(metric="z", **some), metrics={"y": Y, "z": {**Y, "label": "paid"}}).answer[0]
+    assert both.count("Among the 35 % whose outcome is known") == 1 and "; paid: 35.0 % with links" in both
+    both = explained(make(**some), make(metric="z"), metrics={"y": Y, "z": {**Y, "label": "paid"}}).answer[0]
+    assert both.startswith("Among the 35 % whose outcome is known, activated") and "; paid: 35.0 % with links" in both
     held = explained(make(), make(**GUARD, verdict="not inferior").but(**some), metrics={"y": Y, "g": G}).answer[1]
     assert held == "The guardrail holds: satisfaction, among the 35 % who answered, -0.020 (between -0.080 and +0.040)."
 
@@ -315,6 +319,12 @@ def test_a_metric_that_cannot_be_adjusted_is_said_where_the_plan_decides_on_adju
     answer = explained(make(adjustment=adjustment), plan=plan).answer
     said = [line for line in answer if line.startswith("The plan decides on adjusted values, but ")]
     assert said == ([] if told is None else [f"The plan decides on adjusted values, but {told}"])
+
+
+def test_several_metrics_that_cannot_be_adjusted_are_one_list():
+    names = {name: {**Y, "label": name} for name in ("u", "v", "w", "x")}
+    answer = explained(*(make(metric=name, adjustment="none") for name in names), plan=RAW, metrics=names).answer
+    assert any(line.startswith("The plan decides on adjusted values, but u, v, w and 1 more are ") for line in answer)
 
 
 def test_an_association_that_tells_another_story_is_told_with_the_fair_effect():
