@@ -211,7 +211,7 @@ def draw_scorecard(results: Results) -> bytes | None:
     with charts.themed():
         figure = Figure(figsize=(SIZE / 100, (top + LINE * len(rows) + 24) / 100), dpi=150, facecolor="white")
         canvas = FigureCanvasAgg(figure)
-        _write(figure, 24, 22, textwrap.wrap(kind, 130)[0], **FAINT)
+        _write(figure, 24, 22, textwrap.shorten(kind, 130, placeholder=" …"), **FAINT)
         for place, line in enumerate(title):
             _write(figure, 24, 48 + 26 * place, line, size=16, weight="semibold")
         for place, line in enumerate(answer):

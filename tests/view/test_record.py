@@ -107,3 +107,15 @@ def test_words_from_data_are_inert(show):
     shown = show(found.but(plan={**found.plan, "labels": {}}))
     assert "<script" not in shown.html
     assert "<script" not in record.run_record(found, {"data": samples.HOSTILE, "x": math.nan}).html
+
+
+def test_the_picture_of_a_scorecard_says_that_a_long_kind_of_data_goes_on(monkeypatch):
+    said = []
+    monkeypatch.setattr(record, "_write", lambda figure, left, top, text, **style: said.append(text))
+    kind = "Public data: " + "people of a town that is far away, " * 5
+    assert record.draw_scorecard(samples.results(plan=PLAN, words={"kind": (kind,)}, answer=(kind, "It helps.")))
+    assert said[0].startswith("Public data: people") and said[0].endswith(" …") and len(said[0]) <= 130
+    assert record.draw_scorecard(
+        samples.results(plan=PLAN, words={"kind": ("Short.",)}, answer=("Short.", "It helps."))
+    )
+    assert "Short." in said
