@@ -153,7 +153,7 @@ def _list_facts(row, results):
         ("When", " ".join([*when, *(told.format(what) for told, what in uses.items() if what)])),
         ("Formula", row["formula"]),
         ("Worked", "\n".join([*drawn, f"Found: {', '.join(found) or row['reason']}."])),
-        ("Promises", f"{capitalise(row['claim'])}."),
+        ("Promises", f"{capitalise(row['claim'])}{' nominal' * (row['claim'] == 'at least')}."),
         ("Where", f"{capitalise(row['domain'])}."),
         ("Measured", f"{capitalise(measured)}."),
         ("Source", f"{row['reference']}."),
@@ -218,6 +218,13 @@ def _tell_key(part, place, key, line):
     part, place = (Design, "every plan") if shared else (part, place)
     given = field.get_default(call_default_factory=True)
     is_plain = given in (None, [], {}, "") or list_parts(type(given))
+    given = str(given).lower() if isinstance(given, bool) else given  # as YAML writes it
     default = "needed" if field.is_required() else "" if is_plain else given
-    told = {"place": place, "key": key, "example": written.strip(), "default": str(default), "meaning": meaning.strip()}
+    told = {
+        "place": place,
+        "key": key,
+        "example": written.strip(),
+        "default": str(default),
+        "meaning": meaning.strip(),
+    }
     return {"part": part.__name__, **told}

@@ -357,5 +357,6 @@ def _check(facts, found, claimed):
     told = "every claim has a verdict with a reason" if not silent else f"{silent} claims have no reason"
     yield Check("claims", "fail" if silent else "pass", float(silent), 0.0, f"{told}.")
     unread = facts.studies.loc[facts.studies["verification"] != "read", "id"].tolist()
-    told = f"known from others' words alone: {', '.join(unread)}" if unread else "all studies were read at their source"
+    told = f"{len(unread)} of {len(facts.studies)} studies are known from others' words alone: {', '.join(unread)}"
+    told = told if unread else "all studies were read at their source"
     yield Check("sources", "warn" if unread else "pass", float(len(unread)), 0.0, f"{told}.")

@@ -164,6 +164,7 @@ def test_worked_plans_write_every_key_of_the_model_and_say_what_it_means():
     assert table.loc[table["meaning"] == "", "key"].tolist() == []
     assert table.groupby("part", sort=False).ngroups == (table["part"] != table["part"].shift()).sum()  # together
     assert table.loc[table["key"] == "unit_id", ["place", "default"]].values.tolist() == [["every plan", "needed"]]
+    assert table.loc[table["key"] == "hypothesised", "default"].tolist() == ["false"]  # as YAML has it
 
 
 @pytest.mark.parametrize("name", GUIDE)

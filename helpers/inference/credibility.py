@@ -184,7 +184,7 @@ def _check_covariates(material):
     more = "" if name == design.key_metric else ", more than of any other"
     of = f"{100 * abs(gains[name]):.1f} % {{}} the variance of the effect on {design.label_of(name)}{more}"
     said = f"Covariates take away {of.format('of')}"
-    if gains[name] < 0:
+    if gains[name] <= -0.0005:  # less is printed as 0.0 %
         said = f"Covariates add {of.format('to')}: they cost more than they explain"
     if not left:
         return [Check("covariates", "pass", gains[name], 0.0, f"{said}.")]

@@ -235,7 +235,7 @@ def collect_cards(out: Path) -> list[dict[str, Any]]:
         group = results.get("study") if results.get("study") in WORDS["groups"] else kind
         card = {"answer": "", "question": folder.name, "mark": None, **record.get("card", {}), "name": folder.name}
         card |= {"group": group, "kind": WORDS["kinds"].get(group, WORDS["kinds"][kind]), "failed": failed}
-        card |= {"date": record.get("as_of") or "", "started": record.get("started", "")}
+        card |= {"date": (card.get("dated", True) and record.get("as_of")) or "", "started": record.get("started", "")}
         card |= {"status": results.get("status", "" if failed else "unreadable")}
         card |= {} if results else {"answer": "", "mark": None}
         found.append({**card, "href": f"{folder.name}/{'failed' if failed and not results else 'report'}.html"})
@@ -268,4 +268,5 @@ def _draw_card(card):
         drawn = draw("mark", row=row, axis=find_axis([row]))
     judged = mark_verdict(mark["verdict"]) if mark["verdict"] else ""
     box = WORDS["boxes"].get("failed" if card["failed"] else card["status"])
-    return {"box": box, "drawn": Markup(drawn), "judged": Markup(judged), "idle": mark["verdict"] == UNDECIDED}
+    told = {"answer": Markup(escape(card["answer"])), "drawn": Markup(drawn), "judged": Markup(judged)}
+    return {**told, "box": box, "idle": mark["verdict"] == UNDECIDED}

@@ -238,7 +238,8 @@ def _write_at_risk(figure, axes, lines, chart, colors) -> None:
     left, right = axes.get_xlim()
     (wide, high), box = figure.get_size_inches() * 100, axes.get_position()
     for place, (line, rows) in enumerate(lines.items()):
-        style = {"color": colors[line], "size": 9, "ha": "center", "va": "center"}
+        dark = tuple(0.6 * part for part in mpl.colors.to_rgb(colors[line]))  # a line may be paler than words
+        style = {"color": dark, "size": 9, "ha": "center", "va": "center"}
         known = rows.dropna(subset=[chart.at_risk])
         for tick in axes.get_xticks():
             counts = known[chart.at_risk][known[chart.x] <= tick]

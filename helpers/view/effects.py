@@ -183,8 +183,10 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
         group = scale.head if len(metrics) > 1 else ""
         found += [_rung(results, e, scale, group) for e in chosen]
         told.append(find_title(results, "ladder", metric) or _tell_ladder(chosen, scale))
+    told, mixed = list(filter(None, told)), any(row.muted for row in found)
     words = {"heads": ("first", "second"), "contrast": "first minus second", "what": "Compared"}
-    words |= {"title": capitalise("; ".join(told)), "note": "An association mixes the effect with who is compared."}
+    words |= {"title": capitalise("; ".join(told)) or "Not estimable"}
+    words |= {"note": "An association mixes the effect with who is compared." * mixed}
     estimates = [e.but(**TAKERS) if e.population == "as_treated" else e for e in estimates]
     return _frame(results, found, estimates, name=f"{metrics[0]} ladder", **words)
 
@@ -209,7 +211,9 @@ def _rung(results, e: Estimate, scale, group: str) -> Row:
     sides = f"{capitalise(told)} against {other}"
     how = [ASSOCIATIONS.get(e.adjustment), name_method(e.method) if e.estimand == "cace" else ""]
     how += ["" if is_arm else "not randomised", ESTIMANDS[e.estimand] if e.estimand == "difference" else ""]
-    how += [f"{write_count(e.n_treatment)} and {write_count(e.n_control)}"]
+    sizes = [write_count(e.n_treatment), write_count(e.n_control)]
+    turned = e.estimand == "cace" and scales.is_turned(results)  # first whom the contrast puts first
+    how += [" and ".join(reversed(sizes) if turned else sizes)]
     is_effect, verdict = e.population in ("itt", "compliers", "responders"), e.verdict
     if not is_effect and verdict != "not estimable":
         verdict = scales.name_way(e, scale) if verdict.startswith("clear") else "no clear association"
@@ -218,8 +222,10 @@ def _rung(results, e: Estimate, scale, group: str) -> Row:
 
 
 def _tell_ladder(chosen, scale) -> str:
-    """The naive reading and the fair one in one line."""
+    """The naive reading and the fair one in one line; empty where the fair one is not estimable."""
     fair = next((e for e in chosen if e.population in ("itt", "responders")), chosen[-1])
+    if fair.verdict == "not estimable":
+        return ""
     told, naive = (scales.write_effect(e, scale) for e in (fair, chosen[0]))
     first = "" if chosen[0] is fair else f"{naive} by association, "
     return f"{scale.label}: {first}{told} as assigned"
@@ -254,7 +260,7 @@ def _parts(results, chosen, metric, *, kind, name) -> Display:
     found, labels = [], results.plan.get("labels") or {}
     for e, first in zip(shown, chosen, strict=True):
         column, _, level = (e.segment or "").partition("=")
-        told = labels.get(e.segment) or labels.get(level) or say_name(level) or e.at
+        told = labels.get(e.segment) or labels.get(level) or say_name(level) or capitalise(e.at)
         counts = [scales.name_arm(results, first.treatment)] * several
         counts += [] if math.isnan(e.n_control) else [write_count(e.n_treatment + e.n_control)]
         group = scales.begin(results, scales.name_label(results, column)) if e.segment else ""
@@ -292,7 +298,7 @@ def sensitivity(results: Results) -> Display:
     chosen = results.select(role="sensitivity", population=["itt", "responders", "compliers"])
     if results.status == "withheld" or not chosen:
         return _show_nothing(results, "There is no such effect.")
-    several, written = len({e.comparison for e in chosen}) > 1, []
+    several, written = len({(e.treatment, e.control) for e in chosen}) > 1, []
     shown = [scales.orient(results, e) for e in chosen]
     for e, first in zip(shown, chosen, strict=True):
         parts = [ESTIMANDS.get(e.estimand, e.estimand.replace("_", " ")), ADJUSTMENTS.get(e.adjustment)]

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 import re
 import textwrap
 from collections import Counter
@@ -21,7 +22,7 @@ from helpers.schema import say
 from helpers.view import charts, html, numbers, scales
 from helpers.view.effects import BOXES, list_card, name_columns, scorecard, split_answer, tell_dates
 from helpers.view.html import UNDECIDED, WIDE, Axis, Display, Row, find_axis, list_facts, show_sentence
-from helpers.view.numbers import capitalise, lower_first
+from helpers.view.numbers import capitalise
 from helpers.view.show import draw_table, frame_part, show, tell_kind
 
 EACH_CLAIM = "Each stands with its reason in the review of all evidence, the first card of the gallery."
@@ -43,18 +44,18 @@ def trust_line(results: Results) -> Display:
     counts = Counter(check.status for check in results.checks)
     told = [f"{n} {VERBS[s][n > 1] if s in VERBS else STATUS_WORDS.get(s, s)}" for s, n in counts.most_common()]
     open_ = [c for c in results.checks if c.status in ("fail", "warn")]
-    labels = tuple(results.tables.get("metrics", {}).get("label", ()))  # as she wrote them
+    labels = tuple(results.tables.get("metrics", {}).get("label", ()))
     heads = [c.message.partition(DETAIL)[0].rstrip(".") for c in open_[:3]]
-    spoken = "; ".join(head if head.startswith(labels) else lower_first(head) for head in heads)
-    spoken = f": {scales.say_codes(results, spoken)}" if spoken else ""
-    line = f"{say(len(results.checks), 'check')}: {', '.join(told)}{spoken}."
+    own = labels if results.data.kind == "yours" else ()  # names that stay as she wrote them
+    spoken = "".join(f" {head if own and head.startswith(own) else capitalise(head)}." for head in heads)
+    line = f"{say(len(results.checks), 'check')}: {', '.join(told)}.{scales.say_codes(results, spoken)}"
     frame = to_frame(results.checks).assign(check=[_name_check(results, check.id) for check in results.checks])
     said = frame.assign(message=[scales.say_codes(results, message) for message in frame["message"]])
     drawn = draw_table(said, find_view(results.study, "checks"), results, most=len(said))
     part = frame_part(results, drawn, name="checks", frame=frame)
     has_sums = not results.tables.get("event_sums", frame[:0]).empty
     drawn = part.html + (show(results, "event_sums").html if has_sums else "")
-    noticed = [scales.say_codes(results, capitalise(message)) for message in results.data.messages]
+    noticed = [scales.say_codes(results, capitalise(m.removeprefix("public:"))) for m in results.data.messages]
     return Display(html.draw("trust", line=line, checks=drawn, steps=_list_steps(results), noticed=noticed), line)
 
 
@@ -69,8 +70,8 @@ def _name_check(results, name) -> str:
 def _list_steps(results: Results) -> list[tuple[str, str]]:
     steps = [(s, f"{numbers.write_count(n)}{f', {note}' if note else ''}") for s, n, note in results.data.steps]
     told, noun = [(capitalise(name), words) for name, words in steps], scales.find_noun(results)
-    for arm, n in results.data.units_by_variant.items():
-        told.append((scales.begin(results, f"{noun} {scales.name_arm(results, arm)}"), numbers.write_count(n)))
+    for arm, n in results.data.units_by_variant.items() if results.data.units else ():
+        told.append((f"{capitalise(noun)}, {scales.name_arm(results, arm)}", numbers.write_count(n)))
     return told
 
 
@@ -146,7 +147,8 @@ def run_record(results: Results, parameters: Mapping[str, Any]) -> Display:
     data, plan = results.data, results.plan
     given = [f"{name.replace('_', ' ')} {_tell(_hide(v))}" for name, v in parameters.items() if v is not None]
     given += ["all others as planned"] if None in parameters.values() else []
-    rows = {"Parameters": "; ".join(given), "Data": f"{tell_kind(results)}: {data.source}. {data.note}"}
+    kind = f"{tell_kind(results)}: {data.source}. "  # of what is not hers the note says it
+    rows = {"Parameters": "; ".join(given), "Data": kind * (not data.note.startswith(kind.split()[0])) + data.note}
     rows |= {"Data checksum (SHA-256)": data.sha256 or NO_CHECKSUM, "Plan": plan.get("file")}
     rows |= {"Plan checksum (SHA-256)": plan.get("sha256")}
     rows |= {"Lock checksum (SHA-256)": hashlib.sha256(paths.LOCK.read_bytes()).hexdigest()}
@@ -185,12 +187,13 @@ def make_card(results: Results) -> dict[str, Any]:
     mark, metrics = None, results.tables.get("metrics")
     is_idle = metrics is not None and "role" in metrics and "primary" not in set(metrics["role"])
     for first in list_card(results)[0][:1]:
-        ends = first.numbers if first.pieces else []
+        ends = [v for piece in first.pieces for v in piece if v is not None and math.isfinite(v)]
         mark = {"name": first.name, "effect": first.effect, "interval": first.interval}
         mark["verdict"] = UNDECIDED if is_idle and first.verdict else first.verdict
         middle = None if first.middle != first.middle else first.middle
         mark |= {"low": min(ends, default=None), "middle": middle, "high": max(ends, default=None)}
-    return {"kind": kind, "question": results.question, "answer": headline, "next": following, "mark": mark}
+    told = {"kind": kind, "question": results.question, "answer": headline, "next": following, "mark": mark}
+    return told | {"dated": not results.words.get("card only")}
 
 
 def draw_scorecard(results: Results) -> bytes | None:
@@ -208,7 +211,7 @@ def draw_scorecard(results: Results) -> bytes | None:
     with charts.themed():
         figure = Figure(figsize=(SIZE / 100, (top + LINE * len(rows) + 24) / 100), dpi=150, facecolor="white")
         canvas = FigureCanvasAgg(figure)
-        _write(figure, 24, 22, textwrap.wrap(kind, 130)[0], **FAINT)
+        _write(figure, 24, 22, textwrap.shorten(kind, 130, placeholder=" …"), **FAINT)
         for place, line in enumerate(title):
             _write(figure, 24, 48 + 26 * place, line, size=16, weight="semibold")
         for place, line in enumerate(answer):

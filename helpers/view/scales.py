@@ -78,7 +78,7 @@ def list_metrics(design: ExperimentPlan) -> pd.DataFrame:
     rows, names = [], [field.name for field in fields(Scale) if field.name != "is_yours"]
     for name, metric in design.metrics.items():
         margin, time = metric.margin, say_name(metric.time_at_risk or "")
-        time, *risk = re.split(r"( at .*)", time, maxsplit=1)  # "days at risk": per day at risk; "active days"
+        time, *risk = re.split(r"( at .*| active)", time, maxsplit=1)  # "days at risk": per day at risk; "active days"
         rate = f"per {schema.singularise(time)}{''.join(risk)}" if time else None
         row = {key: getattr(metric, key, None) for key in names}
         row |= {"metric": name, "label": design.label_of(name), "noun": design.unit, "unit": metric.unit or rate}
@@ -399,7 +399,7 @@ def make_row(e: Estimate, scale: Scale, **own) -> Row:
     made |= {"values": tuple(write_value(v, scale, beside=e) for v in values), "band": find_band(e, scale)}
     made |= {"pieces": tuple((_place(low, ratio), _place(high, ratio)) for low, high in list_pieces(shown))}
     made |= {"middle": _place(shown.estimate, ratio), "dashed": e.interval != "fixed"}
-    return Row(**made | {"unit": (ratio, style.prefix, style.suffix, "" if shared else e.metric)} | own)
+    return Row(**made | {"unit": (ratio, style.prefix, style.suffix, style.factor, "" if shared else e.metric)} | own)
 
 
 def _place(value: float | None, is_ratio: bool) -> float | None:

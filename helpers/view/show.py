@@ -95,9 +95,13 @@ def _write(value, form, row, results) -> str:
     if form in NAMED:
         return NAMED[form](results, value)
     style = _find_style(form, row, results)
-    decimals = 1 if style.factor == 100 else None
-    if form == "cost":  # in cents where it is small, whole where it is not
-        decimals = 0 if abs(value) >= 10 else 2
+    decimals, ends = 1 if style.factor == 100 else None, (row.get("ci_low"), row.get("ci_high"))
+    if form in ("cost", "money"):  # in cents where it is small, whole where it is not
+        decimals = 2 if 0 < abs(value) < 10 else 0
+    elif form == "times" and abs(value) < 10:
+        decimals = 2
+    elif form == "gap" and not any(map(is_missing, ends)):  # as fine as the effect that it stands beside
+        decimals = numbers.count_decimals(*ends, factor=style.factor)
     return numbers.write_number(value, style, decimals=decimals)
 
 
@@ -208,7 +212,7 @@ def frame_part(
     files = [(f"{file}.csv", f"Data ({count}, CSV)", "text/csv;charset=utf-8", content)]
     files += [(f"{file}.svg", "Picture (SVG)", "image/svg+xml", svg)] if svg else []
     kind = "" if results.data.kind == "simulated" else f"{tell_kind(results)}, "  # it stands on top
-    source = f"{kind}{numbers.write_count(results.data.units)} {scales.find_noun(results)}."
+    source = f"{kind}{numbers.write_count(results.data.units)} {scales.find_noun(results)}." * (results.data.units > 0)
     words = {"title": title, "note": note, "source": results.words.get(f"source {name}", (source,))[0]}
     tag = "figure" if svg or 'class="rows' in told else "div"
     shown = html.draw("part", tag=tag, place=html.name_id(name), drawn=told, files=files, **words)
@@ -237,12 +241,13 @@ def draw_table(frame: pd.DataFrame, view: View, results: Results, name: str = ""
 def write_rows(frame: pd.DataFrame, view: View, results: Results) -> pd.DataFrame:
     """Return a table in words, one column a shown column of the view that the table has.
 
-    Columns that are blank are left out, and so is a contrast that all rows share.
+    Columns that are blank are left out, and so is a contrast or treatment that all rows share.
     """
     rows, told = frame.to_dict("records"), {}
     for name, column in view.shown.items():
         cells = [write_cell(row[name], column, row, results) for row in rows if name in frame]
-        if any(cells) and not (column.format == "contrast" and len({*cells}) == 1):
+        is_told = column.format == "contrast" or name == "treatment"  # once, above the table
+        if any(cells) and not (is_told and len({*cells}) == 1):
             told[name] = cells
     return pd.DataFrame(told, dtype=object)
 
@@ -366,7 +371,8 @@ def _tell_line(results, frame, chart, line, is_arm) -> str:
     decimals = 0 if chart.style.prefix else 1
     last = numbers.write_number(known.iloc[-1], chart.style, decimals=decimals) if len(known) else HIDDEN
     named = name_arm(results, line) if is_arm else labels.get(f"{chart.by}={line}") or name_label(results, line)
-    return f"{numbers.capitalise(named)}: {last}"
+    until = f" by day {frame[chart.x][known.index[-1]]:g}" if is_arm and chart.x == "day" and len(known) else ""
+    return f"{numbers.capitalise(named)}: {last}{until}"
 
 
 DRAWN = {"table": draw_table, "ladder": draw_ladder, **dict.fromkeys(("curve", "dose", "heat"), draw_chart)}

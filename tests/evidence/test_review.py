@@ -165,7 +165,7 @@ def test_checks_say_which_run_is_missing_or_withheld_and_which_study_was_not_rea
     told = {c.id: (c.status, c.message) for c in conclude({"run_one": None, "two": make_run(status="withheld")}).checks}
     assert told["runs"] == ("warn", "run one has no results; two is withheld.")
     assert told["claims"] == ("pass", "every claim has a verdict with a reason.")
-    assert told["sources"] == ("warn", "known from others' words alone: E12, E13, E18.")
+    assert told["sources"] == ("warn", "3 of 19 studies are known from others' words alone: E12, E13, E18.")
     told = {c.id: (c.status, c.message) for c in conclude({"one": make_run()}).checks}
     assert told["runs"] == ("pass", "all 1 runs that it needs were read and answered.")
     assert {c.id: c.status for c in conclude({}).checks}["runs"] == "warn"

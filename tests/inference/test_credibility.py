@@ -176,6 +176,14 @@ def test_covariates_that_cost_more_than_they_explain_say_so():
     )
 
 
+def test_covariates_that_change_nothing_are_not_said_to_cost():
+    noise = np.random.default_rng(9).normal(size=40000)
+    design = make_design(metrics={"y": SCORE}, covariates=["x0"])
+    found = checks(run_experiment(draw_frame(40000, x0=noise), design))["covariates"]
+    assert -0.0005 < found.value < 0  # 0.0 %, as it is printed
+    assert found.message == "Covariates take away 0.0 % of the variance of the effect on y."
+
+
 def test_covariates_tell_of_the_metric_that_they_help_most_where_the_key_metric_has_none():
     frame = draw_frame(600).assign(k=lambda f: f["x"] + 0.1 * f["y"], top=lambda f: f["y"], big=2.0)
     ratio = {"kind": "ratio", "role": "primary", "numerator": "top", "denominator": "big"}

@@ -125,6 +125,20 @@ def test_equal_inputs_give_equal_bytes_whose_ids_begin_with_the_name_of_the_char
         assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg)) <= set(names)
 
 
+def test_every_word_of_a_chart_is_dark_enough_to_be_read():
+    def find_contrast(code):  # with white, as the guidelines of WCAG have it
+        parts = [int(code[k : k + 2], 16) / 255 for k in (0, 2, 4)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05)
+
+    words, names = r'-text_\d+">\s*<g style="fill: #(\w{6})', "abcdef"
+    rows = pd.concat(lines(1).assign(arm=name) for name in names)
+    chart = Chart("day", "share", LONG, by="arm", at_risk="at_risk")
+    every = [charts.curve(rows, chart, color_lines(names, control))["wide"] for control in (None, "a")]
+    codes = {code for wide in every for code in re.findall(words, wide)}
+    assert len(codes) >= 10 and [code for code in codes if find_contrast(code) < 4.5] == []
+
+
 def test_color_lines_keeps_blue_and_orange_for_arms():
     assert color_lines(["a", "b"], "a") == {"a": charts.CONTROL, "b": charts.TREATMENT}
     others = color_lines([f"line {k}" for k in range(6)])

@@ -15,7 +15,7 @@ from look import measure
 from helpers.report import page
 from helpers.report.document import RESULTS_MIME
 from helpers.view import charts, effects, record
-from helpers.view.html import Display, show_sentence
+from helpers.view.html import Display, Row, draw_rows, show_sentence
 from helpers.view.show import color_lines, frame_part
 
 RUN = {"run": "our_links", "study": "proactive_help"}
@@ -212,10 +212,33 @@ def test_gallery_has_the_review_then_her_own_runs_and_the_newest_first():
     groups = [name.replace("'", "&#39;") for name in dict.fromkeys(page.WORDS["groups"].values())]
     assert re.findall(r"<h2>(.*?)</h2>", text) == groups
     first = text.split("<article")[2]
-    parts = [make().question, "It helps: +9.0 points.", "your own data", "data to 2022-04-30", "<strong>+9.0"]
+    parts = [make().question, "It helps: +9.0\u00a0points.", "your own data", "data to 2022-04-30", "<strong>+9.0"]
     assert [part for part in [*parts, "[+7.1, +10.9]", 'class="effect"', "clear benefit"] if part not in first] == []
     assert "2 of 10 reports speak of your own data." in text
     assert "none of them on your own data yet" in page.render_index([card("one")])
+
+
+def test_gallery_draws_the_interval_and_nothing_of_what_the_plan_calls_worthwhile():
+    mark = card("one")["mark"]
+    assert (mark["low"], mark["middle"], mark["high"]) == pytest.approx((0.071, 0.09, 0.109))
+    text = page.render_index([card("one")])
+    zero, low = (float(re.search(rf'class="{name}" d="M([\d.]+) ', text)[1]) for name in ("zero", "bar"))
+    assert low > zero + 100  # a clear benefit stands clear of no effect
+
+
+def test_gallery_dates_no_run_that_asks_something_else_than_its_plan():
+    assert card("one")["dated"] and not card("calls", make(words={"card only": ("Agents | 9",)}))["dated"]
+
+
+def test_rows_on_a_phone_tell_the_effect_on_a_line_of_its_own_and_leave_no_room_for_no_picture(needs, tmp_path):
+    rows = [Row("a", "+1", values=("2", "1"), middle=1.0, unit=("points",)), Row("b", "9 to 14", values=("", "1"))]
+    drawn, _, _ = draw_rows(rows, heads=("with", "without"), contrast="", caption="", what="")
+    text = page.render_index([card("one")]).replace('<main id="main" tabindex="-1">', f"<main>{drawn}")
+    ask = """const place = (row, what) => row.querySelector(what).getBoundingClientRect()
+    return [...document.querySelectorAll('.rows tbody tr')].map(row =>
+      [place(row, '.told').top >= place(row, '.arm1').bottom, place(row, '.drawn').height])"""
+    found = measure.ask(needs("chromium"), tmp_path, {"page": text}, ask, widths=(measure.PHONE,))
+    assert found["page", measure.PHONE] == [[True, 30], [True, 0]]
 
 
 def test_gallery_marks_no_effect_as_decided_where_no_metric_is_primary():

@@ -161,14 +161,15 @@ def test_answer_without_controls_names_no_equal_plan():
         (
             {"shape": "step", "confirmed": "confirmed"},
             "There is a line: a step at 6 to 14 activation events tells better who stays than a smooth curve, and goes "
-            "with +9.6 points (between +8.0 and +11.2) where others chose it; 2022-Q4, the newest cohort, confirms it.",
+            "with +9.6 points (between +8.0 and +11.2) among accounts that had no part in choosing it; 2022-Q4, the "
+            "newest cohort, confirms it.",
         ),
         (
             {"shape": "step", "confirmed": "not confirmed", "newest_difference": 0.01, "newest_low": -0.02,
              "newest_high": 0.04},
             "There is a line: a step at 6 to 14 activation events tells better who stays than a smooth curve, and goes "
-            "with +9.6 points (between +8.0 and +11.2) where others chose it; the newest cohort, 2022-Q4, does not "
-            "confirm it: +1.0 points (between -2.0 and +4.0).",
+            "with +9.6 points (between +8.0 and +11.2) among accounts that had no part in choosing it; the newest "
+            "cohort, 2022-Q4, does not confirm it: +1.0 points (between -2.0 and +4.0).",
         ),
         ({"shape": "none"}, "There is no line: the number of activation events does not clearly tell who stays."),
         (

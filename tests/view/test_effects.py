@@ -135,6 +135,21 @@ def test_ladder_has_the_illusion_and_the_cure_on_one_scale():
     assert len(bands) == 1  # the same worthwhile band in every row: one scale
 
 
+def test_ladder_counts_first_whom_the_contrast_puts_first():
+    *_, use = samples.contrasts()
+    for plan, sizes in (({}, "1,997 and 2,003"), (TURNED, "2,003 and 1,997")):
+        assert f"because it is offered delta method, {sizes} " in told(ladder(make(plan=plan), (use,)))
+
+
+def test_ladder_speaks_of_associations_where_there_is_one_and_of_effects_that_are_estimated():
+    *_, fair, _ = samples.contrasts()
+    note, nothing = "An association mixes the effect with who is compared.", fair.but(verdict="not estimable")
+    assert note in told(ladder(make(), samples.contrasts())) and note not in told(ladder(make(), (fair,)))
+    other = samples.effect("converted")
+    assert told(ladder(make(), (nothing, other))).startswith("Converted to paid: +9.0 points as assigned Compared")
+    assert told(ladder(make(), (nothing,))).startswith("Not estimable Compared")
+
+
 def test_ladder_names_takers_and_tells_least_squares_from_the_effect_on_the_treated():
     naive = next(e for e in samples.contrasts() if e.population == "as_treated")
     adjusted = [naive.but(id=way, adjustment=way, role="sensitivity") for way in ("covariates", "weights")]
@@ -176,6 +191,7 @@ def test_times_have_curve_share_mean_time_and_log_rank_up_to_the_horizon():
     assert told(shown).count("Share reached by each day since assignment") == 2 == shown.html.count("<figure>")
     ids = re.findall(r' id="(.*?)"', shown.html)
     assert sorted(set(ids)) == sorted(ids) and {"times", "curves-paid", "curves-early"} <= set(ids)
+    assert re.search(r"With c: [\d.]+ % by day 14", told(shown)) and "by day 7" in told(shown)  # where its line ends
     assert "Who was not seen to the end counts for as long as seen." in told(shown)
     assert 'class="note absent"' in times(make()).html
     assert 'class="note absent"' in times(results.but(status="withheld")).html
@@ -231,6 +247,9 @@ def test_sensitivity_reads_as_the_page_does():
     shown = told(sensitivity(make(plan=TURNED)))
     assert "Differences: with links minus without." in shown
     assert "as assigned, adjusted for covariates, Lin -8.7 points [-10.4, -7.0]" in shown
+    use = samples.contrasts()[-1].but(role="sensitivity", comparison="takers - others")
+    shown = told(sensitivity(make(estimates=(*samples.results().estimates, use))))
+    assert "adjusted for covariates, Lin +8.7 points" in shown  # one treatment is not named, whoever else is compared
 
 
 @pytest.mark.parametrize("show", SHOWN)

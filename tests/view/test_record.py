@@ -1,6 +1,7 @@
 """Trust in one line, the design as planned, claims, methods and the run's record."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -22,7 +23,7 @@ PLAN = {
 def test_trust_is_one_line_with_what_does_not_pass_and_a_folded_table():
     shown = record.trust_line(samples.results(plan=PLAN))
     assert shown.text == (
-        "3 checks: 1 passes, 1 unclear, 1 not tested: seats differ between the groups before the start (p < .001)."
+        "3 checks: 1 passes, 1 unclear, 1 not tested. Seats differ between the groups before the start (p < .001)."
     )
     assert shown.html.index("3 checks") < shown.html.index("<details") < shown.html.index("Sample ratio")
     assert "Missing values, satisfaction" in shown.html and "Exact duplicates dropped" in shown.html
@@ -33,10 +34,18 @@ def test_trust_is_one_line_with_what_does_not_pass_and_a_folded_table():
     assert record.trust_line(samples.results(checks=())).text == "No trust check applies to this run."
 
 
+def test_trust_counts_arms_where_units_were_read_and_names_public_data_without_their_code():
+    data = replace(samples.results().data, messages=("public:shop events: 69 events",))
+    shown = record.trust_line(samples.results(plan=PLAN, data=data)).html
+    assert "<dt>Workspaces, with links</dt><dd>2,003</dd>" in shown and "<li>Shop events: 69 events</li>" in shown
+    shown = record.trust_line(samples.results(plan=PLAN, data=replace(data, units=0))).html
+    assert "with links</dt>" not in shown and "0 workspaces" not in shown
+
+
 def test_trust_says_codes_in_words():
     check = Check("srm_plan_tier", "fail", 0, 0, "In plan_tier: links 2,003, no_links 1,997.")
     shown = record.trust_line(samples.results(plan=PLAN, checks=(check,)))
-    assert shown.text == "1 check: 1 fails: in plan: with links 2,003, without links 1,997."
+    assert shown.text == "1 check: 1 fails. In plan: with links 2,003, without links 1,997."
     assert "Sample ratio, plan" in shown.html and "_" not in shown.text
 
 
@@ -85,6 +94,9 @@ def test_run_record_hides_folders_and_passwords_and_says_what_is_as_planned():
     shown = record.run_record(samples.results(plan=PLAN), given).text
     assert "Parameters: data a.csv and postgres://host/db; n units 4000; all others as planned" in shown
     assert "/home" not in shown and "secret" not in shown and "Plan: own.yaml" in shown
+    assert "Data: Simulated data: proactive_help. Workspaces made by a seeded model" in shown
+    noted = samples.results(data=replace(samples.results().data, note="Simulated: 4,000 workspaces."))
+    assert record.run_record(noted, {}).text.startswith("Data: Simulated: 4,000 workspaces.\n")
     bare = record.run_record(samples.results(plan={}), {"seed": 1}).text
     assert "Plan" not in bare and "planned" not in bare
 
@@ -95,3 +107,15 @@ def test_words_from_data_are_inert(show):
     shown = show(found.but(plan={**found.plan, "labels": {}}))
     assert "<script" not in shown.html
     assert "<script" not in record.run_record(found, {"data": samples.HOSTILE, "x": math.nan}).html
+
+
+def test_the_picture_of_a_scorecard_says_that_a_long_kind_of_data_goes_on(monkeypatch):
+    said = []
+    monkeypatch.setattr(record, "_write", lambda figure, left, top, text, **style: said.append(text))
+    kind = "Public data: " + "people of a town that is far away, " * 5
+    assert record.draw_scorecard(samples.results(plan=PLAN, words={"kind": (kind,)}, answer=(kind, "It helps.")))
+    assert said[0].startswith("Public data: people") and said[0].endswith(" …") and len(said[0]) <= 130
+    assert record.draw_scorecard(
+        samples.results(plan=PLAN, words={"kind": ("Short.",)}, answer=("Short.", "It helps."))
+    )
+    assert "Short." in said

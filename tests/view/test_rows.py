@@ -36,6 +36,12 @@ def test_make_row_draws_ratios_on_a_log_scale_without_values():
     assert make_row(samples.effect(estimand="relative_lift"), BINARY).values == ()
 
 
+def test_points_of_a_share_and_points_of_a_score_share_no_scale():
+    nps = Scale("nps", "nps", "nps", "secondary", better="higher")
+    share, score = make_row(samples.effect(), BINARY), make_row(samples.effect(estimate=9.0, half=2.0), nps)
+    assert (share.effect, score.effect) == ("+9.0 points", "+9.0 points") and share.unit != score.unit
+
+
 def test_make_row_says_why_there_is_no_figure():
     nothing = {"estimate": NAN, "ci_low": NAN, "ci_high": NAN, "control_value": NAN, "treatment_value": NAN}
     nothing |= {"verdict": "not estimable"}

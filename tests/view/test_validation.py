@@ -41,7 +41,7 @@ def test_bullets_tell_of_chance_of_others_of_looking_and_of_the_outside():
     assert good().answer[2:-1] == (
         "For shares every possible outcome is counted: inside their domain their intervals cover the truth in 94.9 % "
         "of experiments.",
-        "Where lift, payers 10 %, 300 an arm the difference / control mean interval covers the "
+        "Where lift, payers 10 %, 300 an arm, the difference / control mean interval covers the "
         "truth in 89.8 % of experiments, ours in 95.4 %. The delta interval contradicts the test of its own difference "
         "in 20.0 %; ours never does.",
         "After 3 daily looks at nothing, an alarm was raised in 21.0 % with a fixed test every day, 5.0 % with planned "

@@ -23,12 +23,32 @@ CELLS = [
     (-12.0, GAP, {"measure": "median", "low": -14.0, "high": -10.0}, "-12.0 minutes [-14.0, -10.0]"),
     (36.25, Column(label="Cost", format="cost"), {"unit": "USD an hour"}, "$36"),
     (4.5, Column(label="Cost", format="cost"), {"unit": "USD an hour"}, "$4.50"),
+    (0.0, Column(label="Cost", format="cost"), {"unit": "USD an hour"}, "$0"),
+    (68.83, Column(label="Net", format="money"), {"unit": "USD"}, "+$69"),
+    (1.004, Column(label="Looks", format="times"), {}, "1.00 times"),
+    (2.1, Column(label="Looks", format="times"), {}, "2.10 times"),
+    (14.12, Column(label="Looks", format="times"), {}, "14.1 times"),
 ]
 
 
 @pytest.mark.parametrize(("value", "column", "row", "told"), CELLS)
 def test_write_cell_by_its_words_and_by_the_row_it_stands_in(value, column, row, told):
     assert write_cell(value, column, row, RESULTS) == told
+
+
+def test_a_loss_has_the_digits_of_the_effect_beside_it():
+    found = samples.results()
+    row = {"metric": "activated", "ci_low": 0.0712, "ci_high": 0.1094}
+    assert write_cell(0.00004, Column(label="", format="gap"), row, found) == "0.0 points"
+    assert write_cell(0.0904, Column(label="", format="gap"), row | {"ci_low": 0.0901}, found) == "9.04 points"
+    assert write_cell(0.0904, Column(label="", format="gap"), {"metric": "activated"}, found) == "9.0 points"
+
+
+def test_a_treatment_that_all_rows_share_is_told_above_them():
+    rows = pd.DataFrame({"metric": "activated", "treatment": ["no_links", "no_links"], "day": [7, 14]})
+    view = find_view("experiment", "path")
+    assert list(write_rows(rows, view, samples.results())) == ["metric", "day"]
+    assert "treatment" in write_rows(rows.assign(treatment=["no_links", "other"]), view, samples.results())
 
 
 @pytest.mark.parametrize(

@@ -280,6 +280,10 @@ def test_the_answer_names_its_population_where_it_is_not_everybody():
     assert explained(make(**some)).answer[0] == f"Among the 35 % whose outcome is known, {told}, a clear benefit."
     more = make(**{**some, "n_treatment": 404})
     assert explained(more).answer[0].startswith("Among the 40 % whose outcome is known, ")
+    both = explained(make(**some), make(metric="z", **some), metrics={"y": Y, "z": {**Y, "label": "paid"}}).answer[0]
+    assert both.count("Among the 35 % whose outcome is known") == 1 and "; paid: 35.0 % with links" in both
+    both = explained(make(**some), make(metric="z"), metrics={"y": Y, "z": {**Y, "label": "paid"}}).answer[0]
+    assert both.startswith("Among the 35 % whose outcome is known, activated") and "; paid: 35.0 % with links" in both
     held = explained(make(), make(**GUARD, verdict="not inferior").but(**some), metrics={"y": Y, "g": G}).answer[1]
     assert held == "The guardrail holds: satisfaction, among the 35 % who answered, -0.020 (between -0.080 and +0.040)."
 
@@ -315,6 +319,12 @@ def test_a_metric_that_cannot_be_adjusted_is_said_where_the_plan_decides_on_adju
     answer = explained(make(adjustment=adjustment), plan=plan).answer
     said = [line for line in answer if line.startswith("The plan decides on adjusted values, but ")]
     assert said == ([] if told is None else [f"The plan decides on adjusted values, but {told}"])
+
+
+def test_several_metrics_that_cannot_be_adjusted_are_one_list():
+    names = {name: {**Y, "label": name} for name in ("u", "v", "w", "x")}
+    answer = explained(*(make(metric=name, adjustment="none") for name in names), plan=RAW, metrics=names).answer
+    assert any(line.startswith("The plan decides on adjusted values, but u, v, w and 1 more are ") for line in answer)
 
 
 def test_an_association_that_tells_another_story_is_told_with_the_fair_effect():
@@ -434,7 +444,7 @@ def test_every_report_of_a_plan_that_was_written_afterwards_says_so(study, statu
 
 OVERSTATED = [
     # what the plan calls worthwhile, and what the Bayesian table takes as true
-    (0.02, "a true 2 points"),
+    (0.02, "a true difference of 2 points"),
     (None, "if true effects are like ±10 % of the control (past_effects, 10 % unless set), one"),
 ]
 
@@ -444,7 +454,7 @@ def test_a_clear_result_says_how_much_it_overstates(worthwhile, said):
     need = {"metric": "y", "comparison": "t - c", "assumed": worthwhile or 0.03}
     need |= {"control_value": 0.3, "exaggeration": 1.83}
     options = {"tables": {"bayes": pd.DataFrame([need])}, "metrics": {"y": {**Y, "worthwhile": worthwhile}}}
-    told = f"A clear result overstates: {said} in activated would look 1.8 times as large when clear."
+    told = f"A clear result can overstate: {said} in activated would look 1.8 times as large when clear."
     assert told in explained(make(), **options).answer
     assert told in explained(make(), plan=turned(), **options).answer
     unclear = make(verdict="no clear difference", p_value=0.1)
@@ -455,4 +465,4 @@ def test_a_clear_result_says_how_much_it_overstates(worthwhile, said):
 def test_a_clear_result_overstates_only_where_it_does(exaggeration, said):
     row = {"metric": "y", "comparison": "t - c", "exaggeration": exaggeration, "assumed": 0.02, "control_value": 0.3}
     answer = explained(make(), tables={"bayes": pd.DataFrame([row])}).answer
-    assert any(line.startswith("A clear result overstates") for line in answer) == said
+    assert any(line.startswith("A clear result can overstate") for line in answer) == said
