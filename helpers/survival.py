@@ -12,6 +12,8 @@ from scipy.special import chdtrc, ndtr, ndtri
 from helpers.records import Effect, Refused, Test
 
 SHARE, MEAN = "cumulative incidence, square-and-add", "restricted mean time"
+FEW = 10  # units that the last of a group have to stand for, where their events leave nobody without one
+THIN = "most of a group are lost before the last event, which leaves nobody without one and would stand for all"
 
 
 @dataclass(frozen=True)
@@ -153,12 +155,19 @@ def estimate_restricted_mean(table: LifeTable, horizon: float) -> tuple[float, f
 def _count_effective(table, days, share, variance):
     """How many fully observed units would tell as much of the incidence at days (Rothman 1978).
 
-    Its share x (1 - share) / variance; where nobody or everybody has the event, the units whose state is known.
+    Its share x (1 - share) / variance; where nobody has the event, the units whose state is known, and where everybody
+    has it, those last at risk by the share still without it (Cutler and Ederer 1958): all units where nobody was lost.
     """
     place = np.searchsorted(table.days, days)
     seen = np.concatenate([[0], np.cumsum(table.events + table.competing)])[place]
     known = np.maximum(seen + np.append(table.at_risk, 0)[place], 1)
+    known = np.where(np.asarray(share) == 1, _count_last(table), known)
     return np.where(variance > 0, share * (1 - share) / np.where(variance > 0, variance, 1), known)
+
+
+def _count_last(table):
+    """How many units those last at risk stand for; all where nobody was lost, one at least."""
+    return float(np.sum(table.at_risk[-1:] / _steps(table)[1][-1:]))
 
 
 def wilson_interval(share, n, z: float):
@@ -201,8 +210,8 @@ def incidence_difference(control: LifeTable, treatment: LifeTable, *, horizon, c
 
     Returns
     -------
-    Effect: a proportion; nan with a reason where a group is empty or not followed up to the horizon; no p-value
-        where both groups have no event, or all have it.
+    Effect: a proportion; nan with a reason where a group is empty or not followed up to the horizon, or where its last
+        event leaves nobody without one and few were followed to it; no p-value where nobody or everybody has it.
 
     Notes
     -----
@@ -311,4 +320,7 @@ def _unfollowed(tables, horizon):
         return "a group has no units"
     short = [math.floor(table.days[-1]) for table in tables if _is_unfollowed(table, horizon)]
     told = f"in a group, before the horizon of {horizon:g} days"
-    return f"follow-up ends on day {min(short)} {told}" if short else None
+    if short:
+        return f"follow-up ends on day {min(short)} {told}"
+    ended = [table for table in tables if table.days[-1] <= horizon and not _is_unfollowed(table, math.inf)]
+    return THIN if any(_count_last(table) + 0.5 < min(FEW, table.n) for table in ended) else None

@@ -251,6 +251,10 @@ def test_read_departures_are_those_that_differ(write):
         ("min_cell: 10", "decimal: ;", "decimal: should be ',' or '.'"),
         ("segments: [country]", "acknowledge: {srm: }",
          "acknowledge.srm: left blank; give the reason, which the report prints"),
+        ("[country]", "[week]",
+         "the plan as a whole: the segment week is kept for the week of assignment; rename the column"),
+        ("planned_units: 4000", "answers: [actvated, csat]", "the plan as a whole: answers names no metric: actvated; "
+         "did you mean activated?"),
         ("[country]", "[variant]",
          "the plan as a whole: the column variant has two uses; unit_id and variant.column have one each"),
         ("[seats]", "[csat]",

@@ -208,6 +208,7 @@ def _mend(whole, error, kind, gone):
             return
     within.pop(name, None)
     gone.add(name)
+    whole.pop("answers", None)  # which may name it
     if within is not whole and not within:  # no plan is without metrics
         within["any"] = {"kind": "binary", **_MENDS}
 

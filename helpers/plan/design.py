@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
 from helpers.kinds import COUNTED, KINDS, VALUED, Kind
-from helpers.records import GRAVE
+from helpers.records import GRAVE, suggest
 
 SHORT_FORMS = (  # said in capitals where a plan gives no label
     *("nps", "csat", "ces", "arr", "mrr", "ltv", "clv", "arpu", "aov", "gmv", "roi", "cac", "fcr", "aht", "sla"),
@@ -316,6 +316,9 @@ class ExperimentPlan(Design):
         for name in keys:
             twice = keys[0] == keys[1] or name in {*self.covariates, *self.segments}
             yield twice, f"the column {name} has two uses; unit_id and variant.column have one each"
+        yield "week" in self.segments, "the segment week is kept for the week of assignment; rename the column"
+        for name in sorted(set(self.answers) - {*self.metrics, "money"}):  # of live support its money answers
+            yield True, f"answers names no metric: {name}; {suggest(name, self.metrics)}"
         outcomes = {m.column or name for name, m in self.metrics.items() if not m.event and m.how.total}
         for name in sorted(outcomes & set(self.covariates)):
             yield True, f"the covariate {name} is an outcome too; covariates are measured before assignment"

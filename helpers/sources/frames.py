@@ -41,7 +41,8 @@ def to_arrow(frame, shown) -> pa.Table:
     if not table.column_names:
         raise Refused(f"{shown}: no columns; give a table that has some")
     columns = [_make_plain(column) for column in table.columns]
-    return pa.table(columns, names=table.column_names).combine_chunks()
+    names = [name or f"unnamed_{place}" for place, name in enumerate(table.column_names, 1)]  # as of a file
+    return pa.table(columns, names=names).combine_chunks()
 
 
 def _read_pandas(frame, shown):

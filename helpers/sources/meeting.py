@@ -203,7 +203,10 @@ def _find_many(counts, every, time):
 
 
 def _count_repeats(events, start, design, worth):
-    """The events of the plan that repeat another: its id, or without one the time, with seconds, and the value."""
+    """The events of the plan that repeat another: its id, or without one the value and the time, if with seconds.
+
+    Times without seconds repeat by chance, though never each one as often as another: then the log stands there twice.
+    """
     planned = events.filter(events["event"].isin(schema.list_event_names(design)))
     values = [*dict.fromkeys(("value", *schema.list_values(design)))]
     by = ["unit", "event", "at", *values]
@@ -214,7 +217,7 @@ def _count_repeats(events, start, design, worth):
     else:
         told = planned
     each = told.group_by(by).aggregate(n=told.count())
-    fine = (told["at"].epoch_seconds() % MINUTE != 0).fill_null(True).any()
+    fine = (told["at"].epoch_seconds() % MINUTE != 0).fill_null(True).any() | ((each["n"] % 2).max().as_scalar() == 0)
     each = each.filter(each["n"] > 1).inner_join(start.select("unit", "variant"), "unit")
     counted = each.group_by("event", "variant", day=ibis.literal(0))
     yield "repeat", counted.aggregate(n=fine.ifelse((each["n"] - 1).sum(), 0))

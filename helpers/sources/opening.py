@@ -256,8 +256,8 @@ def open_given(design, data, table, events, events_table, simulation, threads) -
 
 
 def _compose_names(backend, raw):
-    """A table whose columns are called with each letter and its accents as one sign, as plans are read."""
-    names = {name: unicodedata.normalize("NFC", name) for name in raw.table.columns}
+    """A table whose columns are called as plans are read: without spaces around, each letter and its accents one."""
+    names = {name: unicodedata.normalize("NFC", name).strip() or name for name in raw.table.columns}
     parted = {new: old for old, new in names.items() if new != old and new not in names}
     if not parted:
         return raw

@@ -128,6 +128,23 @@ def test_equal_frames_have_one_checksum_and_others_another(design, wide):
     assert first == again != other
 
 
+@pytest.mark.parametrize("kind", ["frame", "parquet", "json", "ibis"])
+def test_spaces_around_a_name_are_no_part_of_it(design, wide, tmp_path, kind):
+    named, path = wide.rename(columns={"spend": " spend\xa0", "done": "done "}), tmp_path / f"data.{kind}"
+    if kind == "parquet":
+        named.to_parquet(path)
+    elif kind == "json":
+        named.to_json(path, orient="records", lines=True)
+    data = {"frame": named, "ibis": ibis.memtable(named)}.get(kind, str(path))
+    assert sources.load(design(), data).info.units_by_variant == {"old": 200, "new": 200}
+
+
+def test_columns_without_a_name_are_numbered(design, wide):
+    for named in (wide.rename(columns={"seats": ""}), Streamed(wide.rename(columns={"seats": ""}))):
+        source = sources.load(design(), named)
+        assert source.info.units_by_variant == {"old": 200, "new": 200}
+
+
 def test_what_is_no_table_is_refused(design, write):
     five = pd.DataFrame({"user_id": [1], "variant": "old", "spend": 1.0})
     twice = five.rename(columns={"spend": "Variant"})

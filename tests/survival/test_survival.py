@@ -108,6 +108,31 @@ def test_read_incidence_without_and_with_all_events_has_wilson_ends():
     assert (full.ci_low, full.ci_high) == pytest.approx((0.72247, 1), abs=1e-5)
 
 
+def test_read_incidence_where_the_last_who_is_followed_has_the_event():
+    # 39 leave without it by day 5, and the one that is left has it on day 9: the curve jumps to 1 on a single unit
+    found = read_incidence(build_life_table([*[5] * 39, 9], [*[0] * 39, 1]), [9]).iloc[0]
+    assert (found.incidence, found.ci_low, found.ci_high) == pytest.approx((1, 0.20655, 1), abs=1e-5)  # Wilson, 1 of 1
+    # half have it on day 1: who is left stands for the other half, and tells as much as two units (Cutler and Ederer)
+    found = read_incidence(build_life_table([*[1] * 20, *[5] * 19, 9], [*[1] * 20, *[0] * 19, 1]), [9]).iloc[0]
+    assert (found.incidence, found.ci_low) == pytest.approx((1, 0.34238), abs=1e-5)  # Wilson, 2 of 2
+
+
+@pytest.mark.parametrize("last", [1, 2])  # the event, or one that competes with it
+@pytest.mark.parametrize("measure", [incidence_difference, rmst_difference])
+def test_differences_do_not_rest_on_the_last_event_of_few(measure, last):
+    def group(lost_on, code, n_left=1):  # 20 of 100 have the event by day 10; the others but some are lost
+        days = [*range(1, 11), *range(1, 11), *[lost_on] * (80 - n_left), *[14] * n_left]
+        return build_life_table(days, [*[1] * 20, *[0] * (80 - n_left), *[code] * n_left])
+
+    whole = group(20, 0)
+    told = "most of a group are lost before the last event, which leaves nobody without one and would stand for all"
+    assert measure(whole, group(12, last), horizon=14).reason == told
+    assert measure(group(12, last), whole, horizon=15).reason == told
+    assert measure(whole, group(12, last), horizon=12).reason is None  # the last event is not read
+    assert measure(whole, group(12, last, n_left=8), horizon=14).reason is None  # 8 who stand for 10
+    assert measure(whole, group(12, last, n_left=7), horizon=14).reason == told  # 7 who stand for 8.75
+
+
 def test_read_incidence_changes_with_the_confidence_level():
     wide, narrow = (read_incidence(build_life_table(*SIX_MP), [6, 23], confidence_level=c) for c in (0.99, 0.9))
     assert (wide.ci_low < narrow.ci_low).all()

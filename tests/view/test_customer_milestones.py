@@ -207,6 +207,17 @@ def test_answer_of_a_shop_speaks_of_coming_back():
     }  # fmt: skip
 
 
+def test_answer_without_a_milestone_tells_one_that_is_planned_from_none():
+    unlined = made.sample_plan(activation={"event": "message"}, steps=[], steps_at_least=None, usage=None)
+    unlined = unlined.model_copy(update={"categories": {}, "mature_at_least": None})
+    for plan, told in (
+        (unlined, "No number of activation events was found that marks who is activated, so nothing is compared; "
+         "at_least in the plan names one."),
+        (unlined.model_copy(update={"activation": None}), "The plan names no milestone, so nothing is compared."),
+    ):  # fmt: skip
+        assert explain_milestones(RESULTS.but(estimates=()), plan).answer[0] == told
+
+
 def explain_snapshot(answers=(), **changes):
     frame = RESULTS.tables["ranking"].assign(time_order="unknown", **changes)
     tables = {"ranking": frame, **{k: RESULTS.tables[k] for k in ("model_quality", "overall", "controls")}}

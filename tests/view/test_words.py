@@ -345,13 +345,19 @@ def test_an_association_that_tells_another_story_is_told_with_the_fair_effect():
 
 
 def test_use_of_the_offer_is_told_where_no_association_misleads():
-    use = pd.DataFrame([{"metric": "y", "take_up_control": 0.0, "take_up_treatment": 0.62}])
+    use = pd.DataFrame([{"metric": "y", "take_up_control": 0.0, "take_up_treatment": 0.62, "first_stage_f": 10.0}])
     cace = make(id="k", estimand="cace", population="compliers", role="exploratory", estimate=0.08)
     told = explained(make(), cace, tables={"uptake": use}).answer[1]
     assert told == (
         "62 % with links and 0 % without links use what is offered. In those who use it because it is offered: "
         "activated +8.0 points (between +3.0 and +7.0 points)."
     )
+    weak = "62 % with links and 0 % without links use what is offered; the offer moves that too little to tell what "
+    for f in (9.9, NAN):  # not at all where everybody in both arms uses it: an effect there has no bounds
+        told = explained(make(), cace, tables={"uptake": use.assign(first_stage_f=f)}).answer[1]
+        assert told == f"{weak}using it does."
+    hidden = use.assign(take_up_treatment=NAN, first_stage_f=NAN)
+    assert explained(make(), cace, tables={"uptake": hidden}).answer[1].startswith("Next:")
 
 
 def test_doubts_a_released_check_and_an_unknown_split_are_told():
@@ -445,7 +451,7 @@ def test_every_report_of_a_plan_that_was_written_afterwards_says_so(study, statu
 OVERSTATED = [
     # what the plan calls worthwhile, and what the Bayesian table takes as true
     (0.02, "a true difference of 2 points"),
-    (None, "if true effects are like ±10 % of the control (past_effects, 10 % unless set), one"),
+    (None, "if true effects are like past ones (past_effects, ±10 % of the control unless set), one"),
 ]
 
 
