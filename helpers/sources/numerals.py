@@ -18,6 +18,8 @@ SPACES = (  # of every width, none included, and marks of the direction of text
     "\\s\\v\x85\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u206f\u3000\ufeff"
 )
 NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+PLAIN = "^-?[0-9]+([.]([0-9]{1,2}|[0-9]{4,}))?$"  # with one reading
+CODES = ("0", "1", "0.0", "1.0")
 COMMA = r"^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$"
 GROUP = r"^[+-]?[1-9][0-9]{0,2}"  # the first digits of a number whose thousands are set apart
 APART = f"[{SPACES}'\u2019]"  # thousands are set apart by a space or, in Switzerland, an apostrophe
@@ -97,6 +99,12 @@ def _take_out(table, name, flag, pattern, kept):
     return table[flag].ifelse(table[name].re_replace(pattern, kept), table[name])
 
 
+def count_plain(text):
+    """Return what to count at first in text that may hold numbers: cells `unlike` nearly all, and little else."""
+    counts = {"filled": text.notnull(), "unlike": ~text.re_search(PLAIN)}
+    return counts | {"point": text.contains("."), "coded": text.isin(CODES)}
+
+
 def count_numbers(bare, name):
     """Return what to count in a column of text that may hold numbers, by name, from what `bare_numbers` gives."""
     whole, text, spaced = (bare[column] for column in (f"{name}:text", name, f"{name}:apart"))
@@ -110,7 +118,7 @@ def count_numbers(bare, name):
         "boolean": text.lower().isin(YES + NO),
         "infinite": text.lower().isin(INFINITE),
         "number": text.re_search(NUMBER),
-        "coded": text.isin(("0", "1", "0.0", "1.0")),
+        "coded": text.isin(CODES),
         "point": has_point & text.re_search(NUMBER),
         "comma": has_comma & text.re_search(COMMA),
         # with two readings: a decimal sign before three digits, or the mark of thousands
@@ -203,7 +211,7 @@ def refuse_numbers(where, counts, sign, *, is_state):
 
 def cast_number(value, counts, sign):
     """Return text as numbers (float64), null where it is missing; yes and no as 1 and 0."""
-    text = fill(value)
+    text = value if "unlike" in counts else fill(value)
     if counts["money"]:
         text = text.re_search(MONEY).ifelse(text.re_replace(AROUND, r"\1"), text)
     if counts["apart"]:

@@ -1,6 +1,7 @@
 """Tables: what stands in each column is counted, refused where it does not fit, and cast to what the plan needs."""
 
 import datetime as dt
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import ibis
@@ -36,6 +37,9 @@ ZONED = r":[0-9]{2}([.][0-9]+)? ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"
 DIGITS = "^[0-9]{9,19}([.][0-9]+)?$"
 EPOCHS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}  # since 1970
 NOTHING = ("", numerals.UNTOLD)
+# how text is not written plainly: an id without a digit, or perhaps a spreadsheet's number; spaces around, any accents
+ODD_ID, ODD_TEXT = "[^0-9A-Za-z_-]|^[A-Za-z_-]*$|^[0-9]{16}", r"[^ -~]|\\|^ | $|^$"
+PLAIN_TIME = "^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?)?$"
 DAY = 86_400
 YEARS = (1900, 2199)  # beyond stand placeholders, such as 9999-12-31
 NO_DATE = "leave a cell empty where there is none"
@@ -106,7 +110,7 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     schema.refuse_missing(wanted, list(raw.table.columns), file=raw.name, typed=raw.parsed)
     came = {column.target: raw.table[column.name] for column in wanted if column.name in raw.table.columns}
     wanted = [column for column in wanted if column.target in came]
-    rows, before = _count_columns(raw.table, {c.target: (count_raw, came[c.target], c.type) for c in wanted}, raw.name)
+    rows, before = _count_raw(raw.table, {c.target: (came[c.target], c.type) for c in wanted}, raw.name)
     if not rows:
         raise Refused(f"{raw.name}: columns and no rows; export it again")
     wanted = [_settle(c, before, came[c.target].type()) if c.type == "either" else c for c in wanted]
@@ -143,6 +147,20 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     return Shaped(table, raw.name, rows, ids, tuple(made), clocks, messages)
 
 
+def _count_raw(table, asked, shown):
+    """Return the rows, and the counts of columns as they came; in detail only of those that are not plain throughout.
+
+    Of a plain one what is counted is known from a few counts, and 0 else.
+    """
+    rows, found = _count_columns(table, {target: (count_plain, *of) for target, of in asked.items()}, shown)
+    odd = {target: (count_raw, *of) for target, of in asked.items() if found[target].get("unlike")}
+    for target, (_, kind) in asked.items():
+        if found[target].get("unlike") == 0:
+            of_all = {"iso" if kind == "timestamp" else "number": found[target].get("filled", 0)}
+            found[target] = Counter({"blank": 0, "spaced": 0, **of_all, **found[target]})
+    return rows, found | (_count_columns(table, odd, shown)[1] if odd else {})
+
+
 def _count_columns(table, asked, shown):
     """Count in one query what is asked of each column; return the rows, and the counts by target and name.
 
@@ -162,7 +180,7 @@ def _count_columns(table, asked, shown):
         if f"c{i}" in texts:
             found = numerals.count_numbers(bare, f"c{i}")
             numbers |= {f"c{i}_{key}": test.sum() for key, test in found.items()}
-        elif tests is count_raw and kind in LEVELLED and value.type().is_string():
+        elif tests in (count_plain, count_raw) and kind in LEVELLED and value.type().is_string():
             levels = table.group_by(level=value).aggregate(n=table.count())
             found = {key: test.ifelse(levels.n, 0).sum() for key, test in tests(levels.level, kind).items()}
             named = {f"c{i}_{key}": count for key, count in found.items()}
@@ -187,6 +205,20 @@ def _settle(column, before, found):
         values = counts["filled"] - counts["missing"]
         is_number = values > 0 and values == counts["number"] + counts["comma"] + counts["sure,"] + counts["sure."]
     return replace(column, type="number" if is_number else "text")
+
+
+def count_plain(value, kind) -> dict[str, ir.BooleanValue]:
+    """Return what to count in a column at first, as `count_raw`; of text little but cells `unlike` nearly all others.
+
+    These are what needs a closer look: `count_raw` counts of which sort they are.
+    """
+    if not value.type().is_string():
+        return count_raw(value, kind)
+    if kind in TEXTS:
+        return {"unlike": value.re_search(ODD_ID if kind == "id" else ODD_TEXT)}
+    if kind == "timestamp":
+        return {"filled": value.notnull(), "unlike": ~value.re_search(PLAIN_TIME), "clocked": value.contains(":")}
+    return numerals.count_plain(value)
 
 
 def count_raw(value, kind) -> dict[str, ir.BooleanValue]:
@@ -322,8 +354,8 @@ def cast(value, kind, counts, *, sign=".", zone=None):
         if found.is_string():
             value = numerals.compose(value) if counts.get("parted") else value
             text = numerals.trim(value) if kind != "label" and counts.get("spaced", True) else value
-            is_blank = numerals.trim(value).isin(NOTHING)
-            return is_blank.ifelse(ibis.null("string"), text) if counts.get("blank", True) else text
+            is_blank = counts.get("blank", True)
+            return numerals.trim(value).isin(NOTHING).ifelse(ibis.null("string"), text) if is_blank else text
         if found.is_floating():
             known = value.isnan().ifelse(ibis.null("float64"), value) if counts["empty"] else value
             return (known if counts["odd"] else known.cast("int64")).cast("string")
@@ -360,8 +392,8 @@ def _cast_epoch(value, unit):
 
 
 def _cast_time(value, counts, zone):
-    text = numerals.fill(value)
-    text = text.lower().isin(numerals.MISSING).ifelse(ibis.null("string"), text)
+    text = value if "unlike" in counts else numerals.fill(value)
+    text = text.lower().isin(numerals.MISSING).ifelse(ibis.null("string"), text) if counts["missing"] else text
     if counts["slash"]:
         day, month = (1, 2) if counts["day_first"] else (2, 1)
         text = text.re_replace(PARTS, rf"\3-\{month}-\{day}")
