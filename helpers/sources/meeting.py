@@ -3,13 +3,14 @@
 import datetime as dt
 
 import ibis
+import numpy as np
 import pandas as pd
 
 from helpers import schema
 from helpers.sources.opening import ask, count_all
 
 DAY, HOUR, MINUTE, EARLIEST = 86_400, 3_600, 60, -9
-PILE = 0.01  # of the events of an arm, in one minute
+PILE, LEAST_PILED = 0.01, 10  # of the events of an arm, in one minute
 WEEK = 7 * DAY // HOUR
 COUNTS = ("n", "same_day", "dated", "without", "known", "squares", "first", "last", "void", "below", "logs")
 LACKING = {name: ibis.literal(None if name in ("first", "last") else 0, "int64") for name in COUNTS}
@@ -38,8 +39,10 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
           (of one below 0).
         - "day": events by day since 1970, `known` those since the day of assignment, and of these `void` as above,
           and `logs` (the sum of the logarithms of the other amounts without signs, times 1,000).
-        - "hour": events since assignment by hour of the week (UTC; 0 is Thursday 00:00 to 01:00).
-        - "pile": events by minute since 1970, in minutes that hold more than 1 % of those of an arm.
+        - "hour": events since assignment by hour of the week (UTC; 0 is Thursday 00:00 to 01:00), of `known` at any
+          time, of which `last` are the most in one hour.
+        - "pile": events by minute since 1970, in minutes that hold more than 1 % of those of an arm, where an hour
+          holds as many, and ten.
         - "start": units by the day of their assignment, with `dated`; "key": what was randomised, units by that day
           or clusters in all.
         - "before", "since": what was randomised that has an event before its assignment, or since, by the day of
@@ -70,8 +73,13 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     )
     near = near.filter(near["arms"] == 1)
     parts = [starts, keys, _count(near, "near", day=NO_DAY, n=near["n"].sum()), *_count_days(heard)]
-    parts += [*_count_units(heard), *_count_hours(heard), *_count_repeats(shaped.table, start, design, worth)]
+    known = heard.filter(heard["event"] != "", heard["variant"].notnull(), heard["is_known"])  # noqa: PD004 (of Ibis)
+    parts += [_count_units(heard), _count_hours(known), *_count_repeats(shaped.table, start, design, worth)]
     found = _collect(parts, shaped.name)
+    hours = found[found["what"] == "hour"]
+    every = hours.groupby(["event", "variant"])["known"].transform("sum")
+    if (hours["last"] >= np.maximum(PILE * every, LEAST_PILED)).any():  # a minute of many is in an hour of many
+        found = pd.concat([found, _collect([_count_piles(known)], shaped.name)], ignore_index=True)
     strangers = heard.filter(heard["variant"].isnull() & (heard["event"] != ""))  # noqa: PD003 (a column of Ibis)
     if not (found["variant"].isna() & found["what"].eq("age") & found["event"].ne("")).any():
         return found
@@ -180,29 +188,26 @@ def _count_units(heard):
         "squares": (each["n"] * each["n"]).sum(),
         "last": each["n"].max(),
     }
-    yield _count(each, each["is_before"].ifelse("before", "since"), day="key_day", **told)
+    return _count(each, each["is_before"].ifelse("before", "since"), day="key_day", **told)
 
 
-def _count_hours(heard):
-    """The events of the plan by hour of the week, and by minute in minutes that hold many of an arm's."""
-    known = heard.filter(heard["event"] != "", heard["variant"].notnull(), heard["is_known"])  # noqa: PD004
-    known = known.mutate(hour=(known["seconds"] / HOUR).floor().cast("int64"))
-    hours = known.group_by("event", "variant", "hour", is_since=known["day"] >= 0).aggregate(n=known.count())
-    week = hours.filter("is_since")
-    yield _count(week, "hour", day=(week["hour"] % WEEK).cast("int64"), n=week["n"].sum())
-    every = hours.group_by("event", "variant").aggregate(every=hours["n"].sum())
-    hours = hours.group_by("event", "variant", "hour").aggregate(n=hours["n"].sum())
-    few = known.semi_join(_find_many(hours, every, "hour"), ["event", "hour"])  # a minute of many is in an hour of many
-    minutes = few.group_by("event", "variant", at=(few["seconds"] / MINUTE).floor().cast("int64"))
+def _count_hours(known):
+    """The events of the plan by hour of the week, beside all of an arm, and the most that it has in one hour."""
+    hour = (known["seconds"] / HOUR).floor().cast("int64")
+    hours = known.group_by("event", "variant", hour=hour).aggregate(n=known.count(), since=(known["day"] >= 0).sum())
+    told = {"n": hours["since"].sum(), "known": hours["n"].sum(), "last": hours["n"].max()}
+    return _count(hours, "hour", day=hours["hour"] % WEEK, **told)
+
+
+def _count_piles(known):
+    """The events of the plan by minute, in minutes that hold many of an arm's."""
+    minutes = known.group_by("event", "variant", day=(known["seconds"] / MINUTE).floor().cast("int64"))
     minutes = minutes.aggregate(n=lambda t: t.count())
-    piles = minutes.semi_join(_find_many(minutes, every, "at"), ["event", "at"])
-    yield _count(piles, "pile", day="at", n=piles["n"].sum())
-
-
-def _find_many(counts, every, time):
-    """The event and time of which an arm has many of its events."""
-    both = counts.inner_join(every, ["event", "variant"])
-    return both.filter(both["n"] > PILE * both["every"]).select("event", time).distinct()
+    every = minutes.group_by("event", "variant").aggregate(every=minutes["n"].sum())
+    both = minutes.inner_join(every, ["event", "variant"])
+    many = both.filter(both["n"] > PILE * both["every"]).select("event", "day").distinct()
+    piles = minutes.semi_join(many, ["event", "day"])
+    return _count(piles, "pile", n=piles["n"].sum())
 
 
 def _count_repeats(events, start, design, worth):
