@@ -60,14 +60,16 @@ class Log:
 
     def __init__(self, units, meeting, design):
         self.end, self.arms, self.unit = units.as_of.toordinal() - EPOCH, design.variant.arms, design.unit
-        plain = meeting.astype(dict.fromkeys(("what", "event", "variant"), object))  # which rows are taken of fastest
-        self.every, self.taken = {what: rows for what, rows in plain.groupby("what")}, {}
+        plain = meeting.astype(dict.fromkeys(("what", "event", "variant"), object)).copy()
+        # a copy holds its columns together, of which rows are taken in a third of the time
+        self.every, self.taken, self.none = {what: rows for what, rows in plain.groupby("what")}, {}, plain.head(0)
         # ages of events that have dates alone count by date: none of the day of assignment is early
         ages = self.take("age")
         dated = ~ages["clocked"].astype(bool).groupby(ages["event"]).transform("any") & (ages["day"] == -1)
         moved = ages[dated & (ages["same_day"] > 0)]
         moved = moved.assign(n=moved["same_day"], known=moved["same_day"], void=0, day=0)
-        self.every["aged"] = pd.concat([ages.assign(n=ages["n"].where(~dated, ages["n"] - ages["same_day"])), moved])
+        counted = ages.assign(n=ages["n"].where(~dated, ages["n"] - ages["same_day"]))
+        self.every["aged"] = pd.concat([counted, moved]).copy()
         self.every["begun"] = self.take("start")[self.take("start")["day"] <= self.end]
         self.first = self.take("begun")["day"].min()
         counts = {arm: self.count("start", "", arm) for arm in self.arms}
@@ -95,7 +97,7 @@ class Log:
     def take(self, what, event=None):
         """Return the rows of what is counted, of one event or of all."""
         if (what, event) not in self.taken:
-            rows = self.every.get(what, self.every["start"].head(0))
+            rows = self.every.get(what, self.none)
             self.taken[what, event] = rows if event is None else rows[(rows["event"] == event).to_numpy()]
         return self.taken[what, event]
 
