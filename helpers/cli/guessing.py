@@ -151,7 +151,7 @@ def guess_kind(values, name="") -> Guess:
         return Guess("other", "empty")
     if is_moment:
         return Guess("other", BIRTH) if has_word(name, "birth") else Guess("date", "dates")
-    numbers = found.to_numpy(float) if values.dtype.kind in "iuf" else np.array([*map(_read_number, found)])
+    numbers = found.to_numpy(float) if values.dtype.kind in "iuf" else _read_numbers(found)
     is_text, words = bool(np.isnan(numbers).any()), split_words(name)
     if values.dtype.kind not in "iuf" and {*found.str.casefold()} <= {*TRUTHS} - {"0", "1"}:
         return Guess("binary", f"only {' and '.join(sorted({*found.str.casefold()}))}")
@@ -195,6 +195,16 @@ def _guess_number(numbers, name, is_whole):
         scale = (int(low), int(high))
         return Guess("score", f"every whole number from 1 to {scale[1]}; count if it counts something", scale)
     return Guess("count", "whole numbers from 0 up")
+
+
+def _read_numbers(texts):
+    """Texts as numbers, up to the first that is none, as the column is text then."""
+    numbers = []
+    for text in texts:
+        numbers.append(_read_number(text))
+        if math.isnan(numbers[-1]):
+            break
+    return np.array(numbers)
 
 
 def _read_number(text):
@@ -280,7 +290,8 @@ def hear(given, table, units, unit_id, start):
     """Return the events, their columns found by name and content; `start` is the units' column of it, or None."""
     events = draw(given, table, "events_table")
     known, rows = set(write_text(units.rows[unit_id].dropna())), events.rows
-    shared = {name: write_text(rows[name].dropna()).isin(known).mean() for name in rows if rows[name].notna().any()}
+    written = {name: write_text(rows[name].dropna()).astype(object) for name in rows if rows[name].notna().any()}
+    shared = {name: values.isin(known).mean() for name, values in written.items()}
     # an event's own id may have the same name, and the same numbers
     unit = max(shared, key=lambda name: (shared[name] > 0.5, not rows[name].is_unique, name == unit_id, shared[name]))
     if not shared[unit]:
