@@ -179,8 +179,8 @@ def _count_days(heard):
 
 def _count_units(heard):
     """What was randomised that has an event of the plan before or since its assignment."""
-    planned = heard.filter(heard["event"] != "").mutate(is_before=(heard["day"] < 0).fill_null(False))
-    each = planned.group_by("event", "variant", "who", "is_before")
+    planned = heard.filter(heard["event"] != "")
+    each = planned.group_by("event", "variant", "who", is_before=(planned["day"] < 0).fill_null(False))
     each = each.aggregate(n=planned.count(), key_day=planned["key_day"].min())
     told = {
         "n": each.count(),
@@ -234,8 +234,8 @@ def _count_echoes(planned, start, values, worth):
     names = {event: of[0] for _, of in reversed(worth) for event in of}
     has_amount = ibis.or_(*(planned[name].notnull() for name in values))  # noqa: PD004 (columns of Ibis)
     heard = planned.filter(planned["event"].isin(list(names)), has_amount)
-    heard = heard.mutate(event=heard["event"].substitute(names))
-    hours = heard.group_by("unit", "event", *values, hour=(heard["at"].epoch_seconds() / HOUR).floor().cast("int64"))
+    by = {"event": heard["event"].substitute(names), "hour": (heard["at"].epoch_seconds() / HOUR).floor().cast("int64")}
+    hours = heard.group_by("unit", *values, **by)
     hours = hours.aggregate(n=lambda t: t.count())
     same = hours.group_by("unit", "event", *values).aggregate(n=lambda t: t["n"].sum(), hours=lambda t: t.count())
     units = same.group_by("unit", "event").aggregate(
