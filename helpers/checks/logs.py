@@ -307,11 +307,13 @@ class Arm:
     ages: np.ndarray
     days: np.ndarray
 
-    def expect(self, by_age, by_day):
-        """Return the expected events by day since assignment and by day, of rates of both that are multiplied."""
-        count = self.count  # the units of a day of assignment are i days old i days later
-        ages, days = np.convolve(count[::-1], by_day)[len(count) - 1 :], np.convolve(count, by_age)[: len(by_age)]
-        return by_age * ages, by_day * days
+    def expect_ages(self, by_age, by_day):
+        """Return the expected events by day since assignment, of rates by it and by day that are multiplied."""
+        return by_age * np.convolve(self.count[::-1], by_day)[len(self.count) - 1 :]
+
+    def expect_days(self, by_age, by_day):
+        """Return the same by day: the units of a day of assignment are i days old i days later."""
+        return by_day * np.convolve(self.count, by_age)[: len(by_age)]
 
 
 def calm(arm: Arm) -> np.ndarray:
@@ -321,11 +323,11 @@ def calm(arm: Arm) -> np.ndarray:
     taken from the days since assignment on which the units were.
     """
     every, ages = np.ones(len(arm.days)), arm.ages
-    units, there = arm.expect(every, every)
+    units, there = arm.expect_ages(every, every), arm.expect_days(every, every)
     for _ in range(ROUNDS):
-        _, usual = arm.expect(ages / np.maximum(units, LEAST), every)
+        usual = arm.expect_days(ages / np.maximum(units, LEAST), every)
         more = np.where(arm.days > SPIKE * usual + ODD * np.sqrt(usual + 1), arm.days - usual, 0.0)
-        ages = np.maximum(arm.ages - arm.expect(every, more / np.maximum(there, LEAST))[0], 0.0)
+        ages = np.maximum(arm.ages - arm.expect_ages(every, more / np.maximum(there, LEAST)), 0.0)
     return ages
 
 
@@ -353,7 +355,7 @@ def find_step(own: Arm, rest: Arm, *, spread: float = 1.0) -> tuple[int, int | N
     if not (own.count.any() and rest.count.any()):
         return None
     rates, season, _, known = _fit(own, rest, rounds=2 * ROUNDS)
-    mine, theirs = (arm.expect(rate, season)[1] for arm, rate in zip((own, rest), rates, strict=True))
+    mine, theirs = (arm.expect_days(rate, season) for arm, rate in zip((own, rest), rates, strict=True))
     if gap := _find_gap(own.days, rest.days, mine / np.maximum(theirs, LEAST), spread):
         return gap
     weight = mine * theirs / np.maximum(mine + theirs, LEAST)
@@ -367,7 +369,7 @@ def find_step(own: Arm, rest: Arm, *, spread: float = 1.0) -> tuple[int, int | N
     rates, season, step, better = _fit(own, rest, rounds=ROUNDS, day=day)
     if 2 * (better - known) < STEPS * spread:
         return None
-    alike = own.expect(rates[1], season)[1]  # what the arm would have at the rates of the others
+    alike = own.expect_days(rates[1], season)  # what the arm would have at the rates of the others
     before, since = (abs(math.log(own.days[part].sum() / alike[part].sum())) for part in parts)
     if step >= 1 or before > since:
         return None
@@ -400,9 +402,9 @@ def _fit(own, rest, *, rounds, day=None):
     season, seen = every, own.days + rest.days
     for _ in range(rounds):
         steps = np.where(np.arange(len(every)) >= (len(every) if day is None else day), step, 1.0)
-        units = own.expect(every, season * steps)[0], rest.expect(every, season)[0]
+        units = own.expect_ages(every, season * steps), rest.expect_ages(every, season)
         rates = [arm.ages / np.maximum(n, LEAST) for arm, n in zip((own, rest), units, strict=True)]
-        mine, theirs = own.expect(rates[0], steps)[1], rest.expect(rates[1], every)[1]
+        mine, theirs = own.expect_days(rates[0], steps), rest.expect_days(rates[1], every)
         season = seen / np.maximum(mine + theirs, LEAST)
         if day is not None:
             step *= own.days[day:].sum() / (season * mine)[day:].sum()
