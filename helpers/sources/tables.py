@@ -38,7 +38,7 @@ DIGITS = "^[0-9]{9,19}([.][0-9]+)?$"
 EPOCHS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}  # since 1970
 NOTHING = ("", numerals.UNTOLD)
 # how text is not written plainly: an id without a digit, or perhaps a spreadsheet's number; spaces around, any accents
-ODD_ID, ODD_TEXT = "[^0-9A-Za-z_-]|^[A-Za-z_-]*$|^[0-9]{16}", r"[^ -~]|\\|^ | $|^$"
+ODD_ID, ODD_TEXT = "[^0-9A-Za-z_-]|^[A-Za-z_-]*$|^[0-9]{16}", "[^ -Z^-~]|^ | $|^$"
 PLAIN_TIME = "^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?)?$"
 DAY = 86_400
 YEARS = (1900, 2199)  # beyond stand placeholders, such as 9999-12-31
