@@ -151,7 +151,9 @@ def guess_kind(values, name="") -> Guess:
         return Guess("other", "empty")
     if is_moment:
         return Guess("other", BIRTH) if has_word(name, "birth") else Guess("date", "dates")
-    numbers = found.to_numpy(float) if values.dtype.kind in "iuf" else _read_numbers(found)
+    is_read = values.dtype.kind in "iuf" or not math.isnan(_read_number(found[0]))  # else it is text from the first on
+    told = found if is_read else found[:1]
+    numbers = told.to_numpy(float) if values.dtype.kind in "iuf" else np.array([*map(_read_number, told)])
     is_text, words = bool(np.isnan(numbers).any()), split_words(name)
     if values.dtype.kind not in "iuf" and {*found.str.casefold()} <= {*TRUTHS} - {"0", "1"}:
         return Guess("binary", f"only {' and '.join(sorted({*found.str.casefold()}))}")
@@ -195,16 +197,6 @@ def _guess_number(numbers, name, is_whole):
         scale = (int(low), int(high))
         return Guess("score", f"every whole number from 1 to {scale[1]}; count if it counts something", scale)
     return Guess("count", "whole numbers from 0 up")
-
-
-def _read_numbers(texts):
-    """Texts as numbers, up to the first that is none, as the column is text then."""
-    numbers = []
-    for text in texts:
-        numbers.append(_read_number(text))
-        if math.isnan(numbers[-1]):
-            break
-    return np.array(numbers)
 
 
 def _read_number(text):

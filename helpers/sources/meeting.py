@@ -67,10 +67,9 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     is_dated = start["start"].epoch_seconds() % DAY == 0
     starts = _count(start, "start", event=NO_NAME, day=start["begun"], n=start.count(), dated=is_dated.sum())
     keys = _count(start, "key", event=NO_NAME, day=start["key_day"], n=start["key"].nunique())
-    near = heard.filter(heard["event"] == "", heard["variant"].isin(design.variant.arms)).group_by(event="name")
-    near = near.aggregate(
-        n=lambda t: t.count(), arms=lambda t: t["variant"].nunique(), variant=lambda t: t["variant"].max()
-    )
+    near = heard.filter(heard["event"] == "", heard["variant"].isin(design.variant.arms))
+    arms = {"arms": near["variant"].nunique(), "variant": near["variant"].max()}
+    near = near.group_by(event="name").aggregate(n=near.count(), **arms)
     near = near.filter(near["arms"] == 1)
     parts = [starts, keys, _count(near, "near", day=NO_DAY, n=near["n"].sum()), *_count_days(heard)]
     known = heard.filter(heard["event"] != "", heard["variant"].notnull(), heard["is_known"])  # noqa: PD004 (of Ibis)
@@ -84,8 +83,8 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     if not (found["variant"].isna() & found["what"].eq("age") & found["event"].ne("")).any():
         return found
     strange = strangers.filter(_differs(strangers["who"].cast("string"), units["unit"].cast("string"), shaped.name))
-    counted = _count(strange, "strange", day=NO_DAY, n=strange.count())
-    return pd.concat([found, _collect([counted], shaped.name)], ignore_index=True)
+    part = _count(strange, "strange", day=NO_DAY, n=strange.count())
+    return pd.concat([found, _collect([part], shaped.name)], ignore_index=True)
 
 
 def _count(table, what, **told):
@@ -182,12 +181,8 @@ def _count_units(heard):
     planned = heard.filter(heard["event"] != "")
     each = planned.group_by("event", "variant", "who", is_before=(planned["day"] < 0).fill_null(False))
     each = each.aggregate(n=planned.count(), key_day=planned["key_day"].min())
-    told = {
-        "n": each.count(),
-        "known": each["n"].sum(),
-        "squares": (each["n"] * each["n"]).sum(),
-        "last": each["n"].max(),
-    }
+    squares = (each["n"] * each["n"]).sum()
+    told = {"n": each.count(), "known": each["n"].sum(), "squares": squares, "last": each["n"].max()}
     return _count(each, each["is_before"].ifelse("before", "since"), day="key_day", **told)
 
 
@@ -201,8 +196,8 @@ def _count_hours(known):
 
 def _count_piles(known):
     """The events of the plan by minute, in minutes that hold many of an arm's."""
-    minutes = known.group_by("event", "variant", day=(known["seconds"] / MINUTE).floor().cast("int64"))
-    minutes = minutes.aggregate(n=lambda t: t.count())
+    minute = (known["seconds"] / MINUTE).floor().cast("int64")
+    minutes = known.group_by("event", "variant", day=minute).aggregate(n=known.count())
     every = minutes.group_by("event", "variant").aggregate(every=minutes["n"].sum())
     both = minutes.inner_join(every, ["event", "variant"])
     many = both.filter(both["n"] > PILE * both["every"]).select("event", "day").distinct()
@@ -235,8 +230,7 @@ def _count_echoes(planned, start, values, worth):
     has_amount = ibis.or_(*(planned[name].notnull() for name in values))  # noqa: PD004 (columns of Ibis)
     heard = planned.filter(planned["event"].isin(list(names)), has_amount)
     by = {"event": heard["event"].substitute(names), "hour": (heard["at"].epoch_seconds() / HOUR).floor().cast("int64")}
-    hours = heard.group_by("unit", *values, **by)
-    hours = hours.aggregate(n=lambda t: t.count())
+    hours = heard.group_by("unit", *values, **by).aggregate(n=heard.count())
     same = hours.group_by("unit", "event", *values).aggregate(n=lambda t: t["n"].sum(), hours=lambda t: t.count())
     units = same.group_by("unit", "event").aggregate(
         n=same["n"].sum(), hours=same["hours"].sum(), same=(same["hours"] - 1).sum()

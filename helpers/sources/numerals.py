@@ -99,12 +99,6 @@ def _take_out(table, name, flag, pattern, kept):
     return table[flag].ifelse(table[name].re_replace(pattern, kept), table[name])
 
 
-def count_plain(text):
-    """Return what to count at first in text that may hold numbers: cells `unlike` nearly all, and little else."""
-    counts = {"filled": text.notnull(), "unlike": ~text.re_search(PLAIN)}
-    return counts | {"point": text.contains("."), "coded": text.isin(CODES)}
-
-
 def count_numbers(bare, name):
     """Return what to count in a column of text that may hold numbers, by name, from what `bare_numbers` gives."""
     whole, text, spaced = (bare[column] for column in (f"{name}:text", name, f"{name}:apart"))

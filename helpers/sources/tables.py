@@ -218,7 +218,8 @@ def count_plain(value, kind) -> dict[str, ir.BooleanValue]:
         return {"unlike": value.re_search(ODD_ID if kind == "id" else ODD_TEXT)}
     if kind == "timestamp":
         return {"filled": value.notnull(), "unlike": ~value.re_search(PLAIN_TIME), "clocked": value.contains(":")}
-    return numerals.count_plain(value)
+    counts = {"filled": value.notnull(), "unlike": ~value.re_search(numerals.PLAIN)}
+    return counts | {"point": value.contains("."), "coded": value.isin(numerals.CODES)}
 
 
 def count_raw(value, kind) -> dict[str, ir.BooleanValue]:
