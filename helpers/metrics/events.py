@@ -113,12 +113,9 @@ def fold_events(units: ir.Table, heard: ir.Table, totals) -> ir.Table:
         valued = heard.filter(total.holds(heard), heard[total.value].notnull())
         latest = pick(valued, "unit", [valued["at"].desc(), valued[total.value].desc()])
         told.append(latest.select("unit", **{total.column: latest[total.value]}))
-    counted = {total.column for total in totals if total.kind in COUNTED}
     for found in told:
-        both = folded.left_join(found, "unit")
-        more = {name: both[name].fill_null(0) if name in counted else both[name] for name in found.columns[1:]}
-        folded = both.select(*folded.columns, **more)
-    return folded
+        folded = folded.left_join(found, "unit").select(*folded.columns, *found.columns[1:])
+    return folded.mutate(**{t.column: folded[t.column].fill_null(0) for t in totals if t.kind in COUNTED})
 
 
 def list_totals(units: ir.Table, events: ir.Table, design) -> list[Total]:
