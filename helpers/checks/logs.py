@@ -307,12 +307,11 @@ class Arm:
     ages: np.ndarray
     days: np.ndarray
 
-    def expect_ages(self, by_age, by_day):
-        """Return the expected events by day since assignment, of rates by it and by day that are multiplied."""
-        return by_age * np.convolve(self.count[::-1], by_day)[len(self.count) - 1 :]
-
-    def expect_days(self, by_age, by_day):
-        """Return the same by day: the units of a day of assignment are i days old i days later."""
+    def expect(self, by_age, by_day, *, by):
+        """Return the expected events by "age", days since assignment, or by "day", of rates of both, multiplied."""
+        if by == "age":
+            return by_age * np.convolve(self.count[::-1], by_day)[len(self.count) - 1 :]
+        # the units of a day of assignment are i days old i days later
         return by_day * np.convolve(self.count, by_age)[: len(by_age)]
 
 
@@ -323,11 +322,11 @@ def calm(arm: Arm) -> np.ndarray:
     taken from the days since assignment on which the units were.
     """
     every, ages = np.ones(len(arm.days)), arm.ages
-    units, there = arm.expect_ages(every, every), arm.expect_days(every, every)
+    units, there = arm.expect(every, every, by="age"), arm.expect(every, every, by="day")
     for _ in range(ROUNDS):
-        usual = arm.expect_days(ages / np.maximum(units, LEAST), every)
+        usual = arm.expect(ages / np.maximum(units, LEAST), every, by="day")
         more = np.where(arm.days > SPIKE * usual + ODD * np.sqrt(usual + 1), arm.days - usual, 0.0)
-        ages = np.maximum(arm.ages - arm.expect_ages(every, more / np.maximum(there, LEAST)), 0.0)
+        ages = np.maximum(arm.ages - arm.expect(every, more / np.maximum(there, LEAST), by="age"), 0.0)
     return ages
 
 
@@ -355,7 +354,7 @@ def find_step(own: Arm, rest: Arm, *, spread: float = 1.0) -> tuple[int, int | N
     if not (own.count.any() and rest.count.any()):
         return None
     rates, season, _, known = _fit(own, rest, rounds=2 * ROUNDS)
-    mine, theirs = (arm.expect_days(rate, season) for arm, rate in zip((own, rest), rates, strict=True))
+    mine, theirs = (arm.expect(rate, season, by="day") for arm, rate in zip((own, rest), rates, strict=True))
     if gap := _find_gap(own.days, rest.days, mine / np.maximum(theirs, LEAST), spread):
         return gap
     weight = mine * theirs / np.maximum(mine + theirs, LEAST)
@@ -369,7 +368,7 @@ def find_step(own: Arm, rest: Arm, *, spread: float = 1.0) -> tuple[int, int | N
     rates, season, step, better = _fit(own, rest, rounds=ROUNDS, day=day)
     if 2 * (better - known) < STEPS * spread:
         return None
-    alike = own.expect_days(rates[1], season)  # what the arm would have at the rates of the others
+    alike = own.expect(rates[1], season, by="day")  # what the arm would have at the rates of the others
     before, since = (abs(math.log(own.days[part].sum() / alike[part].sum())) for part in parts)
     if step >= 1 or before > since:
         return None
@@ -402,9 +401,9 @@ def _fit(own, rest, *, rounds, day=None):
     season, seen = every, own.days + rest.days
     for _ in range(rounds):
         steps = np.where(np.arange(len(every)) >= (len(every) if day is None else day), step, 1.0)
-        units = own.expect_ages(every, season * steps), rest.expect_ages(every, season)
+        units = own.expect(every, season * steps, by="age"), rest.expect(every, season, by="age")
         rates = [arm.ages / np.maximum(n, LEAST) for arm, n in zip((own, rest), units, strict=True)]
-        mine, theirs = own.expect_days(rates[0], steps), rest.expect_days(rates[1], every)
+        mine, theirs = own.expect(rates[0], steps, by="day"), rest.expect(rates[1], every, by="day")
         season = seen / np.maximum(mine + theirs, LEAST)
         if day is not None:
             step *= own.days[day:].sum() / (season * mine)[day:].sum()
