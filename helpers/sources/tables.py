@@ -34,12 +34,8 @@ DAY_FIRST = r"^(1[3-9]|2[0-9]|3[01])[-/.]"
 MONTH_FIRST = r"^[0-9]{1,2}[-/.](1[3-9]|2[0-9]|3[01])[-/.]"
 PARTS = r"^([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})"
 ZONED = r":[0-9]{2}([.][0-9]+)? ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"
-DIGITS = "^[0-9]{9,19}([.][0-9]+)?$"
 EPOCHS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}  # since 1970
 NOTHING = ("", numerals.UNTOLD)
-# how text is not written plainly: an id without a digit, or perhaps a spreadsheet's number; spaces around, any accents
-ODD_ID, ODD_TEXT = "[^0-9A-Za-z_-]|^[A-Za-z_-]*$|^[0-9]{16}", "[^ -Z^-~]|^ | $|^$"
-PLAIN_TIME = "^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?)?$"
 DAY = 86_400
 YEARS = (1900, 2199)  # beyond stand placeholders, such as 9999-12-31
 NO_DATE = "leave a cell empty where there is none"
@@ -152,7 +148,8 @@ def _count_raw(table, asked, shown):
 
     Of a plain one what is counted is known from a few counts, and 0 else.
     """
-    rows, found = _count_columns(table, {target: (count_plain, *of) for target, of in asked.items()}, shown)
+    first = {t: (numerals.count_plain if of[0].type().is_string() else count_raw, *of) for t, of in asked.items()}
+    rows, found = _count_columns(table, first, shown)
     odd = {target: (count_raw, *of) for target, of in asked.items() if found[target].get("unlike")}
     for target, (_, kind) in asked.items():
         if found[target].get("unlike") == 0:
@@ -180,7 +177,7 @@ def _count_columns(table, asked, shown):
         if f"c{i}" in texts:
             found = numerals.count_numbers(bare, f"c{i}")
             numbers |= {f"c{i}_{key}": test.sum() for key, test in found.items()}
-        elif tests in (count_plain, count_raw) and kind in LEVELLED and value.type().is_string():
+        elif tests in (numerals.count_plain, count_raw) and kind in LEVELLED and value.type().is_string():
             levels = table.group_by(level=value).aggregate(n=table.count())
             found = {key: test.ifelse(levels.n, 0).sum() for key, test in tests(levels.level, kind).items()}
             named = {f"c{i}_{key}": count for key, count in found.items()}
@@ -205,21 +202,6 @@ def _settle(column, before, found):
         values = counts["filled"] - counts["missing"]
         is_number = values > 0 and values == counts["number"] + counts["comma"] + counts["sure,"] + counts["sure."]
     return replace(column, type="number" if is_number else "text")
-
-
-def count_plain(value, kind) -> dict[str, ir.BooleanValue]:
-    """Return what to count in a column at first, as `count_raw`; of text little but cells `unlike` nearly all others.
-
-    These are what needs a closer look: `count_raw` counts of which sort they are.
-    """
-    if not value.type().is_string():
-        return count_raw(value, kind)
-    if kind in TEXTS:
-        return {"unlike": value.re_search(ODD_ID if kind == "id" else ODD_TEXT)}
-    if kind == "timestamp":
-        return {"filled": value.notnull(), "unlike": ~value.re_search(PLAIN_TIME), "clocked": value.contains(":")}
-    counts = {"filled": value.notnull(), "unlike": ~value.re_search(numerals.PLAIN)}
-    return counts | {"point": value.contains("."), "coded": value.isin(numerals.CODES)}
 
 
 def count_raw(value, kind) -> dict[str, ir.BooleanValue]:
@@ -255,7 +237,7 @@ def count_raw(value, kind) -> dict[str, ir.BooleanValue]:
     counts = {"filled": text.notnull(), "missing": text.lower().isin(numerals.MISSING)}
     slash, zoned = text.re_search(SLASH), text.re_search(ZONED)
     ordered = {"day_first": slash & text.re_search(DAY_FIRST), "month_first": slash & text.re_search(MONTH_FIRST)}
-    number = value if is_number else _read_digits(text)
+    number = value if is_number else numerals.read_digits(text)
     clocks = {"zoned": zoned | number.notnull(), "clocked": text.contains(":") & ~zoned}
     epochs = {name: number.between(1e8 / unit, 1e10 / unit - 1) for name, unit in EPOCHS.items()}  # 1973 to 2286
     return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks, **epochs}
@@ -379,14 +361,10 @@ def _take_zone(value):
     return ibis.coalesce(_make_moment(_count_micro(value)), value.cast("timestamp"))
 
 
-def _read_digits(text):
-    return numerals.try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
-
-
 def _cast_epoch(value, unit):
     """Return numbers, or text that holds them, as moments to the microsecond."""
     if value.type().is_string():
-        value = _read_digits(numerals.fill(value))
+        value = numerals.read_digits(numerals.fill(value))
     number = value.cast("float64")
     micro = (number.isnan().ifelse(ibis.null("float64"), number) * (unit * 1e6)).round().cast("int64")
     return (ibis.literal(dt.datetime(1970, 1, 1)) + micro.as_interval("us")).cast("timestamp")

@@ -691,7 +691,7 @@ WRITTEN = (  # cells as people write them, at the border of what is plain
 def test_cells_that_look_plain_are_what_a_closer_look_finds(kind):
     cells = WRITTEN.split("|")
     table = ibis.memtable({"cell": cells})
-    first = tables.count_plain(table["cell"], kind)
+    first = numerals.count_plain(table["cell"], kind)
     bare = table if kind not in tables.NUMBERS else numerals.bare_numbers(table, {"cell": table["cell"]})
     closer = tables.count_raw(bare["cell"], kind) if bare is table else numerals.count_numbers(bare, "cell")
     seen = table.select("cell", **first).to_pandas().set_index("cell")
