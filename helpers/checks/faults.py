@@ -95,10 +95,11 @@ def find_outside(log, event, arm) -> Iterator[Finding]:
         told += f"{percent(share)} stand before assignment, and {percent(elsewhere)} elsewhere, which neither chance "
         yield Finding(more, f"{told}nor a treatment does; {CLOCKS}", more > LOST_FAILS)
         return
-    own, rest = (rows.groupby("day")["n"].sum() for rows in log.split("day", event, arm))
-    late = own[own.index > log.end] / max(1, own.sum())
-    if rest.sum() < LEAST_TOLD or late.empty:
+    own, rest = log.split("day", event, arm)
+    if rest["n"].sum() < LEAST_TOLD or not (own["day"] > log.end).any():
         return
+    own, rest = (rows.groupby("day")["n"].sum() for rows in (own, rest))
+    late = own[own.index > log.end] / max(1, own.sum())
     beyond = own[own.index > max(log.end, rest.index.max() + WEEK)].sum() / max(1, own.sum())
     piled = (late - (rest / rest.sum()).reindex(late.index, fill_value=0.0)).max()
     share = float(max(beyond, piled))
@@ -171,6 +172,8 @@ def _write_times(places, of):
 
 def find_piles(log, event, arm) -> Iterator[Finding]:
     """Yield the events of an arm that stand in a few minutes: no treatment makes many units do something at once."""
+    if log.take("pile", event).empty:
+        return
     own, rest = (rows.groupby("day")["n"].sum() for rows in log.split("pile", event, arm))
     n, others = log.count("age", event, arm)
     own = own[own >= logs.LEAST_HEARD]
@@ -245,23 +248,23 @@ def find_signs(log, event, arm) -> Iterator[Finding]:
 def find_jump(log, event, arm) -> Iterator[Finding]:
     """Yield the day from which on amounts are a hundred or a thousand times what they were, or the other way."""
     rows = log.split("day", event, arm)[0].groupby("day")[["known", "void", "logs"]].sum()
-    rows = rows.assign(n=rows["known"] - rows["void"])[lambda t: t["n"] > 0]
-    n, sums = rows["n"].cumsum(), (rows["logs"] / 1000).cumsum()
-    inside = (n >= LEAST_TOLD) & (n <= n.max() - LEAST_TOLD)
-    if not inside.any():
+    rows = rows[rows["known"] > rows["void"]]
+    count, total = (rows["known"] - rows["void"]).to_numpy(), rows["logs"].to_numpy() / 1000
+    n, sums = count.cumsum(), total.cumsum()
+    inside = np.flatnonzero((n >= LEAST_TOLD) & (n <= count.sum() - LEAST_TOLD))
+    if not len(inside):
         return
-    after = (sums.iloc[-1] - sums) / (n.iloc[-1] - n).where(inside)
-    gap = (after - sums / n)[inside]
-    day = (gap.abs() * np.sqrt((n * (n.iloc[-1] - n))[inside])).idxmax()
-    factor = min(FACTORS, key=lambda one: abs(abs(gap[day]) - math.log(one)))
-    mean = rows["logs"] / 1000 / rows["n"]
-    rest = mean - np.where(mean.index > day, after[day], sums[day] / n[day])
-    noise = math.sqrt(np.average(rest**2, weights=rows["n"]))
-    if abs(abs(gap[day]) - math.log(factor)) > CLOSE or noise > STEADY:
+    before, after = sums[inside] / n[inside], (sums[-1] - sums[inside]) / (n[-1] - n[inside])
+    best = np.argmax(np.abs(after - before) * np.sqrt(n[inside] * (n[-1] - n[inside])))
+    last, gap = inside[best], after[best] - before[best]
+    factor = min(FACTORS, key=lambda one: abs(abs(gap) - math.log(one)))
+    rest = total / count - np.where(np.arange(len(n)) > last, after[best], before[best])
+    noise = math.sqrt(np.average(rest**2, weights=count))
+    if abs(abs(gap) - math.log(factor)) > CLOSE or noise > STEADY:
         return
-    late = 1 - n[day] / n.iloc[-1]
+    late, day = 1 - n[last] / n[-1], rows.index[last]
     told = (
-        f"Amounts of {LABEL} in {arm} are about {factor:,.0f} times {'as large' if gap[day] > 0 else 'smaller'} after "
+        f"Amounts of {LABEL} in {arm} are about {factor:,.0f} times {'as large' if gap > 0 else 'smaller'} after "
         f"{write_day(day)}, as in another unit of money; give all in one."
     )
     yield Finding(float(min(late, 1 - late)), told, fails=True)

@@ -31,7 +31,7 @@ def main(argv=None):
     int: 0 done, 1 failed, 2 refused, 130 interrupted. One message goes to the standard error, never a traceback
     (a traceback holds values; STUDIES_DEBUG=1 shows it).
     """
-    gc.set_threshold(50_000, 20, 20)  # what is imported is no garbage, and was searched for it: a twentieth of a check
+    gc.set_threshold(400_000, 20, 20)  # what a command imports and keeps is no garbage, and was searched for it
     atexit.register(gc.freeze)  # nor is it when the process ends: a twelfth
     arguments = build_parser().parse_args(argv)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a request to terminate ends a command as Ctrl-C does

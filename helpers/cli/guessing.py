@@ -151,7 +151,9 @@ def guess_kind(values, name="") -> Guess:
         return Guess("other", "empty")
     if is_moment:
         return Guess("other", BIRTH) if has_word(name, "birth") else Guess("date", "dates")
-    numbers = found.to_numpy(float) if values.dtype.kind in "iuf" else np.array([*map(_read_number, found)])
+    is_read = values.dtype.kind in "iuf" or not math.isnan(_read_number(found[0]))  # else it is text from the first on
+    told = found if is_read else found[:1]
+    numbers = told.to_numpy(float) if values.dtype.kind in "iuf" else np.array([*map(_read_number, told)])
     is_text, words = bool(np.isnan(numbers).any()), split_words(name)
     if values.dtype.kind not in "iuf" and {*found.str.casefold()} <= {*TRUTHS} - {"0", "1"}:
         return Guess("binary", f"only {' and '.join(sorted({*found.str.casefold()}))}")
@@ -280,7 +282,8 @@ def hear(given, table, units, unit_id, start):
     """Return the events, their columns found by name and content; `start` is the units' column of it, or None."""
     events = draw(given, table, "events_table")
     known, rows = set(write_text(units.rows[unit_id].dropna())), events.rows
-    shared = {name: write_text(rows[name].dropna()).isin(known).mean() for name in rows if rows[name].notna().any()}
+    written = {name: write_text(rows[name].dropna()).astype(object) for name in rows if rows[name].notna().any()}
+    shared = {name: values.isin(known).mean() for name, values in written.items()}
     # an event's own id may have the same name, and the same numbers
     unit = max(shared, key=lambda name: (shared[name] > 0.5, not rows[name].is_unique, name == unit_id, shared[name]))
     if not shared[unit]:

@@ -339,7 +339,7 @@ def _ask_sizes(table, value, added, design, sums=None, *, is_few=False):
     measured once each.
     """
     by, sums = _list_groups(table), {f"sum:{what}": fact for what, fact in (sums or {}).items()}
-    known = table.mutate(known=value.cast("float64"), **sums)
+    known = table.select(*by, known=value.cast("float64"), **sums)
     known, n, times = known.filter(known["known"] != 0), ibis._.count(), 1
     if is_few:
         known = known.group_by(*by, "known").aggregate(times=n, **{name: known[name].sum() for name in sums})

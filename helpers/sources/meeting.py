@@ -3,15 +3,18 @@
 import datetime as dt
 
 import ibis
+import numpy as np
 import pandas as pd
 
 from helpers import schema
 from helpers.sources.opening import ask, count_all
 
 DAY, HOUR, MINUTE, EARLIEST = 86_400, 3_600, 60, -9
-PILE = 0.01  # of the events of an arm, in one minute
+PILE, LEAST_PILED = 0.01, 10  # of the events of an arm, in one minute
 WEEK = 7 * DAY // HOUR
-COUNTS = ("day", "n", "same_day", "dated", "without", "known", "squares", "first", "last", "void", "below", "logs")
+COUNTS = ("n", "same_day", "dated", "without", "known", "squares", "first", "last", "void", "below", "logs")
+LACKING = {name: ibis.literal(None if name in ("first", "last") else 0, "int64") for name in COUNTS}
+NO_NAME, NO_DAY = ibis.literal(""), ibis.literal(0, "int64")
 SIGNS = ("[A-Za-z]", "[0-9]", "[^A-Za-z0-9]")
 
 
@@ -36,8 +39,10 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
           (of one below 0).
         - "day": events by day since 1970, `known` those since the day of assignment, and of these `void` as above,
           and `logs` (the sum of the logarithms of the other amounts without signs, times 1,000).
-        - "hour": events since assignment by hour of the week (UTC; 0 is Thursday 00:00 to 01:00).
-        - "pile": events by minute since 1970, in minutes that hold more than 1 % of those of an arm.
+        - "hour": events since assignment by hour of the week (UTC; 0 is Thursday 00:00 to 01:00), of `known` at any
+          time, of which `last` are the most in one hour.
+        - "pile": events by minute since 1970, in minutes that hold more than 1 % of those of an arm, where an hour
+          holds as many, and ten.
         - "start": units by the day of their assignment, with `dated`; "key": what was randomised, units by that day
           or clusters in all.
         - "before", "since": what was randomised that has an event before its assignment, or since, by the day of
@@ -59,38 +64,43 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     sums = {n: m for n, m in design.metrics.items() if m.how.total == "amount" and not (m.column or m.time)}
     worth = [(schema.name_value(design, metric), metric.event or [name]) for name, metric in sums.items()]
     heard = _join_events(shaped.table, start, design, worth)
-    begins = start.mutate(day=start["begun"], rest=start["start"].epoch_seconds() % DAY)
-    nameless = {"event": ibis.literal("")}
-    starts = begins.group_by("variant", "day", **nameless).aggregate(
-        n=begins.count(), dated=(begins["rest"] == 0).sum()
-    )
-    keys = begins.group_by("variant", at="key_day", **nameless).aggregate(n=begins["key"].nunique())
-    near = heard.filter(heard["event"] == "").group_by("variant", event="name", day=ibis.literal(0))
-    near = near.aggregate(n=lambda t: t.count())
-    near = near.filter(near["variant"].isin(design.variant.arms)).mutate(
-        arms=lambda t: t.count().over(group_by="event")
-    )
-    near = near.filter(near["arms"] == 1).drop("arms")
-    parts = [("start", starts), ("key", keys.rename(day="at")), ("near", near), *_count_days(heard)]
-    parts += [*_count_units(heard), *_count_hours(heard), *_count_repeats(shaped.table, start, design, worth)]
+    is_dated = start["start"].epoch_seconds() % DAY == 0
+    starts = _count(start, "start", event=NO_NAME, day=start["begun"], n=start.count(), dated=is_dated.sum())
+    keys = _count(start, "key", event=NO_NAME, day=start["key_day"], n=start["key"].nunique())
+    near = heard.filter(heard["event"] == "", heard["variant"].isin(design.variant.arms))
+    arms = {"arms": near["variant"].nunique(), "variant": near["variant"].max()}
+    near = near.group_by(event="name").aggregate(n=near.count(), **arms)
+    near = near.filter(near["arms"] == 1)
+    parts = [starts, keys, _count(near, "near", day=NO_DAY, n=near["n"].sum()), *_count_days(heard)]
+    known = heard.filter(heard["event"] != "", heard["variant"].notnull(), heard["is_known"])  # noqa: PD004 (of Ibis)
+    parts += [_count_units(heard), _count_hours(known), *_count_repeats(shaped.table, start, design, worth)]
     found = _collect(parts, shaped.name)
+    hours = found[found["what"] == "hour"]
+    every = hours.groupby(["event", "variant"])["known"].transform("sum")
+    if (hours["last"] >= np.maximum(PILE * every, LEAST_PILED)).any():  # a minute of many is in an hour of many
+        found = pd.concat([found, _collect([_count_piles(known)], shaped.name)], ignore_index=True)
     strangers = heard.filter(heard["variant"].isnull() & (heard["event"] != ""))  # noqa: PD003 (a column of Ibis)
     if not (found["variant"].isna() & found["what"].eq("age") & found["event"].ne("")).any():
         return found
     strange = strangers.filter(_differs(strangers["who"].cast("string"), units["unit"].cast("string"), shaped.name))
-    counted = strange.group_by("event", "variant", day=ibis.literal(0)).aggregate(n=strange.count())
-    return pd.concat([found, _collect([("strange", counted)], shaped.name)], ignore_index=True)
+    part = _count(strange, "strange", day=NO_DAY, n=strange.count())
+    return pd.concat([found, _collect([part], shaped.name)], ignore_index=True)
+
+
+def _count(table, what, **told):
+    """Return one part of what is counted: aggregates of a table by its `event`, `variant` and `day`, or what is told.
+
+    Counts that are not told are 0, so that all parts have the same columns.
+    """
+    keys = {name: told.get(name, name) for name in ("event", "variant", "day")}
+    counts = {name: told[name].cast("int64") if name in told else none for name, none in LACKING.items()}
+    what = ibis.literal(what) if isinstance(what, str) else what
+    return table.group_by(what=what, **keys).aggregate(**counts, clocked=told.get("clocked", ibis.null("boolean")))
 
 
 def _collect(parts, shown):
-    """Parts with equal columns in one order and type, as one frame."""
-    lined = []
-    for what, table in parts:
-        lacking = {name: ibis.literal(None if name in ("first", "last") else 0, "int64") for name in COUNTS}
-        whole = lacking | {name: table[name].cast("int64") for name in COUNTS if name in table.columns}
-        clocked = table["clocked"] if "clocked" in table.columns else ibis.null("boolean")
-        lined.append(table.select(ibis.literal(what).name("what"), "event", "variant", **whole, clocked=clocked))
-    found = ibis.union(*lined) if len(lined) > 1 else lined[0]
+    """Parts as one frame."""
+    found = ibis.union(*parts) if len(parts) > 1 else parts[0]
     found = found.order_by("what", "event", "variant", "day")
     return ask(lambda: found.to_pyarrow().to_pandas(), shown)
 
@@ -150,56 +160,49 @@ def _count_days(heard):
     )
     counts = {name: cells[name].sum() for name in ("n", "dated")}
     known = {"known": "n", "void": "void", "below": "below"}
-    yield (
+    yield _count(
+        cells,
         "age",
-        cells.group_by("event", "variant", "day").aggregate(
-            **counts,
-            same_day=(cells["at_day"] == cells["begun"]).ifelse(cells["n"], 0).sum(),
-            first=cells["at_day"].min(),
-            last=cells["at_day"].max(),
-            clocked=counts["n"] > counts["dated"],
-            without=cells["lacks"].sum(),
-            **{name: cells["is_known"].ifelse(cells[of], 0).sum() for name, of in known.items()},
-        ),
+        **counts,
+        same_day=(cells["at_day"] == cells["begun"]).ifelse(cells["n"], 0).sum(),
+        first=cells["at_day"].min(),
+        last=cells["at_day"].max(),
+        clocked=counts["n"] > counts["dated"],
+        without=cells["lacks"].sum(),
+        **{name: cells["is_known"].ifelse(cells[of], 0).sum() for name, of in known.items()},
     )
     since = {name: (cells["at_day"] >= cells["begun"]).ifelse(cells[name], 0).sum() for name in ("n", "void", "logs")}
-    days = cells.group_by("event", "variant", at="at_day").aggregate(
-        n=counts["n"], known=since["n"], void=since["void"], logs=(since["logs"] * 1000).round().cast("int64")
-    )
-    yield "day", days.rename(day="at")
+    logs = (since["logs"] * 1000).round()
+    yield _count(cells, "day", day="at_day", n=counts["n"], known=since["n"], void=since["void"], logs=logs)
 
 
 def _count_units(heard):
     """What was randomised that has an event of the plan before or since its assignment."""
-    planned = heard.filter(heard["event"] != "").mutate(is_before=(heard["day"] < 0).fill_null(False))
-    each = planned.group_by("event", "variant", "who", "is_before")
+    planned = heard.filter(heard["event"] != "")
+    each = planned.group_by("event", "variant", "who", is_before=(planned["day"] < 0).fill_null(False))
     each = each.aggregate(n=planned.count(), key_day=planned["key_day"].min())
-    for what, rows in (("before", each.filter(each["is_before"])), ("since", each.filter(~each["is_before"]))):
-        counted = rows.group_by("event", "variant", at="key_day").aggregate(
-            n=rows.count(), known=rows["n"].sum(), squares=(rows["n"] * rows["n"]).sum(), last=rows["n"].max()
-        )
-        yield what, counted.rename(day="at")
+    squares = (each["n"] * each["n"]).sum()
+    told = {"n": each.count(), "known": each["n"].sum(), "squares": squares, "last": each["n"].max()}
+    return _count(each, each["is_before"].ifelse("before", "since"), day="key_day", **told)
 
 
-def _count_hours(heard):
-    """The events of the plan by hour of the week, and by minute in minutes that hold many of an arm's."""
-    known = heard.filter(heard["event"] != "", heard["variant"].notnull(), heard["is_known"])  # noqa: PD004
-    known = known.mutate(hour=(known["seconds"] / HOUR).floor().cast("int64"))
-    hours = known.group_by("event", "variant", "hour", is_since=known["day"] >= 0).aggregate(n=known.count())
-    week = hours.filter("is_since").group_by("event", "variant", at=hours["hour"] % WEEK)
-    yield "hour", week.aggregate(n=lambda t: t["n"].sum()).rename(day="at")
-    every = hours.group_by("event", "variant").aggregate(every=hours["n"].sum())
-    hours = hours.group_by("event", "variant", "hour").aggregate(n=hours["n"].sum())
-    few = known.semi_join(_find_many(hours, every, "hour"), ["event", "hour"])  # a minute of many is in an hour of many
-    minutes = few.group_by("event", "variant", at=(few["seconds"] / MINUTE).floor().cast("int64"))
-    minutes = minutes.aggregate(n=lambda t: t.count())
-    yield "pile", minutes.semi_join(_find_many(minutes, every, "at"), ["event", "at"]).rename(day="at")
+def _count_hours(known):
+    """The events of the plan by hour of the week, beside all of an arm, and the most that it has in one hour."""
+    hour = (known["seconds"] / HOUR).floor().cast("int64")
+    hours = known.group_by("event", "variant", hour=hour).aggregate(n=known.count(), since=(known["day"] >= 0).sum())
+    told = {"n": hours["since"].sum(), "known": hours["n"].sum(), "last": hours["n"].max()}
+    return _count(hours, "hour", day=hours["hour"] % WEEK, **told)
 
 
-def _find_many(counts, every, time):
-    """The event and time of which an arm has many of its events."""
-    both = counts.inner_join(every, ["event", "variant"])
-    return both.filter(both["n"] > PILE * both["every"]).select("event", time).distinct()
+def _count_piles(known):
+    """The events of the plan by minute, in minutes that hold many of an arm's."""
+    minute = (known["seconds"] / MINUTE).floor().cast("int64")
+    minutes = known.group_by("event", "variant", day=minute).aggregate(n=known.count())
+    every = minutes.group_by("event", "variant").aggregate(every=minutes["n"].sum())
+    both = minutes.inner_join(every, ["event", "variant"])
+    many = both.filter(both["n"] > PILE * both["every"]).select("event", "day").distinct()
+    piles = minutes.semi_join(many, ["event", "day"])
+    return _count(piles, "pile", n=piles["n"].sum())
 
 
 def _count_repeats(events, start, design, worth):
@@ -219,8 +222,7 @@ def _count_repeats(events, start, design, worth):
     each = told.group_by(by).aggregate(n=told.count())
     fine = (told["at"].epoch_seconds() % MINUTE != 0).fill_null(True).any() | ((each["n"] % 2).max().as_scalar() == 0)
     each = each.filter(each["n"] > 1).inner_join(start.select("unit", "variant"), "unit")
-    counted = each.group_by("event", "variant", day=ibis.literal(0))
-    yield "repeat", counted.aggregate(n=fine.ifelse((each["n"] - 1).sum(), 0))
+    yield _count(each, "repeat", day=NO_DAY, n=fine.ifelse((each["n"] - 1).sum(), 0))
     if worth:
         yield from _count_echoes(planned, start, values, worth)
 
@@ -230,17 +232,15 @@ def _count_echoes(planned, start, values, worth):
     names = {event: of[0] for _, of in reversed(worth) for event in of}
     has_amount = ibis.or_(*(planned[name].notnull() for name in values))  # noqa: PD004 (columns of Ibis)
     heard = planned.filter(planned["event"].isin(list(names)), has_amount)
-    heard = heard.mutate(event=heard["event"].substitute(names))
-    hours = heard.group_by("unit", "event", *values, hour=(heard["at"].epoch_seconds() / HOUR).floor().cast("int64"))
-    hours = hours.aggregate(n=lambda t: t.count())
+    by = {"event": heard["event"].substitute(names), "hour": (heard["at"].epoch_seconds() / HOUR).floor().cast("int64")}
+    hours = heard.group_by("unit", *values, **by).aggregate(n=heard.count())
     same = hours.group_by("unit", "event", *values).aggregate(n=lambda t: t["n"].sum(), hours=lambda t: t.count())
     units = same.group_by("unit", "event").aggregate(
         n=same["n"].sum(), hours=same["hours"].sum(), same=(same["hours"] - 1).sum()
     )
     units = units.inner_join(start.select("unit", "variant"), "unit")
     counts = {"n": units["n"] - units["hours"], "known": units["n"], "first": units["hours"] - 1, "last": units["same"]}
-    counted = units.group_by("event", "variant", day=ibis.literal(0))
-    yield "echo", counted.aggregate(**{name: of.sum() for name, of in counts.items()})
+    yield _count(units, "echo", day=NO_DAY, **{name: of.sum() for name, of in counts.items()})
     each = same.group_by("event", *values).aggregate(n=same["hours"].sum())
-    alike = each.group_by("event", variant=ibis.null("string"), day=ibis.literal(0))
-    yield "alike", alike.aggregate(n=each["n"].sum(), squares=(each["n"] * each["n"]).sum())
+    told = {"n": each["n"].sum(), "squares": (each["n"] * each["n"]).sum()}
+    yield _count(each, "alike", variant=ibis.null("string"), day=NO_DAY, **told)

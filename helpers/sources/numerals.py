@@ -18,6 +18,12 @@ SPACES = (  # of every width, none included, and marks of the direction of text
     "\\s\\v\x85\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u206f\u3000\ufeff"
 )
 NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+PLAIN = "^-?[0-9]+([.]([0-9]{1,2}|[0-9]{4,}))?$"  # with one reading
+PLAIN_TIME = "^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?)?$"
+ODD_ID = "[^0-9A-Za-z_-]|^[A-Za-z_-]*$|^[0-9]{16}"  # has no digit, or is perhaps a spreadsheet's number
+ODD_TEXT = "[^ -Z^-~]|^ | $|^$"  # has spaces around, or accents
+CODES = ("0", "1", "0.0", "1.0")
+DIGITS = "^[0-9]{9,19}([.][0-9]+)?$"  # of seconds since 1970, or what is counted finer
 COMMA = r"^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$"
 GROUP = r"^[+-]?[1-9][0-9]{0,2}"  # the first digits of a number whose thousands are set apart
 APART = f"[{SPACES}'\u2019]"  # thousands are set apart by a space or, in Switzerland, an apostrophe
@@ -71,6 +77,11 @@ def try_cast(text, wanted):
     return text.try_cast(wanted) if can else text.cast(wanted)
 
 
+def read_digits(text):
+    """Return text of digits alone, as many as times since 1970 have, as numbers; null for any other."""
+    return try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
+
+
 def bare_numbers(table, texts):
     """Return columns of text that may hold numbers, freed step by step of what stands around and within a number.
 
@@ -97,6 +108,19 @@ def _take_out(table, name, flag, pattern, kept):
     return table[flag].ifelse(table[name].re_replace(pattern, kept), table[name])
 
 
+def count_plain(text, kind):
+    """Return what to count at first in a column of text: cells `unlike` nearly all, which need a closer look.
+
+    Beside them so much that all other counts of a column without any are known.
+    """
+    if kind in ("id", "label", "text"):
+        return {"unlike": text.re_search(ODD_ID if kind == "id" else ODD_TEXT)}
+    if kind == "timestamp":
+        return {"filled": text.notnull(), "unlike": ~text.re_search(PLAIN_TIME), "clocked": text.contains(":")}
+    counts = {"filled": text.notnull(), "unlike": ~text.re_search(PLAIN)}
+    return counts | {"point": text.contains("."), "coded": text.isin(CODES)}
+
+
 def count_numbers(bare, name):
     """Return what to count in a column of text that may hold numbers, by name, from what `bare_numbers` gives."""
     whole, text, spaced = (bare[column] for column in (f"{name}:text", name, f"{name}:apart"))
@@ -110,7 +134,7 @@ def count_numbers(bare, name):
         "boolean": text.lower().isin(YES + NO),
         "infinite": text.lower().isin(INFINITE),
         "number": text.re_search(NUMBER),
-        "coded": text.isin(("0", "1", "0.0", "1.0")),
+        "coded": text.isin(CODES),
         "point": has_point & text.re_search(NUMBER),
         "comma": has_comma & text.re_search(COMMA),
         # with two readings: a decimal sign before three digits, or the mark of thousands
@@ -203,7 +227,7 @@ def refuse_numbers(where, counts, sign, *, is_state):
 
 def cast_number(value, counts, sign):
     """Return text as numbers (float64), null where it is missing; yes and no as 1 and 0."""
-    text = fill(value)
+    text = value if "unlike" in counts else fill(value)
     if counts["money"]:
         text = text.re_search(MONEY).ifelse(text.re_replace(AROUND, r"\1"), text)
     if counts["apart"]:

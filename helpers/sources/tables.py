@@ -1,6 +1,7 @@
 """Tables: what stands in each column is counted, refused where it does not fit, and cast to what the plan needs."""
 
 import datetime as dt
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import ibis
@@ -33,7 +34,6 @@ DAY_FIRST = r"^(1[3-9]|2[0-9]|3[01])[-/.]"
 MONTH_FIRST = r"^[0-9]{1,2}[-/.](1[3-9]|2[0-9]|3[01])[-/.]"
 PARTS = r"^([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})"
 ZONED = r":[0-9]{2}([.][0-9]+)? ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"
-DIGITS = "^[0-9]{9,19}([.][0-9]+)?$"
 EPOCHS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}  # since 1970
 NOTHING = ("", numerals.UNTOLD)
 DAY = 86_400
@@ -106,7 +106,7 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     schema.refuse_missing(wanted, list(raw.table.columns), file=raw.name, typed=raw.parsed)
     came = {column.target: raw.table[column.name] for column in wanted if column.name in raw.table.columns}
     wanted = [column for column in wanted if column.target in came]
-    rows, before = _count_columns(raw.table, {c.target: (count_raw, came[c.target], c.type) for c in wanted}, raw.name)
+    rows, before = _count_raw(raw.table, {c.target: (came[c.target], c.type) for c in wanted}, raw.name)
     if not rows:
         raise Refused(f"{raw.name}: columns and no rows; export it again")
     wanted = [_settle(c, before, came[c.target].type()) if c.type == "either" else c for c in wanted]
@@ -143,6 +143,21 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     return Shaped(table, raw.name, rows, ids, tuple(made), clocks, messages)
 
 
+def _count_raw(table, asked, shown):
+    """Return the rows, and the counts of columns as they came; in detail only of those that are not plain throughout.
+
+    Of a plain one what is counted is known from a few counts, and 0 else.
+    """
+    first = {t: (numerals.count_plain if of[0].type().is_string() else count_raw, *of) for t, of in asked.items()}
+    rows, found = _count_columns(table, first, shown)
+    odd = {target: (count_raw, *of) for target, of in asked.items() if found[target].get("unlike")}
+    for target, (_, kind) in asked.items():
+        if found[target].get("unlike") == 0:
+            of_all = {"iso" if kind == "timestamp" else "number": found[target].get("filled", 0)}
+            found[target] = Counter({"blank": 0, "spaced": 0, **of_all, **found[target]})
+    return rows, found | (_count_columns(table, odd, shown)[1] if odd else {})
+
+
 def _count_columns(table, asked, shown):
     """Count in one query what is asked of each column; return the rows, and the counts by target and name.
 
@@ -162,7 +177,7 @@ def _count_columns(table, asked, shown):
         if f"c{i}" in texts:
             found = numerals.count_numbers(bare, f"c{i}")
             numbers |= {f"c{i}_{key}": test.sum() for key, test in found.items()}
-        elif tests is count_raw and kind in LEVELLED and value.type().is_string():
+        elif tests in (numerals.count_plain, count_raw) and kind in LEVELLED and value.type().is_string():
             levels = table.group_by(level=value).aggregate(n=table.count())
             found = {key: test.ifelse(levels.n, 0).sum() for key, test in tests(levels.level, kind).items()}
             named = {f"c{i}_{key}": count for key, count in found.items()}
@@ -222,7 +237,7 @@ def count_raw(value, kind) -> dict[str, ir.BooleanValue]:
     counts = {"filled": text.notnull(), "missing": text.lower().isin(numerals.MISSING)}
     slash, zoned = text.re_search(SLASH), text.re_search(ZONED)
     ordered = {"day_first": slash & text.re_search(DAY_FIRST), "month_first": slash & text.re_search(MONTH_FIRST)}
-    number = value if is_number else _read_digits(text)
+    number = value if is_number else numerals.read_digits(text)
     clocks = {"zoned": zoned | number.notnull(), "clocked": text.contains(":") & ~zoned}
     epochs = {name: number.between(1e8 / unit, 1e10 / unit - 1) for name, unit in EPOCHS.items()}  # 1973 to 2286
     return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks, **epochs}
@@ -322,8 +337,8 @@ def cast(value, kind, counts, *, sign=".", zone=None):
         if found.is_string():
             value = numerals.compose(value) if counts.get("parted") else value
             text = numerals.trim(value) if kind != "label" and counts.get("spaced", True) else value
-            is_blank = numerals.trim(value).isin(NOTHING)
-            return is_blank.ifelse(ibis.null("string"), text) if counts.get("blank", True) else text
+            is_blank = counts.get("blank", True)
+            return numerals.trim(value).isin(NOTHING).ifelse(ibis.null("string"), text) if is_blank else text
         if found.is_floating():
             known = value.isnan().ifelse(ibis.null("float64"), value) if counts["empty"] else value
             return (known if counts["odd"] else known.cast("int64")).cast("string")
@@ -346,22 +361,18 @@ def _take_zone(value):
     return ibis.coalesce(_make_moment(_count_micro(value)), value.cast("timestamp"))
 
 
-def _read_digits(text):
-    return numerals.try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
-
-
 def _cast_epoch(value, unit):
     """Return numbers, or text that holds them, as moments to the microsecond."""
     if value.type().is_string():
-        value = _read_digits(numerals.fill(value))
+        value = numerals.read_digits(numerals.fill(value))
     number = value.cast("float64")
     micro = (number.isnan().ifelse(ibis.null("float64"), number) * (unit * 1e6)).round().cast("int64")
     return (ibis.literal(dt.datetime(1970, 1, 1)) + micro.as_interval("us")).cast("timestamp")
 
 
 def _cast_time(value, counts, zone):
-    text = numerals.fill(value)
-    text = text.lower().isin(numerals.MISSING).ifelse(ibis.null("string"), text)
+    text = value if "unlike" in counts else numerals.fill(value)
+    text = text.lower().isin(numerals.MISSING).ifelse(ibis.null("string"), text) if counts["missing"] else text
     if counts["slash"]:
         day, month = (1, 2) if counts["day_first"] else (2, 1)
         text = text.re_replace(PARTS, rf"\3-\{month}-\{day}")

@@ -17,7 +17,7 @@ from sources_samples import EVENT_PLAN, PLAN, tell_refusal
 
 from helpers import plan, sources
 from helpers.records import Refused
-from helpers.sources import numerals
+from helpers.sources import numerals, tables
 
 
 @pytest.fixture
@@ -676,3 +676,33 @@ def test_load_events_reads_ids_and_names_without_the_spaces_around_them(load_eve
         "events.csv: column event: 1 cell read without the spaces around it",
         "events.csv: 3 events",
     )
+
+
+WRITTEN = (  # cells as people write them, at the border of what is plain
+    r"7|0|-3|007|1.5|57.0|0.0|1.25|1.234|12.3456|1234.567|+5|1e5|1E+5|.5|5.|1,5|1,234|1 234|5 | 5|€5|(5)|5-|yes|t|NA|\N"
+    "|inf|nan|| |5\n|\u0665|a1|firma-00001|a_1|1-2|nil|null|n0ne|DE|Ünder|U\u0308nder1|a\u200b1|a b|a1 |x\\y|1.0|3.0E+5"
+    "|123456789012345|1234567890123456|123456789012340000|f47ac10b-58cc-4372-a567-0e02b2c3d479|2025-01-31|2025-1-3 4:05"
+    "|2025-01-31T13:45:00|2025-01-31 13:45:00.123|2025-01-31 13:45:00Z|2025-01-31 13:45:00+01|2025/01/31|31.01.2025"
+    "|01/02/2025|1700000000|2025-13-45|2025-01-31 "
+)
+
+
+@pytest.mark.parametrize("kind", ["id", "label", "text", "timestamp", "number", "binary"])
+def test_cells_that_look_plain_are_what_a_closer_look_finds(kind):
+    cells = WRITTEN.split("|")
+    table = ibis.memtable({"cell": cells})
+    first = numerals.count_plain(table["cell"], kind)
+    bare = table if kind not in tables.NUMBERS else numerals.bare_numbers(table, {"cell": table["cell"]})
+    closer = tables.count_raw(bare["cell"], kind) if bare is table else numerals.count_numbers(bare, "cell")
+    seen = table.select("cell", **first).to_pandas().set_index("cell")
+    found = bare.select(**{"cell": bare["cell:text" if bare is not table else "cell"], **closer}).to_pandas()
+    assert len(found) == len(cells)
+    found.index = cells
+    plain = found.loc[~seen["unlike"].astype(bool).reindex(cells)].drop(columns="cell")
+    assert 3 <= len(plain) < len(cells) - 3
+    every = {"timestamp": ["filled", "iso"]}.get(kind, ["filled", "number"] if kind in tables.NUMBERS else [])
+    assert plain[every].all(axis=None)  # so many as there are cells
+    told = [*every, *(key for key in first if key != "unlike"), *(["long"] if kind == "id" else [])]
+    assert not plain.drop(columns=told).any(axis=None)  # long ids are no fault of their own: only what is cut of them
+    for key in (key for key in first if key not in ("unlike", "filled")):
+        assert plain[key].astype(bool).equals(seen.loc[plain.index, key].astype(bool)), key
