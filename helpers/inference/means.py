@@ -63,7 +63,7 @@ def measure_columns(columns, names=("y",), *, missing=0) -> Moments:
     missing : int, units left out for an unknown outcome
     """
     n = len(columns)
-    mean = columns.mean(axis=0) if n else np.full(len(names), NAN)
+    mean = columns.sum(axis=0) / n if n else np.full(len(names), NAN)
     centred = columns - mean
     cov = centred.T @ centred / (n - 1) if n > 1 else np.full((len(names), len(names)), NAN)
     return Moments(tuple(names), n, mean, cov, missing)
@@ -218,7 +218,7 @@ def difference(pair: Pair, *, confidence_level=0.95) -> Effect:
     told = {"values": (pair.control, pair.treatment), "method": pair.method, "confidence_level": confidence_level}
     error, df = (NAN, None) if pair.reason else (float(np.sqrt(pair.variance)), pair.df)
     effect = build_effect(pair.treatment - pair.control, error, df, **told)
-    return replace(effect, reason=pair.reason or effect.reason)
+    return replace(effect, reason=pair.reason) if pair.reason else effect
 
 
 def relative_lift(pair: Pair, *, confidence_level=0.95, like: Effect | None = None) -> Effect:

@@ -154,6 +154,17 @@ def test_score_shuffled_equals_scoring_each_copy_for_itself():
     assert np.array_equal(found[:, len(groups)], score_rows(trees, values))
 
 
+def test_score_shuffled_sends_a_missing_value_where_the_forest_does_and_leaves_columns_of_no_group():
+    values, outcome, rng = make_rows(1500)
+    values[rng.random(1500) < 0.3, 0] = np.nan
+    trees = fit_trees(values, outcome, seed=3)
+    assert {bool(told) for tree in trees for told in tree.missing_go_to_left[tree.feature == 0]} == {True, False}
+    copy, shuffled = values.copy(), rng.permutation(values)
+    copy[:, 0] = shuffled[:, 0]
+    found = score_shuffled(trees, values, shuffled, [np.array([0])])
+    np.testing.assert_allclose(found, np.column_stack([score_rows(trees, copy), score_rows(trees, values)]), atol=1e-12)
+
+
 def test_score_rows_is_what_scikit_learn_foretells():
     from sklearn.ensemble import RandomForestClassifier
 
