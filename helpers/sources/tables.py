@@ -1,9 +1,11 @@
 """Tables: what stands in each column is counted, refused where it does not fit, and cast to what the plan needs."""
 
 import datetime as dt
+import math
 from dataclasses import dataclass, replace
 
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
 from helpers import schema
@@ -131,7 +133,9 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     same = {c.target for c in wanted if c.type in TEXTS and came[c.target].type().is_integer()}
     read = {c.target: came[c.target] if c.target in same else made[c.target] for c in wanted}
     source, read = (table, {c.target: table[c.target] for c in wanted}) if raw.parsed else (raw.table, read)
-    _, after = _count_columns(source, {c.target: (count_cast, read[c.target], c.type) for c in wanted}, raw.name)
+    is_filed = backend.name == "duckdb" and not raw.parsed
+    asked = {c.target: (count_cast, read[c.target], c.type) for c in wanted}
+    _, after = _count_columns(source, asked, raw.name, is_filed=is_filed)
     for c in wanted:
         refuse_cast(c, before[c.target], after[c.target], f"{raw.name}, column {c.name}", complete=c.target in complete)
     nan = [table[target] for target, counts in after.items() if counts.get("nan")]
@@ -143,7 +147,7 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     return Shaped(table, raw.name, rows, ids, tuple(made), clocks, messages)
 
 
-def _count_columns(table, asked, shown):
+def _count_columns(table, asked, shown, *, is_filed=False):
     """Count in one query what is asked of each column; return the rows, and the counts by target and name.
 
     Of numbers that are too large or NaN another query tells how many.
@@ -158,6 +162,7 @@ def _count_columns(table, asked, shown):
         if tests is count_raw and kind in NUMBERS and value.type().is_string()
     }
     bare, numbers = numerals.bare_numbers(table, texts) if texts else None, {}
+    read = {}
     for i, (target, (tests, value, kind)) in enumerate(asked.items()):
         if f"c{i}" in texts:
             found = numerals.count_numbers(bare, f"c{i}")
@@ -168,14 +173,23 @@ def _count_columns(table, asked, shown):
             named = {f"c{i}_{key}": count for key, count in found.items()}
             beside += [levels.aggregate(**named)] if named else []
         else:
-            found = tests(value, kind)
-            flat |= {f"c{i}_{key}": test.sum() if isinstance(test, ir.Column) else test for key, test in found.items()}
+            found, ends = tests(value, kind), {}
+            if is_filed and isinstance(value.op(), ops.Field):  # a file tells these unread, and a sum shows any NaN
+                ends = {"known": found.pop("known")}
+                if found.pop("most", None) is not None:
+                    ends["most"], found["sum"] = ibis.greatest(value.max(), -value.min()), value.sum()
+            named = {f"c{i}_{key}": test.sum() if isinstance(test, ir.Column) else test for key, test in found.items()}
+            (read if is_filed else flat).update(named)
+            flat |= {f"c{i}_{key}": test for key, test in ends.items()}
+            found |= ends
         names[target] = {key: f"c{i}_{key}" for key in found}
     beside += [bare.aggregate(**numbers)] if numbers else []
+    beside += [table.aggregate(**read)] if read else []
     counts = opening.count_all(table, flat, shown, *beside)
     told = {target: {key: counts[name] for key, name in keys.items()} for target, keys in names.items()}
     told |= {t: found | {"null": counts["rows"] - found["known"]} for t, found in told.items() if "known" in found}
-    odd = {t: (count_odd, asked[t][1], "") for t, found in told.items() if not found.get("most", 0.0) <= LARGEST}
+    is_odd = lambda told: not (told.get("most", 0.0) <= LARGEST and math.isfinite(told.get("sum", 0.0)))  # noqa: E731
+    odd = {t: (count_odd, asked[t][1], "") for t, found in told.items() if is_odd(found)}
     more = _count_columns(table, odd, shown)[1] if odd else {}
     return counts["rows"], {target: found | more.get(target, {}) for target, found in told.items()}
 
