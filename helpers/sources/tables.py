@@ -175,9 +175,10 @@ def _count_columns(table, asked, shown, *, is_filed=False):
         else:
             found, ends = tests(value, kind), {}
             if is_filed and isinstance(value.op(), ops.Field):  # a file tells these unread, and a sum shows any NaN
-                ends = {"known": found.pop("known")}
                 if found.pop("most", None) is not None:
                     ends["most"], found["sum"] = ibis.greatest(value.max(), -value.min()), value.sum()
+                elif len(found) == 1:  # how many are known
+                    ends, found = found, ends
             named = {f"c{i}_{key}": test.sum() if isinstance(test, ir.Column) else test for key, test in found.items()}
             (read if is_filed else flat).update(named)
             flat |= {f"c{i}_{key}": test for key, test in ends.items()}

@@ -553,3 +553,20 @@ def test_a_misspelt_file_is_told_with_the_nearest_one_beside_it(tmp_path):
     (tmp_path / "my_companies.csv").write_text("a,b\n")
     told = tell_refusal(lambda: read_address(str(tmp_path / "my_company.csv")))
     assert told == "my_company.csv: no such file; did you mean my_companies.csv?"
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_what_the_statistics_of_a_file_hide_is_read(tmp_path, design, is_told):
+    spend = [1.0, math.nan, 2.0, -7.0, None]  # NaN is in no statistics; it means unknown, as null does
+    units = pa.table({"user_id": range(5), "variant": ["old", "new"] * 2 + ["new"], "spend": spend})
+    file = tmp_path / "units.parquet"
+    pq.write_table(units, file, write_statistics=is_told)
+    found = sources.load(design(), str(file)).units.order_by("unit").to_pyarrow()["spend"].to_pylist()
+    assert found == [1.0, None, 2.0, -7.0, None]
+    empty = "leave a cell empty where it is unknown"
+    beyond = f"2 numbers beyond 1e+50 on either side of 0; correct them, or {empty}"
+    for ends, fault in (([-math.inf, math.inf], f"2 infinite values; {empty}"), ([-1e60, 1e60], beyond)):
+        both = pa.array([*ends, 0.0, 0.0, 0.0])
+        pq.write_table(units.set_column(2, "spend", both), file, write_statistics=is_told)
+        told = tell_refusal(sources.load, design(), str(file))
+        assert told == f"units.parquet, column spend: {fault}"
