@@ -82,14 +82,13 @@ def find_constants(first, blocks, marks, facts=None):
     facts = (facts or {}) | {("mean", column): first[column].mean() for column in asked}
     facts |= {("whole", column): (first[column] + FRACTION - FRACTION == first[column]).all() for column in asked}
     row = ask(first, facts | {("std", c): first[c].std(how="sample") for c in asked})
-    constants, ratios = {}, {}
+    constants, ratios = dict.fromkeys(asked, 0.0), {}
     for column in asked:
         # a mean to a tenth of the deviation in binary places: so short that sums of an arm of zeros stay exact
         mean, spread = (value if value is not None else math.nan for value in (row["mean", column], row["std", column]))
-        if math.isfinite(mean):
+        if math.isfinite(mean) and not (row["whole", column] and abs(mean) <= NEAR * spread):
             step = max(math.frexp(spread if math.isfinite(spread) else 0.0)[1] - 4, math.frexp(mean)[1] - 40)
-            is_near = row["whole", column] and abs(mean) <= NEAR * spread
-            constants[column] = 0.0 if is_near else math.ldexp(round(math.ldexp(mean, -step)), step)
+            constants[column] = math.ldexp(round(math.ldexp(mean, -step)), step)
     for block in blocks.values():
         if block.names[0] == "num":
             above, below = (row["mean", column] for column, _ in block.pairs[:2])

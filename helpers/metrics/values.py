@@ -317,8 +317,7 @@ def _tell_whole(known):
     """1 for a value that is nearly a whole number, as all beyond 2^53 are, else 0, as for none."""
     size = known.abs()
     off, size = ((size < most).ifelse(size, most) for most in (1e5, 2.0**53))  # a least takes DuckDB five times as long
-    off = CLOSE * off
-    return ((size + off).floor() >= size - off).cast("int32")
+    return ((size + off * CLOSE).floor() >= size - off * CLOSE).cast("int32")
 
 
 def _mark(value, code):
@@ -348,9 +347,8 @@ def _ask_sizes(table, value, added, design, sums=None, *, is_few=False):
         n, times = known["times"].sum(), known["times"]
     known = known.mutate(log=known["known"].abs().ln(), whole=_tell_whole(known["known"]))
     measured = {"total": known["known"], **_measure(known["log"], known["whole"])}
-    summed = {what: (fact * times if is_few else fact).sum() for what, fact in measured.items()}
-    facts = {"n": n, "low": ibis._.known.min(), "high": ibis._.known.max(), "total": summed.pop("total")}
-    more = {f"sum:{what}": fact for what, fact in summed.items()}
+    more = {f"sum:{what}": (fact * times if is_few else fact).sum() for what, fact in measured.items()}
+    facts = {"n": n, "low": ibis._.known.min(), "high": ibis._.known.max(), "total": more.pop("sum:total")}
     more |= {name: known[name].sum() for name in sums}
     sizes = known.group_by(*by, above=known["known"] > 0, step=(known["log"] * STEPS).floor().cast("int64"))
     sizes = sizes.aggregate(**facts, **more)

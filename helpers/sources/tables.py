@@ -1,7 +1,6 @@
 """Tables: what stands in each column is counted, refused where it does not fit, and cast to what the plan needs."""
 
 import datetime as dt
-import math
 from dataclasses import dataclass, replace
 
 import ibis
@@ -133,9 +132,8 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     same = {c.target for c in wanted if c.type in TEXTS and came[c.target].type().is_integer()}
     read = {c.target: came[c.target] if c.target in same else made[c.target] for c in wanted}
     source, read = (table, {c.target: table[c.target] for c in wanted}) if raw.parsed else (raw.table, read)
-    is_filed = backend.name == "duckdb" and not raw.parsed
     asked = {c.target: (count_cast, read[c.target], c.type) for c in wanted}
-    _, after = _count_columns(source, asked, raw.name, is_filed=is_filed)
+    _, after = _count_columns(source, asked, raw.name, is_filed=backend.name == "duckdb" and not raw.parsed)
     for c in wanted:
         refuse_cast(c, before[c.target], after[c.target], f"{raw.name}, column {c.name}", complete=c.target in complete)
     nan = [table[target] for target, counts in after.items() if counts.get("nan")]
@@ -150,19 +148,19 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
 def _count_columns(table, asked, shown, *, is_filed=False):
     """Count in one query what is asked of each column; return the rows, and the counts by target and name.
 
-    Of numbers that are too large or NaN another query tells how many.
+    Of numbers that are too large or NaN another query tells how many. A file is one that DuckDB reads as it stands.
 
     Each column comes with the function that names the tests of a value of its type. A text that is neither an id nor a
     number has few levels: these are tested, each once, and not the rows.
     """
     flat, beside, names = {"rows": table.count()}, [], {}
+    read = {} if is_filed else flat  # what no file tells is asked beside, as one scan would read all
     texts = {
         f"c{i}": value
         for i, (tests, value, kind) in enumerate(asked.values())
         if tests is count_raw and kind in NUMBERS and value.type().is_string()
     }
     bare, numbers = numerals.bare_numbers(table, texts) if texts else None, {}
-    read = {}
     for i, (target, (tests, value, kind)) in enumerate(asked.items()):
         if f"c{i}" in texts:
             found = numerals.count_numbers(bare, f"c{i}")
@@ -179,18 +177,16 @@ def _count_columns(table, asked, shown, *, is_filed=False):
                     ends["most"], found["sum"] = ibis.greatest(value.max(), -value.min()), value.sum()
                 elif len(found) == 1:  # how many are known
                     ends, found = found, ends
-            named = {f"c{i}_{key}": test.sum() if isinstance(test, ir.Column) else test for key, test in found.items()}
-            (read if is_filed else flat).update(named)
+            read |= {f"c{i}_{key}": test.sum() if isinstance(test, ir.Column) else test for key, test in found.items()}
             flat |= {f"c{i}_{key}": test for key, test in ends.items()}
             found |= ends
         names[target] = {key: f"c{i}_{key}" for key in found}
-    beside += [bare.aggregate(**numbers)] if numbers else []
-    beside += [table.aggregate(**read)] if read else []
+    beside += [of.aggregate(**facts) for of, facts in ((bare, numbers), (table, is_filed and read)) if facts]
     counts = opening.count_all(table, flat, shown, *beside)
     told = {target: {key: counts[name] for key, name in keys.items()} for target, keys in names.items()}
     told |= {t: found | {"null": counts["rows"] - found["known"]} for t, found in told.items() if "known" in found}
-    is_odd = lambda told: not (told.get("most", 0.0) <= LARGEST and math.isfinite(told.get("sum", 0.0)))  # noqa: E731
-    odd = {t: (count_odd, asked[t][1], "") for t, found in told.items() if is_odd(found)}
+    are_odd = {t: not all(found.get(key, 0.0) <= LARGEST for key in ("most", "sum")) for t, found in told.items()}
+    odd = {t: (count_odd, asked[t][1], "") for t, is_odd in are_odd.items() if is_odd}
     more = _count_columns(table, odd, shown)[1] if odd else {}
     return counts["rows"], {target: found | more.get(target, {}) for target, found in told.items()}
 
