@@ -15,6 +15,8 @@ from helpers.metrics.events import ask
 from helpers.records import NAN, Moments
 
 FAR = 25.0  # a mean's squared distance from the constant, in variances, from which on sums lose digits
+NEAR = 2.0  # deviations of whole numbers from 0, up to which that is their constant, as their sums lose no digit
+FRACTION = 1.5 * 2.0**52  # a number to which it is added, and taken from again, has lost its fraction
 TURNS = 3  # about the constant; about each group's mean, which is rounded itself; about what that left
 FEW_BITS, LARGEST = 1024.0, 2.0**36  # sums of whole numbers and of few binary places, below it, are exact
 NO_VALUE = ibis.null("float64")
@@ -78,12 +80,13 @@ def find_constants(first, blocks, marks, facts=None):
     """Return from some first rows a constant near each column's mean, and ratios; and all that was asked, at once."""
     asked = dict.fromkeys(c for b in blocks.values() for c, _ in (*b.pairs, (b.known, None)) if c not in marks)
     facts = (facts or {}) | {("mean", column): first[column].mean() for column in asked}
+    facts |= {("whole", column): (first[column] + FRACTION - FRACTION == first[column]).all() for column in asked}
     row = ask(first, facts | {("std", c): first[c].std(how="sample") for c in asked})
-    constants, ratios = {}, {}
+    constants, ratios = dict.fromkeys(asked, 0.0), {}
     for column in asked:
         # a mean to a tenth of the deviation in binary places: so short that sums of an arm of zeros stay exact
         mean, spread = (value if value is not None else math.nan for value in (row["mean", column], row["std", column]))
-        if math.isfinite(mean):
+        if math.isfinite(mean) and not (row["whole", column] and abs(mean) <= NEAR * spread):
             step = max(math.frexp(spread if math.isfinite(spread) else 0.0)[1] - 4, math.frexp(mean)[1] - 40)
             constants[column] = math.ldexp(round(math.ldexp(mean, -step)), step)
     for block in blocks.values():

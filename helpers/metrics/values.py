@@ -315,8 +315,9 @@ def _measure(log, whole):
 
 def _tell_whole(known):
     """1 for a value that is nearly a whole number, as all beyond 2^53 are, else 0, as for none."""
-    off, size = CLOSE * ibis.least(known.abs(), 1e5), ibis.least(known.abs(), 2.0**53)
-    return ((size + off).floor() >= size - off).cast("int32")
+    size = known.abs()
+    off, size = ((size < most).ifelse(size, most) for most in (1e5, 2.0**53))  # a least takes DuckDB five times as long
+    return ((size + off * CLOSE).floor() >= size - off * CLOSE).cast("int32")
 
 
 def _mark(value, code):
@@ -345,8 +346,9 @@ def _ask_sizes(table, value, added, design, sums=None, *, is_few=False):
         known = known.group_by(*by, "known").aggregate(times=n, **{name: known[name].sum() for name in sums})
         n, times = known["times"].sum(), known["times"]
     known = known.mutate(log=known["known"].abs().ln(), whole=_tell_whole(known["known"]))
-    facts = {"n": n, "low": ibis._.known.min(), "high": ibis._.known.max(), "total": (known["known"] * times).sum()}
-    more = {f"sum:{what}": (fact * times).sum() for what, fact in _measure(known["log"], known["whole"]).items()}
+    measured = {"total": known["known"], **_measure(known["log"], known["whole"])}
+    more = {f"sum:{what}": (fact * times if is_few else fact).sum() for what, fact in measured.items()}
+    facts = {"n": n, "low": ibis._.known.min(), "high": ibis._.known.max(), "total": more.pop("sum:total")}
     more |= {name: known[name].sum() for name in sums}
     sizes = known.group_by(*by, above=known["known"] > 0, step=(known["log"] * STEPS).floor().cast("int64"))
     sizes = sizes.aggregate(**facts, **more)
