@@ -104,7 +104,8 @@ def _list_formulas(method):
             steps[:0] = [step.func, *(given for given in step.args if callable(given))]
             continue
         _, _, notes = (inspect.getdoc(step) or "").partition("Notes\n-----\n")
-        found += notes.partition("\n\n")[0].strip().splitlines()
+        notes = re.sub(r"(?<=\w)\n(?!\S+ = )", " ", notes.partition("\n\n")[0].strip())  # a sentence is one line
+        found += notes.splitlines()
     return found or [(inspect.getdoc(step) or "").partition("\n")[0]]
 
 
@@ -218,13 +219,7 @@ def _tell_key(part, place, key, line):
     part, place = (Design, "every plan") if shared else (part, place)
     given = field.get_default(call_default_factory=True)
     is_plain = given in (None, [], {}, "") or list_parts(type(given))
-    given = str(given).lower() if isinstance(given, bool) else given  # as YAML writes it
-    default = "needed" if field.is_required() else "" if is_plain else given
-    told = {
-        "place": place,
-        "key": key,
-        "example": written.strip(),
-        "default": str(default),
-        "meaning": meaning.strip(),
-    }
+    default = "needed" if field.is_required() else "" if is_plain else str(given)
+    default = default.lower() if isinstance(given, bool) else default  # as YAML writes it
+    told = {"place": place, "key": key, "example": written.strip(), "default": default, "meaning": meaning.strip()}
     return {"part": part.__name__, **told}

@@ -372,16 +372,19 @@ def read_published(baselines, *, churn=0.04, retention=0.1, net=1.0, gaps=(0.2, 
 
 def check_desk(source, tickets, frame, design) -> tuple[Check, ...]:
     """Return the trust checks of a help desk's data; one that fails, unacknowledged, withholds the answer."""
-    n, early = len(frame), float((tickets["replied"] < 0).mean()) if len(tickets) else 0.0
+    n = len(frame)
     told = f"The renewals of {n:,} customers can be compared{'' if n >= FEW else ': too few for small differences'}."
     found = [Check("enough_accounts", "pass" if n >= FEW else "warn", float(n), FEW, told)]
     found.append(report_duplicates(next(k for step, k, _ in source.info.steps if step == "exact duplicates dropped")))
+    if not len(tickets):
+        return tuple(found)
+    early = float((tickets["replied"] < 0).mean())
     said = f"Tickets answered before they were opened: {100 * early:.1f} %."
     if early > LOST_FAILS:
         said += " Above 10 % the clocks of tickets and replies differ, and replies cannot be timed; give both in UTC."
     status = "fail" if early > LOST_FAILS else "warn" if early > LOST_WARNS else "pass"
     found.append(Check("events_fit", status, early, LOST_WARNS, said))
-    if len(tickets) and len(frame):
+    if n:
         traits = {name: words for name, words in list_traits(design).items() if name in frame}
         found += report_leavers(*find_rewritten(frame, frame["left"], traits, schema.pluralise(design.unit)))
     return tuple(found)

@@ -37,6 +37,7 @@ def test_every_method_says_when_it_is_used_how_and_from_where(worked):
         assert worked.words[f"when {method.name}"], method.name
         assert method.reference in told[method.name] and method.domain.describe()[1:] in told[method.name]
         assert re.search("[₁₀√Σ∫²≤]", told[method.name].partition("Formula: ")[2].partition("Worked: ")[0]), method.name
+        assert not re.search(r"\w\n(?!\S+ = )", worked.tables["methods"].set_index("name")["formula"][method.name])
     whens = re.findall("^== when (.*)$", (paths.VIEWS / "methods.md.j2").read_text(encoding="utf-8"), re.M)
     assert set(whens) <= {*told}  # no word of a method that is gone
 

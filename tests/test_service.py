@@ -178,6 +178,11 @@ def test_check_desk_of_replies_before_their_tickets(source, n_early, status, mor
     assert (found.status, found.message) == (status, told)
 
 
+def test_check_desk_tells_of_no_ticket_where_there_is_none(source):
+    found = service.check_desk(source, pd.DataFrame({"replied": []}), make_frame(200), DESIGN)
+    assert [check.id for check in found] == ["enough_accounts", "duplicates"]
+
+
 def test_check_desk_of_a_plan_that_is_written_anew_at_leaving(source):
     frame, tickets = make_frame(400), pd.DataFrame({"replied": [0.2]})
     assert "leavers_fit" not in {check.id for check in service.check_desk(source, tickets, frame, DESIGN)}

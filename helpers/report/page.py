@@ -232,8 +232,9 @@ def collect_cards(out: Path) -> list[dict[str, Any]]:
     for folder in sorted({file.parent for name in marks for file in out.glob(f"[a-z0-9]*/{name}")}):
         results, record = read_results(folder / "results.json"), read_record(folder)
         kind, failed = results["data"]["kind"] if results else "none", (folder / "failed.html").is_file()
-        group = results.get("study") if results.get("study") in WORDS["groups"] else kind
         card = {"answer": "", "question": folder.name, "mark": None, **record.get("card", {}), "name": folder.name}
+        own = [results["study"], card.get("group")] if results else []  # a page of its own, or what its template says
+        group = next((name for name in own if name in WORDS["groups"]), kind)
         card |= {"group": group, "kind": WORDS["kinds"].get(group, WORDS["kinds"][kind]), "failed": failed}
         card |= {"date": (card.get("dated", True) and record.get("as_of")) or "", "started": record.get("started", "")}
         card |= {"status": results.get("status", "" if failed else "unreadable")}

@@ -193,7 +193,8 @@ def make_card(results: Results) -> dict[str, Any]:
         middle = None if first.middle != first.middle else first.middle
         mark |= {"low": min(ends, default=None), "middle": middle, "high": max(ends, default=None)}
     told = {"kind": kind, "question": results.question, "answer": headline, "next": following, "mark": mark}
-    return told | {"dated": not results.words.get("card only")}
+    group = next(iter(results.words.get("group", ())), None)  # where it stands, if not by its data
+    return told | {"dated": not results.words.get("card only"), "group": group}
 
 
 def draw_scorecard(results: Results) -> bytes | None:

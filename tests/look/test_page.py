@@ -230,6 +230,16 @@ def test_gallery_dates_no_run_that_asks_something_else_than_its_plan():
     assert card("one")["dated"] and not card("calls", make(words={"card only": ("Agents | 9",)}))["dated"]
 
 
+def test_gallery_puts_a_run_where_its_card_says_unless_its_results_are_lost(tmp_path, monkeypatch):
+    (tmp_path / "calls").mkdir()
+    for name, text in (("report.html", ""), ("run.json", '{"card": {"group": "public"}}')):
+        (tmp_path / "calls" / name).write_text(text)
+    assert page.collect_cards(tmp_path)[0]["group"] == "none"
+    monkeypatch.setattr(page, "read_results", lambda file: {"study": "live_support", "data": {"kind": "simulated"}})
+    (told,) = page.collect_cards(tmp_path)
+    assert (told["group"], told["kind"]) == ("public", "public data")
+
+
 def test_rows_on_a_phone_tell_the_effect_on_a_line_of_its_own_and_leave_no_room_for_no_picture(needs, tmp_path):
     rows = [Row("a", "+1", values=("2", "1"), middle=1.0, unit=("points",)), Row("b", "9 to 14", values=("", "1"))]
     drawn, _, _ = draw_rows(rows, heads=("with", "without"), contrast="", caption="", what="")

@@ -1,6 +1,7 @@
 """Whether live support pays, in whole sentences; and how many agents calls take that are brought in from elsewhere."""
 
 import math
+import re
 
 import pandas as pd
 import payback_samples as samples
@@ -10,6 +11,8 @@ from helpers import plan
 from helpers.records import DataInfo, Results
 from helpers.studies import part, weigh_doubts
 from helpers.view.effects import list_card, split_answer, tell_dates
+from helpers.view.record import make_card
+from helpers.view.show import show
 from helpers.view.words import explain
 
 NAN = math.nan
@@ -139,9 +142,12 @@ def test_a_control_that_became_slower_is_told_with_what_would_be_left(design):
         "to $11, and the year between -$17,000 and +$48,000."
     )
     assert found.words["title effect_readings"] == (
-        "As measured the year is +$70,000, with the standard reply as before the test -$17,000 or +$48,000, to a "
-        "sceptic -$142,000",
+        "As measured the year is +$70,000, with the standard reply as before the test -$20,000 or +$50,000, to a "
+        "sceptic -$140,000",
     )
+    figures = re.findall(r"[-+]\$[\d,]+\d", found.words["title effect_readings"][0])
+    rows = show(found, "effect_readings").html.partition("<tbody>")[2]
+    assert all(f"{figure} [" in rows for figure in figures) and len(figures) == 4  # as the rows have them
     assert found.words["title slower"] == (
         "With the standard reply half of the questions waited 60 minutes, before the test 43 minutes: slower (between "
         "+15.0 and +19.0 minutes)",
@@ -238,6 +244,7 @@ def test_a_run_about_calls_shows_nothing_of_the_experiment(design):
         [],
         "",
     )
+    assert make_card(found)["group"] == "public" and make_card(explain(make(), design))["group"] is None
     asked, public = part(found)
     assert (asked.estimates, asked.tables) == ((), {}) and {*public.tables} >= {"staffing", "arrivals"}
 
