@@ -297,9 +297,8 @@ def _tell(grouped, of, facts, design):
     for arm in design.variant.arms:
         mine = grouped["variant"] == arm
         mine = mine & (grouped["event"] == of[1]) if "event" in grouped.columns else mine
-        for what, fact in facts.items():
-            found = fact.collect(where=mine) if fact.type().is_string() else fact.sum(where=mine)
-            asked["seen", *of, what, arm] = found
+        for what, one in facts.items():
+            asked["seen", *of, what, arm] = one.collect(where=mine) if one.type().is_string() else one.sum(where=mine)
     return asked
 
 
@@ -355,8 +354,7 @@ def _ask_sizes(table, value, added, design, sums=None, *, is_few=False):
     text = sizes["step"].cast("string")
     for fact in facts:
         text = text + ":" + sizes[fact].cast("string")
-    told = {"sizes": text, "sum": sizes["total"], "n": sizes["n"]}
-    told |= {name.removeprefix("sum:"): sizes[name] for name in more}
+    told = {"sizes": text, "sum": sizes["total"], "n": sizes["n"]} | {k.removeprefix("sum:"): sizes[k] for k in more}
     return sizes, {key: fact for of in added for key, fact in _tell(sizes, of, told, design).items()}
 
 
