@@ -151,9 +151,8 @@ def score_shuffled(trees, values, shuffled, groups) -> np.ndarray:
     -------
     array, shape (n, groups + 1), 0 to 1; the last column is the score of the rows as they are
     """
-    owner, kind = {}, np.min_scalar_type(max(tree.node_count for tree in trees))
-    for place, group in enumerate(groups):
-        owner |= dict.fromkeys(group.tolist(), place)
+    owner = {column: place for place, group in enumerate(groups) for column in group.tolist()}
+    kind = np.min_scalar_type(max(tree.node_count for tree in trees))
     before, after = np.ascontiguousarray(values.T), np.ascontiguousarray(shuffled.T)
 
     @lru_cache(1000)  # trees ask for few lines, again and again
@@ -164,7 +163,8 @@ def score_shuffled(trees, values, shuffled, groups) -> np.ndarray:
 
     change, total = np.zeros((len(groups) + 1, len(values))), np.zeros(len(values))
     for tree in trees:
-        (leaf, moved), score = _find_leaves(tree, ask, owner), tree.value[:, 0, 1].copy()
+        leaf, moved = _find_leaves(tree, ask, owner)
+        score = tree.value[:, 0, 1].copy()
         own = score.take(leaf)
         for place, bits in moved.items():
             change[place] += score.take(leaf ^ bits) - own
@@ -185,7 +185,7 @@ def _find_leaves(tree, ask, owner):
         leaf, stays = high ^ ((low ^ high) & goes), ~goes
         moved = {place: bits & goes for place, bits in moves.items()}
         for place, bits in others.items():
-            moved[place] = moved[place] | (bits & stays) if place in moved else bits & stays
+            moved[place] = moved.get(place, 0) | (bits & stays)
         if turned:
             low, high = (side ^ bits.get(owner[column], 0) for side, bits in ((low, moves), (high, others)))
             moved[owner[column]] = leaf ^ high ^ ((low ^ high) & turned[0])

@@ -78,7 +78,7 @@ def list_metrics(design: ExperimentPlan) -> pd.DataFrame:
     rows, names = [], [field.name for field in fields(Scale) if field.name != "is_yours"]
     for name, metric in design.metrics.items():
         margin, time = metric.margin, say_name(metric.time_at_risk or "")
-        time, *risk = re.split(r"( at .*| active)", time, maxsplit=1)  # "days at risk": per day at risk; "active days"
+        time, *risk = re.split(r"( at .*| active)", time, maxsplit=1)  # per day at risk
         rate = f"per {schema.singularise(time)}{''.join(risk)}" if time else None
         row = {key: getattr(metric, key, None) for key in names}
         row |= {"metric": name, "label": design.label_of(name), "noun": design.unit, "unit": metric.unit or rate}

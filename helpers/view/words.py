@@ -193,7 +193,7 @@ def tell(results: Results, design: Any = None) -> dict[str, tuple[str, ...]]:
 def _open_templates(folder) -> Environment:
     """The templates of a folder, each compiled once; codes are named as the results at hand name them."""
     made = Environment(loader=FileSystemLoader(folder), undefined=StrictUndefined)
-    by_results = {name: pass_context(lambda names, code, name=name: names[name](code)) for name in ("label", "arm")}
+    by_results = {name: pass_context(lambda by, code, name=name: by[name](code)) for name in ("label", "arm", "scale")}
     made.filters |= FILTERS | by_results
     made.globals |= {"between": _between, "sep": _find_separator}
     made.tests["known"] = lambda value: value is not None and value == value
