@@ -143,19 +143,19 @@ def guess_kind(values, name="") -> Guess:
     """
     values = values.dropna()
     found = pd.Series(values.unique())  # each once, as many rows hold few
+    is_number = values.dtype.kind in "iuf"
     is_moment = values.dtype.kind == "M" or isinstance(values.dtype, pd.DatetimeTZDtype)
-    if values.dtype.kind not in "iuf" and not is_moment:
+    if not is_number and not is_moment:
         texts = {str(value).strip() for value in found} - {""}
         found = pd.Series([text for text in texts if text.casefold() not in MISSING], dtype=object)
     if not len(found):
         return Guess("other", "empty")
     if is_moment:
         return Guess("other", BIRTH) if has_word(name, "birth") else Guess("date", "dates")
-    is_read = values.dtype.kind in "iuf" or not math.isnan(_read_number(found[0]))  # else it is text from the first on
-    told = found if is_read else found[:1]
-    numbers = told.to_numpy(float) if values.dtype.kind in "iuf" else np.array([*map(_read_number, told)])
+    few = found[:1] if not is_number and math.isnan(_read_number(found[0])) else found  # text from the first on is text
+    numbers = found.to_numpy(float) if is_number else np.array([*map(_read_number, few)])
     is_text, words = bool(np.isnan(numbers).any()), split_words(name)
-    if values.dtype.kind not in "iuf" and {*found.str.casefold()} <= {*TRUTHS} - {"0", "1"}:
+    if not is_number and {*found.str.casefold()} <= {*TRUTHS} - {"0", "1"}:
         return Guess("binary", f"only {' and '.join(sorted({*found.str.casefold()}))}")
     is_whole = bool((numbers % 1 == 0).all())  # which no text is
     if is_whole and words[-1:] and words[-1] in WORDS["ids"]:

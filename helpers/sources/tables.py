@@ -177,7 +177,7 @@ def _count_columns(table, asked, shown):
         if f"c{i}" in texts:
             found = numerals.count_numbers(bare, f"c{i}")
             numbers |= {f"c{i}_{key}": test.sum() for key, test in found.items()}
-        elif tests in (numerals.count_plain, count_raw) and kind in LEVELLED and value.type().is_string():
+        elif tests is not count_cast and kind in LEVELLED and value.type().is_string():
             levels = table.group_by(level=value).aggregate(n=table.count())
             found = {key: test.ifelse(levels.n, 0).sum() for key, test in tests(levels.level, kind).items()}
             named = {f"c{i}_{key}": count for key, count in found.items()}
