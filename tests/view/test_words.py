@@ -280,6 +280,15 @@ def test_each_kind_of_metric_is_told_in_its_unit(metric, changes, answer):
     assert (curve is not None) == (metric["kind"] == "time_to_event")
 
 
+@pytest.mark.parametrize("more", [{}, turned()], ids=["planned", "turned"])
+def test_the_title_of_a_curve_names_each_treatment_once(more):
+    plan = {"variant": {"control": "c", "treatments": ["t", "u"]}, **more}
+    second = make(id="b", treatment="u", comparison="u - c", treatment_value=0.4)
+    times = {"y": {"kind": "time_to_event", "event": "paid", "horizon_days": 90, "label": "paid"}}
+    found = explained(make(), second, metrics=times, plan=plan).words["title curves y"]
+    assert found == ("paid: 35.0 % with links, 40.0 % with short links against 30.0 % without links",)
+
+
 def test_the_answer_names_its_population_where_it_is_not_everybody():
     some = {"population": "responders", "n_control": 400, "n_treatment": 304}
     told = "activated: 35.0 % with links against 30.0 % without links, +5.0 points (between +3.0 and +7.0 points)"
