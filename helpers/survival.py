@@ -12,8 +12,8 @@ from scipy.special import chdtrc, ndtr, ndtri
 from helpers.records import Effect, Refused, Test
 
 SHARE, MEAN = "cumulative incidence, square-and-add", "restricted mean time"
-FEW = 10  # units that the last of a group have to stand for, where their events leave nobody without one
-THIN = "most of a group are lost before the last event, which leaves nobody without one and would stand for all"
+FEW = 10  # units, or half of a small group, that its last have to stand for, where nobody is left without an event
+THIN = "few of a group are followed to its last event, which leaves nobody without one and would stand for the lost"
 
 
 @dataclass(frozen=True)
@@ -323,4 +323,4 @@ def _unfollowed(tables, horizon):
     if short:
         return f"follow-up ends on day {min(short)} {told}"
     ended = [table for table in tables if table.days[-1] <= horizon and not _is_unfollowed(table, math.inf)]
-    return THIN if any(_count_last(table) + 0.5 < min(FEW, table.n) for table in ended) else None
+    return THIN if any(_count_last(table) + 0.5 < min(FEW, table.n / 2) for table in ended) else None

@@ -83,10 +83,13 @@ def find_constants(first, blocks, marks, facts=None):
     facts |= {("whole", column): (first[column] + FRACTION - FRACTION == first[column]).all() for column in asked}
     row = ask(first, facts | {("std", c): first[c].std(how="sample") for c in asked})
     constants, ratios = dict.fromkeys(asked, 0.0), {}
-    for column in asked:
+    told = {c: [math.nan if row[of, c] is None else row[of, c] for of in ("mean", "std")] for c in asked}
+    near = {c for c, (mean, spread) in told.items() if row["whole", c] and abs(mean) <= NEAR * spread}
+    parts = {c for b in blocks.values() if b.names[0] == "num" for c, _ in b.pairs[:2]} & told.keys()
+    near -= parts if parts - near else set()  # numerator - ratio x denominator is near 0 where both are lowered alike
+    for column, (mean, spread) in told.items():
         # a mean to a tenth of the deviation in binary places: so short that sums of an arm of zeros stay exact
-        mean, spread = (value if value is not None else math.nan for value in (row["mean", column], row["std", column]))
-        if math.isfinite(mean) and not (row["whole", column] and abs(mean) <= NEAR * spread):
+        if math.isfinite(mean) and column not in near:
             step = max(math.frexp(spread if math.isfinite(spread) else 0.0)[1] - 4, math.frexp(mean)[1] - 40)
             constants[column] = math.ldexp(round(math.ldexp(mean, -step)), step)
     for block in blocks.values():

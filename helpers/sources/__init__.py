@@ -170,7 +170,8 @@ def _meet(heard, units, shaped, design, n_two):
             told += " are dates without a time of day, so that the arms cannot be compared"
             raise Refused(f"{table.name}, column {column}: {told}; give both arms times, or both dates")
     if again := int(meeting.loc[meeting["what"] == "repeat", "n"].sum()):
-        told += (f"{heard.name}: {schema.say(again, 'event')} repeat another of the same {design.unit}, counted",)
+        repeat = f"{schema.say(again, 'event')} repeat{'s' * (again == 1)}"
+        told += (f"{heard.name}: {repeat} another of the same {design.unit}, counted",)
     if n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any():
         said, meant = ids.tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
         told, row = told + said, meeting.tail(1).assign(what="meant", event="", variant=None, n=meant)

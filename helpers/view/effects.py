@@ -92,8 +92,8 @@ def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, ...]
     if _is_landmark(effects):
         return "reached it", "others"
     sides = [{getattr(e, side) for e in effects} for side in ("treatment", "control")]
-    many = ("first", "second") if min(map(len, sides)) > 1 else ("with the treatment", "with the control")
-    told = zip(sides, many, strict=True)
+    many = ("with the treatment", "with the control")[:: -1 if scales.is_turned(results) else 1]
+    told = zip(sides, ("first", "second") if min(map(len, sides)) > 1 else many, strict=True)
     return tuple(scales.name_arm(results, arms.pop()) if len(arms) == 1 else side for arms, side in told)
 
 
@@ -181,7 +181,7 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
     for metric in metrics:
         scale, chosen = scales.read_scale(results, metric), [e for e in estimates if e.metric == metric]
         group = scale.head if len(metrics) > 1 else ""
-        found += [_rung(results, e, scale, group) for e in chosen]
+        found += [_rung(results, e, scale, group, chosen) for e in chosen]
         told.append(find_title(results, "ladder", metric) or _tell_ladder(chosen, scale))
     told, mixed = list(filter(None, told)), any(row.muted for row in found)
     words = {"heads": ("first", "second"), "contrast": "first minus second", "what": "Compared"}
@@ -205,14 +205,14 @@ def _list_effects(results, effects):
     return disclosure.coarsen_frame(results, "estimates", to_frame(effects))
 
 
-def _rung(results, e: Estimate, scale, group: str) -> Row:
+def _rung(results, e: Estimate, scale, group: str, beside) -> Row:
     told, is_arm = scales.name_arm(results, e.treatment), e.population != "observational"
     other = scales.name_other(results, told, e.control) if is_arm else scales.name_label(results, e.control)
     sides = f"{capitalise(told)} against {other}"
     how = [ASSOCIATIONS.get(e.adjustment), name_method(e.method) if e.estimand == "cace" else ""]
     how += ["" if is_arm else "not randomised", ESTIMANDS[e.estimand] if e.estimand == "difference" else ""]
     sizes = [write_count(e.n_treatment), write_count(e.n_control)]
-    turned = e.estimand == "cace" and scales.is_turned(results)  # first whom the contrast puts first
+    turned = e.estimand == "cace" and e.control in {other.treatment for other in beside}  # first who has the offer
     how += [" and ".join(reversed(sizes) if turned else sizes)]
     is_effect, verdict = e.population in ("itt", "compliers", "responders"), e.verdict
     if not is_effect and verdict != "not estimable":

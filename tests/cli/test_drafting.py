@@ -124,7 +124,9 @@ def test_plan_names_the_time_zone_where_times_without_one_stand_beside_times_wit
     which = "time_zone:   # needed, such as Europe/Rome or UTC: some times of day have a zone and others none\n"
     assert which in studies("plan", units, "--events", events)[1]
     sized = people.assign(
-        key="onboarding", **{"company size": ["1-9", "1-9", "10+", "10+"] * 100, "pre_spent": [1.5, 2, 3, 4, 5] * 80}
+        key="onboarding",
+        week=["w1", "w2"] * 200,  # the name of the week of assignment, which no segment has
+        **{"company size": ["1-9", "1-9", "10+", "10+"] * 100, "pre_spent": [1.5, 2, 3, 4, 5] * 80},
     )
     sized.rename(columns={"assigned_at": "Assigned (UTC)"}).to_csv(units, index=False)
     shown = studies("plan", units, "--events", events)[1]

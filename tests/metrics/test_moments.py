@@ -215,6 +215,16 @@ def test_summarise_equals_numpy_for_every_kind_and_arm():
     assert (found["paid"]["a"].names, found["r"]["a"].names) == (("y",), ("num", "den"))
 
 
+def test_summarise_keeps_the_tail_of_a_ratio_of_whole_numbers_and_fractions():
+    bottom = np.random.default_rng(5).exponential(1000, 4000)  # the numerator is whole and near 0, and all but follows
+    frame = _make_frame(bottom).assign(top=np.round(3 * bottom), bottom=bottom)
+    left = frame["top"] - frame["top"].mean() / frame["bottom"].mean() * frame["bottom"]
+    found = metrics.summarise(_fold(frame))[None]["r"]
+    assert [found[arm].skewness for arm in "ab"] == pytest.approx(
+        left.groupby(frame["variant"]).skew().tolist(), abs=1e-3
+    )
+
+
 def test_summarise_adjusted_takes_covariates_over_units_with_a_known_outcome():
     frame = _draw_frame()
     units = _fold(frame, KINDS, covariates=["seats", "tier"])

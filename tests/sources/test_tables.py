@@ -578,7 +578,9 @@ def test_load_events_of_units_in_two_variants_are_not_unknown(load_events):
 
 def test_load_events_keeps_equal_events_and_drops_those_with_one_event_id(load_events):
     twice = EVENTS + "1,spend,2024-01-02 10:00,5,web\n"
-    assert load_events(twice).events.count().to_pyarrow().as_py() == 4
+    source = load_events(twice.replace("10:00", "10:00:07"))
+    assert source.events.count().to_pyarrow().as_py() == 4
+    assert "events.csv: 1 event repeats another of the same unit, counted" in source.info.messages
     rows = twice.splitlines()
     with_id = "\n".join([rows[0] + ",event_id", *(f"{row},e{i % 3}" for i, row in enumerate(rows[1:]))])
     source = load_events(with_id)

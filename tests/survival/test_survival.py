@@ -125,12 +125,14 @@ def test_differences_do_not_rest_on_the_last_event_of_few(measure, last):
         return build_life_table(days, [*[1] * 20, *[0] * (80 - n_left), *[code] * n_left])
 
     whole = group(20, 0)
-    told = "most of a group are lost before the last event, which leaves nobody without one and would stand for all"
+    told = "few of a group are followed to its last event, which leaves nobody without one and would stand for the lost"
     assert measure(whole, group(12, last), horizon=14).reason == told
     assert measure(group(12, last), whole, horizon=15).reason == told
     assert measure(whole, group(12, last), horizon=12).reason is None  # the last event is not read
     assert measure(whole, group(12, last, n_left=8), horizon=14).reason is None  # 8 who stand for 10
     assert measure(whole, group(12, last, n_left=7), horizon=14).reason == told  # 7 who stand for 8.75
+    one_lost = build_life_table([1, *range(2, 9)], [0, *[1] * 6, last])  # of a small group: the last stands for 7 of 8
+    assert measure(whole, one_lost, horizon=14).reason is None
 
 
 def test_read_incidence_changes_with_the_confidence_level():

@@ -95,6 +95,7 @@ def test_scorecard_names_each_of_several_treatments():
     assert shown.startswith(
         "Metric With the treatment With links Difference With the treatment minus with links Verdict"
     )
+    assert told(scorecard(samples.three_arms().but(plan=TURNED))).startswith("Metric With links With the treatment ")
 
 
 def test_scorecard_says_of_two_treatments_which_is_first():
@@ -135,10 +136,11 @@ def test_ladder_has_the_illusion_and_the_cure_on_one_scale():
     assert len(bands) == 1  # the same worthwhile band in every row: one scale
 
 
-def test_ladder_counts_first_whom_the_contrast_puts_first():
-    *_, use = samples.contrasts()
-    for plan, sizes in (({}, "1,997 and 2,003"), (TURNED, "2,003 and 1,997")):
-        assert f"because it is offered delta method, {sizes} " in told(ladder(make(plan=plan), (use,)))
+@pytest.mark.parametrize("plan", [PLAN, TURNED], ids=["planned", "turned"])
+def test_ladder_counts_first_who_has_the_offer(plan):
+    *_, fair, use = samples.contrasts()
+    for beside, sizes in ((fair, "1,997 and 2,003"), (fair.turn(), "2,003 and 1,997")):
+        assert f"because it is offered delta method, {sizes} " in told(ladder(make(plan=plan), (beside, use)))
 
 
 def test_ladder_speaks_of_associations_where_there_is_one_and_of_effects_that_are_estimated():

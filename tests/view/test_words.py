@@ -125,6 +125,12 @@ def test_several_treatments_are_named_and_none_is_preferred():
     mixed = explained(make(verdict="no clear difference"), make(**second), plan=plan).answer
     assert mixed[0].startswith("Activated, with links against without links: no clear difference")
     assert mixed[-1] == "Next: by the plan's rule, go on with short links."
+    shown = explained(make(), make(**second), plan=turned(**plan)).answer  # without minus with: harms, of being without
+    assert "a clear harm; " in shown[0] and shown[-1] == both[-1]
+    mixed = explained(make(verdict="clear harm"), make(**second), plan=turned(**plan)).answer
+    assert mixed[-1] == "Next: by the plan's rule, go on with short links."
+    none = explained(make(verdict="clear harm"), make(**second).but(verdict="clear harm"), plan=turned(**plan)).answer
+    assert none[-1] == "Next: by the plan's rule, go on without links."
 
 
 def test_the_answer_says_which_of_two_treatments_is_better_where_the_plan_asks():
@@ -274,6 +280,15 @@ def test_each_kind_of_metric_is_told_in_its_unit(metric, changes, answer):
     assert (curve is not None) == (metric["kind"] == "time_to_event")
 
 
+@pytest.mark.parametrize("more", [{}, turned()], ids=["planned", "turned"])
+def test_the_title_of_a_curve_names_each_treatment_once(more):
+    plan = {"variant": {"control": "c", "treatments": ["t", "u"]}, **more}
+    second = make(id="b", treatment="u", comparison="u - c", treatment_value=0.4)
+    times = {"y": {"kind": "time_to_event", "event": "paid", "horizon_days": 90, "label": "paid"}}
+    found = explained(make(), second, metrics=times, plan=plan).words["title curves y"]
+    assert found == ("paid: 35.0 % with links, 40.0 % with short links against 30.0 % without links",)
+
+
 def test_the_answer_names_its_population_where_it_is_not_everybody():
     some = {"population": "responders", "n_control": 400, "n_treatment": 304}
     told = "activated: 35.0 % with links against 30.0 % without links, +5.0 points (between +3.0 and +7.0 points)"
@@ -352,10 +367,12 @@ def test_use_of_the_offer_is_told_where_no_association_misleads():
         "62 % with links and 0 % without links use what is offered. In those who use it because it is offered: "
         "activated +8.0 points (between +3.0 and +7.0 points)."
     )
-    weak = "62 % with links and 0 % without links use what is offered; the offer moves that too little to tell what "
+    told = explained(make(), tables={"uptake": use}).answer[1]  # as of a ratio, which has no such effect
+    assert told == "62 % with links and 0 % without links use what is offered."
+    weak = "62 % with links and 0 % without links use what is offered; the offer moves that too little to tell how "
     for f in (9.9, NAN):  # not at all where everybody in both arms uses it: an effect there has no bounds
         told = explained(make(), cace, tables={"uptake": use.assign(first_stage_f=f)}).answer[1]
-        assert told == f"{weak}using it does."
+        assert told == f"{weak}much using it does."
     hidden = use.assign(take_up_treatment=NAN, first_stage_f=NAN)
     assert explained(make(), cace, tables={"uptake": hidden}).answer[1].startswith("Next:")
 
