@@ -93,7 +93,8 @@ def connect(places, *, threads=1):
         ask(lambda statement=attached: backend.raw_sql(statement), path.name, tell=_tell_attach)
     files = [path for place in places if place.kind in ("parquet", "json") for path in place.paths]
     allowed = ", ".join(_quote(path, escaped=escaped) for path in files for escaped in (False, True))
-    for setting in (f"allowed_paths=[{allowed}]", "enable_external_access=false", "lock_configuration=true"):
+    bounds = (f"allowed_paths=[{allowed}]", "enable_external_access=false", "lock_configuration=true")
+    for setting in ("enable_progress_bar=false", *bounds):  # where no file is run, DuckDB takes it for a terminal
         backend.raw_sql(f"SET {setting}")
     return backend
 

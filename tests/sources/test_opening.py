@@ -553,3 +553,9 @@ def test_a_misspelt_file_is_told_with_the_nearest_one_beside_it(tmp_path):
     (tmp_path / "my_companies.csv").write_text("a,b\n")
     told = tell_refusal(lambda: read_address(str(tmp_path / "my_company.csv")))
     assert told == "my_company.csv: no such file; did you mean my_companies.csv?"
+
+
+def test_connect_draws_no_bar_where_no_file_is_run():
+    asked = "print(opening.connect([]).raw_sql(\"select current_setting('enable_progress_bar')\").fetchone()[0])"
+    code = f"from helpers.sources import opening; {asked}"  # as a worker of the reports is begun
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
