@@ -148,13 +148,14 @@ def _list_facts(row, results):
     measured = "not yet" if row["verdict"] != row["verdict"] else "every possible outcome counted"
     if known["draws"] and row["draws"]:
         measured = f"right in {100 * row['pooled_coverage']:.2f} % of {write_count(row['draws'])} experiments"
+    promise = "at least nominal" if row["claim"] == "at least" else row["claim"]
     drawn = f"{capitalise(row['population'])}, a true effect of {row['truth']:.4g}."
     drawn = [drawn, *(f"{capitalise(arm)}: {row[f'drawn_{arm}']}." for arm in ("control", "treatment"))]
     return [
         ("When", " ".join([*when, *(told.format(what) for told, what in uses.items() if what)])),
         ("Formula", row["formula"]),
         ("Worked", "\n".join([*drawn, f"Found: {', '.join(found) or row['reason']}."])),
-        ("Promises", f"{capitalise(row['claim'])}{' nominal' * (row['claim'] == 'at least')}."),
+        ("Promises", f"{capitalise(promise)}."),
         ("Where", f"{capitalise(row['domain'])}."),
         ("Measured", f"{capitalise(measured)}."),
         ("Source", f"{row['reference']}."),

@@ -186,7 +186,7 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
     told, mixed = list(filter(None, told)), any(row.muted for row in found)
     words = {"heads": ("first", "second"), "contrast": "first minus second", "what": "Compared"}
     words |= {"title": capitalise("; ".join(told)) or "Not estimable"}
-    words |= {"note": "An association mixes the effect with who is compared." * mixed}
+    words |= {"note": "An association mixes the effect with who is compared." if mixed else ""}
     estimates = [e.but(**TAKERS) if e.population == "as_treated" else e for e in estimates]
     return _frame(results, found, estimates, name=f"{metrics[0]} ladder", **words)
 

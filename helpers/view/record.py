@@ -147,8 +147,9 @@ def run_record(results: Results, parameters: Mapping[str, Any]) -> Display:
     data, plan = results.data, results.plan
     given = [f"{name.replace('_', ' ')} {_tell(_hide(v))}" for name, v in parameters.items() if v is not None]
     given += ["all others as planned"] if None in parameters.values() else []
-    kind = f"{tell_kind(results)}: {data.source}. "  # of what is not hers the note says it
-    rows = {"Parameters": "; ".join(given), "Data": kind * (not data.note.startswith(kind.split()[0])) + data.note}
+    kind = tell_kind(results)
+    told = data.note if data.note.startswith(kind.split()[0]) else f"{kind}: {data.source}. {data.note}"
+    rows = {"Parameters": "; ".join(given), "Data": told}
     rows |= {"Data checksum (SHA-256)": data.sha256 or NO_CHECKSUM, "Plan": plan.get("file")}
     rows |= {"Plan checksum (SHA-256)": plan.get("sha256")}
     rows |= {"Lock checksum (SHA-256)": hashlib.sha256(paths.LOCK.read_bytes()).hexdigest()}

@@ -138,13 +138,13 @@ def name_label(results: Results, name: str) -> str:
 def name_arm(results: Results, arm: str) -> str:
     """Return an arm as it stands in a sentence: its label ("without links"), else "with" and its name."""
     labels, name = results.plan.get("labels") or {}, say_name(arm)
-    return labels.get(arm) or f"with {'the ' * (name in ('control', 'treatment'))}{name}"
+    return labels.get(arm) or f"with {'the ' if name in ('control', 'treatment') else ''}{name}"
 
 
 def name_other(results: Results, told: str, arm: str) -> str:
     """Return an arm behind another one, which is told already: by its own name without a second "with"."""
     is_own = arm not in (results.plan.get("labels") or {})
-    return name_arm(results, arm).removeprefix("with " * (is_own and told.startswith("with ")))
+    return name_arm(results, arm).removeprefix("with " if is_own and told.startswith("with ") else "")
 
 
 def list_dates(results: Results) -> list[str]:

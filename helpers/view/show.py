@@ -212,7 +212,8 @@ def frame_part(
     files = [(f"{file}.csv", f"Data ({count}, CSV)", "text/csv;charset=utf-8", content)]
     files += [(f"{file}.svg", "Picture (SVG)", "image/svg+xml", svg)] if svg else []
     kind = "" if results.data.kind == "simulated" else f"{tell_kind(results)}, "  # it stands on top
-    source = f"{kind}{numbers.write_count(results.data.units)} {scales.find_noun(results)}." * (results.data.units > 0)
+    units = numbers.write_count(results.data.units)
+    source = f"{kind}{units} {scales.find_noun(results)}." if results.data.units else ""
     words = {"title": title, "note": note, "source": results.words.get(f"source {name}", (source,))[0]}
     tag = "figure" if svg or 'class="rows' in told else "div"
     shown = html.draw("part", tag=tag, place=html.name_id(name), drawn=told, files=files, **words)
