@@ -85,7 +85,8 @@ def measure_desk(tickets: pd.DataFrame, rules, *, confidence_level=0.95) -> pd.D
     found = []
     for name, rows, measure in asked:
         if len(rows) >= FEW:
-            told = jackknife(rows, measure, confidence_level=confidence_level)
+            is_share = not name.startswith("median")
+            told = jackknife(rows, measure, confidence_level=confidence_level, is_share=is_share)
             found.append({"measure": name, "n": len(rows), **told})
     if rated := int(solved["satisfied"].notna().sum()):
         low, high = bound_answers(float(solved["satisfied"].mean()), rated / len(solved))
