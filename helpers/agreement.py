@@ -93,7 +93,7 @@ def study_reviews(reviews, *, margins, reliability, confidence_level=0.95) -> di
     table = pd.DataFrame(pairs).assign(unit=np.arange(len(pairs)))
     for name, measure in (("alpha", measure_alpha), ("kappa", measure_kappa)):
         found = jackknife(table, lambda part, of=measure: of(part[[0, 1]].to_numpy()), **level)
-        rows.append({"measure": name, **found})
+        rows.append({"measure": name, **found, "ci_high": min(found["ci_high"], 1.0)})
     rows.insert(1, dict(zip(("value", "ci_low", "ci_high"), icc, strict=True), measure="icc"))
     spread, share = float(pairs[:, 0].std(ddof=1)), min(max(icc[0], 0.01), 0.99)
     reviewers = max(1, math.ceil(reliability * (1 - share) / (share * (1 - reliability)) - 1e-9))

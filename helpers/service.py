@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -43,13 +44,18 @@ def _share_by(day):
     return lambda rows: float(estimate_incidence(_build_life(rows), np.array([day]))[0][0])
 
 
-def _median(times=1):
-    def measure(rows):
-        life = _build_life(rows)
-        reached = life.days[estimate_incidence(life, life.days)[0] >= 0.5]
-        return times * float(reached[0]) if len(reached) else math.nan
+def _limit_median(rows, times, **level):
+    """The median, times a factor, with Woodruff's interval: where the curve meets the limits of its share there."""
+    life = _build_life(rows)
+    shares = estimate_incidence(life, life.days)[0]
 
-    return measure
+    def read(share):
+        reached = life.days[shares >= share]
+        return float(reached[0]) if len(reached) else math.nan
+
+    told = jackknife(rows, _share_by(read(0.5)), **level)
+    places = (0.5, 0.5 - told["value"] + told["ci_low"], 0.5 - told["value"] + told["ci_high"])
+    return dict(zip(("value", "ci_low", "ci_high"), (times * read(place) for place in places), strict=True))
 
 
 def _weigh(rows):
@@ -70,14 +76,18 @@ def measure_desk(tickets: pd.DataFrame, rules, *, confidence_level=0.95) -> pd.D
     ----------
     tickets : DataFrame, from `judge_tickets`
     rules : dict, as there
+
+    References
+    ----------
+    Woodruff 1952, Journal of the American Statistical Association 47: 635-646 (medians).
     """
     had, solved = tickets["bought"] <= 0, tickets.loc[tickets["solved"].notna(), ["unit", "satisfied", *ANSWERED]]
     asked = [
         ("replied in time", _follow(tickets[~had], "replied"), _share_by(rules["promise_hours"] / 24)),
         ("premium replied in time", _follow(tickets[had], "replied"), _share_by(rules["premium_hours"] / 24)),
-        ("median reply", _follow(tickets, "replied"), _median(times=24)),
+        ("median reply", _follow(tickets, "replied"), 24),
         ("solved soon", _follow(tickets, "solved", True), _share_by(rules["soon_days"])),
-        ("median solution", _follow(tickets, "solved", True), _median()),
+        ("median solution", _follow(tickets, "solved", True), 1),
         ("solved in one reply", tickets[["unit", *ANSWERED]], lambda rows: rows["solved in one reply"].mean()),
         ("satisfied", solved, lambda rows: rows["satisfied"].mean()),
         ("satisfied, weighted", solved, _weigh),
@@ -85,7 +95,8 @@ def measure_desk(tickets: pd.DataFrame, rules, *, confidence_level=0.95) -> pd.D
     found = []
     for name, rows, measure in asked:
         if len(rows) >= FEW:
-            told = jackknife(rows, measure, confidence_level=confidence_level)
+            limit = partial(jackknife, is_share=True) if callable(measure) else _limit_median
+            told = limit(rows, measure, confidence_level=confidence_level)
             found.append({"measure": name, "n": len(rows), **told})
     if rated := int(solved["satisfied"].notna().sum()):
         low, high = bound_answers(float(solved["satisfied"].mean()), rated / len(solved))

@@ -53,8 +53,9 @@ class Assumptions:
     breaks : float or triple, 0 to below 1
         Share of paid hours that is not spent at the desk (shrinkage).
     handling, patience : float or triple, times what was planned, above 0
-    kept : float or triple, share of the effect, 0 or more
-        What would be left of it, had the control stayed as it was before the experiment; 1 is as measured.
+    kept : float or triple, share of the effect
+        What would be left of it, had the control stayed as it was before the experiment; 1 is as measured, and below 0
+        it would be the other way round.
     hours : array, shape (3, 3, 3), optional
         Agent hours at the desk that the choice adds in a year, at low, central and high of units, handling and
         patience; below 0 where it saves them.
@@ -242,7 +243,7 @@ def yearly_value(estimate: Estimate, assumptions: Assumptions) -> pd.DataFrame:
 
 def find_chance(assumptions: Assumptions, effect, error, **at):
     """Return the chance that a year's net value is above 0, where the effect is normal: numbers or arrays."""
-    gain, noise = assumptions.earn(effect, **at), assumptions.bring(error, **at)
+    gain, noise = assumptions.earn(effect, **at), abs(assumptions.bring(error, **at))  # `kept` may turn the effect
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(noise > 0, ndtr(np.divide(gain, noise)), gain > 0)
 
@@ -250,7 +251,7 @@ def find_chance(assumptions: Assumptions, effect, error, **at):
 def _explain_chance(estimate):
     """Why there is no chance: looking early is not allowed for, and an effect without an error has none."""
     if estimate.interval != "fixed":
-        return "the experiment is not finished"
+        return "it was looked at early, for which this chance does not allow"
     known = math.isfinite(estimate.estimate) and math.isfinite(estimate.std_error)
     return None if known else estimate.reason or "the effect has no standard error"
 
@@ -259,7 +260,7 @@ def probability_pays(estimate: Estimate, assumptions: Assumptions) -> pd.DataFra
     """Return the chance that a year's net value is above 0, at three readings of the assumptions.
 
     The effect is normal around the estimate with its standard error: what is believed after the data from a flat
-    prior. It knows nothing of looking early, so that an unfinished experiment has none.
+    prior. It knows nothing of looking early, so that an experiment that was looked at has none.
 
     Parameters
     ----------
@@ -271,7 +272,7 @@ def probability_pays(estimate: Estimate, assumptions: Assumptions) -> pd.DataFra
     -------
     DataFrame, three rows: basis, probability (0 to 1), assumes (in words), choice, reason. The bases: central
         assumptions; assumptions drawn (`Assumptions.draw`); pessimistic, each at the end that makes paying least
-        likely. nan where the estimate has no standard error or is of an unfinished experiment; `reason` then says so.
+        likely. nan where the estimate has no standard error or was looked at early; `reason` then says so.
 
     References
     ----------
@@ -319,7 +320,9 @@ def read_doubts(
     error, alpha, at = estimate.std_error, 1 - estimate.confidence_level, assumptions.central()
     ends = estimate.estimate, estimate.ci_low, estimate.ci_high
     readings = {"as measured": (ends, error)}
-    readings |= {name: ([share * end for end in ends], share * error) for name, share in slower.items()}
+    for name, share in slower.items():  # below 0 it turns the effect, and with it the ends
+        low, high = sorted((share * ends[1], share * ends[2]))
+        readings[name] = ((share * ends[0], low, high), share * error)
     shrunk = read_posterior(estimate, prior_sd=past_effects)
     if shrunk:
         readings["shrunk by a sceptic"] = ((shrunk.mean, shrunk.ci_low, shrunk.ci_high), shrunk.sd)

@@ -53,6 +53,13 @@ def test_measure_kappa_by_hand():
     assert math.isnan(agreement.measure_kappa(np.full((5, 2), 3.0)))
 
 
+def test_study_reviews_tells_of_no_more_than_full_agreement():
+    pairs = np.repeat([[1.0, 1], [5, 5]], 12, axis=0)
+    pairs[0] = 1, 2
+    found = study(make_reviews(pairs))["agreement"].set_index("measure")
+    assert found.loc["alpha", "value"] > 0.95 and found["ci_high"].max() <= 1
+
+
 def test_measure_icc_by_hand_and_its_interval_is_pingouins():
     pairs = draw(60, 0.6, 1)
     between, within = 2 * pairs.mean(axis=1).var(ddof=1), (np.diff(pairs)[:, 0] ** 2 / 2).mean()

@@ -94,6 +94,16 @@ def test_measure_revenue_by_hand():
     assert found["renewal_rate"] == pytest.approx(2 / 3)
 
 
+def test_measure_revenue_keeps_no_more_than_all_and_is_not_certain_of_forty_customers():
+    rows = [(f"u{i}", 100 + i, np.nan, 800) for i in range(40)]
+    due = [(f"u{i}", day, 0, 100) for i in range(40) for day in (365, 730)]
+    found = contracts.measure_revenue(*make(rows, due), days=365.0).set_index("measure")
+    for name in ("renewal_rate", "gross"):
+        assert found.loc[name, "value"] == 1 == found.loc[name, "ci_high"] and 0.8 < found.loc[name, "ci_low"] < 0.95
+    grown = contracts.measure_revenue(*make(rows, [*due[:-1], ("u39", 730, 0, 400)]), days=365.0).set_index("measure")
+    assert grown.loc["net", "ci_high"] > 1.07  # growth can bring more than all
+
+
 def test_measure_revenue_without_amounts_has_the_rate_alone_and_refuses_amounts_of_nothing():
     rows = [("a", np.nan, np.nan, 800), ("b", np.nan, 730, 800)]
     due = [("a", 730, 0, np.nan), ("b", 730, 1, np.nan)]

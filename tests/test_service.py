@@ -53,6 +53,33 @@ def test_measure_desk_leaving_competes_with_a_solution():
     assert found.loc["solved soon", "value"] == pytest.approx(0.75)  # of all; not of those who stayed
 
 
+def test_measure_desk_limits_of_a_median_hold_it_as_often_as_they_say():
+    rng, held = np.random.default_rng(4), []
+    for _ in range(120):
+        rows = pd.DataFrame({"unit": np.arange(100), "days": rng.exponential(1, 100), "code": 1})
+        found = service._limit_median(rows, 24, confidence_level=0.95)
+        assert found["value"] == pytest.approx(24 * np.sort(rows["days"])[49])
+        held.append(found["ci_low"] <= 24 * math.log(2) <= found["ci_high"])
+    assert np.mean(held) == pytest.approx(0.95, abs=0.045)  # one taken out at a time tells little of a median: .85
+
+
+def test_measure_desk_tells_no_median_where_fewer_than_half_are_answered():
+    rows = make_tickets(200).assign(end=1.0, replied=np.where(np.arange(200) < 80, 0.5, np.nan))
+    found = service.measure_desk(rows, RULES).set_index("measure").loc["median reply"]
+    assert found[["value", "ci_low", "ci_high"]].isna().all()
+
+
+def test_measure_desk_tells_no_more_than_all_and_no_certainty_of_a_hundred_tickets():
+    rows = make_tickets(120).assign(end=10.0, replied=0.1, solved=0.5, **{"solved in one reply": 1.0})
+    late = rows["ticket"].astype(int) == 0
+    rows = rows.assign(replied=rows["replied"].mask(late, 5.0))
+    found = service.measure_desk(rows, RULES).set_index("measure")
+    assert found.loc["replied in time", "value"] == pytest.approx(119 / 120)
+    shares = found.loc[["replied in time", "solved soon", "solved in one reply"]]
+    assert (shares["ci_low"] < 0.98).all() and (shares["ci_high"] <= 1).all()
+    assert found.loc["median reply", "ci_high"] > 1  # hours
+
+
 def test_measure_desk_weighs_and_bounds_satisfaction():
     rows = make_tickets(400).assign(solved=1.0, end=5.0)
     is_right = rows["solved in one reply"] == 1

@@ -26,6 +26,7 @@ from helpers.value import (
 
 YEAR = {"units_per_year": (8_000, 10_000, 12_000), "value_per_unit": (40, 50, 70)}
 YEAR |= {"cost_per_year": (1_000, 2_000, 5_000)}
+LOOKED = "it was looked at early, for which this chance does not allow"
 CONVERTED = effect("converted", 0.09, 0.01, ci_low=0.07, ci_high=0.11)
 
 
@@ -150,7 +151,9 @@ def test_probability_pays_is_certain_without_an_error_and_where_nothing_is_sold(
 
 def test_probability_pays_is_unknown_of_an_unfinished_experiment_and_without_an_error():
     early = probability_pays(effect(interval="always-valid"), assume())
-    assert early["probability"].isna().all() and set(early["reason"]) == {"the experiment is not finished"}
+    assert early["probability"].isna().all() and set(early["reason"]) == {LOOKED}
+    done = probability_pays(effect(interval="repeated"), assume())  # at the planned end, after planned looks
+    assert set(done["reason"]) == {LOOKED}
     lost = probability_pays(effect(std_error=math.nan), assume())
     assert lost["probability"].isna().all() and set(lost["reason"]) == {"the effect has no standard error"}
     assert set(probability_pays(effect(std_error=math.nan, reason="few"), assume())["reason"]) == {"few"}
@@ -366,7 +369,19 @@ def test_read_doubts_by_hand():
     assert found["brings"].tolist() == pytest.approx([288_000, 144_000, 144_000])
     assert found["reason"].isna().all()
     early = read_doubts(effect(interval="always-valid"), assume(), slower={}, past_effects=5.0)
-    assert early["probability"].isna().all() and set(early["reason"]) == {"the experiment is not finished"}
+    assert early["probability"].isna().all() and set(early["reason"]) == {LOOKED}
+
+
+def test_read_doubts_of_an_effect_that_a_slower_control_turns():
+    # before the test the control was faster than the treatment is now: half the effect, the other way round
+    found = read_doubts(effect(), assume(0), slower={"corrected": -0.5}, past_effects=5.0).set_index("reading")
+    told = found.loc["corrected", ["effect", "effect_low", "effect_high"]].tolist()
+    assert told == pytest.approx([-6, -10.9, -1.1])
+    low, central, high = found.loc["corrected", ["low", "central", "high"]]
+    assert low < central < high
+    assert found.loc["corrected", "probability"] == pytest.approx(stats.norm.cdf(-6 / 2.5))
+    worst = chances(effect(), assume(0, kept=(-0.5, 1, 1)))[2]
+    assert worst == pytest.approx(stats.norm.cdf(-6 / 2.5))
 
 
 PUBLISHED = [(0.1, 3.28, 0.05010648 * (1 - 0.4644228), 76.8), (2, 8.1, 0.05701294 * (1 - 0.2396177), 9.57)]

@@ -280,7 +280,7 @@ class Sized:
         b, scale = self.baseline, math.sqrt(self.baseline.design_effect / self.baseline.cluster_size)
         told = {"difference": self.effect, "share_treatment": self.share, "alpha": self.level}
         if self.is_share:
-            return partial(of_shares, baseline=b.mean, **told)
+            return partial(of_shares, baseline=b.mean, is_scored=self.is_scored, **told)
         return partial(of_means, sd=b.sd * scale, sd_treatment=self._find_spread(self.effect) * scale, **told)
 
     def _find_spread(self, effect):
@@ -304,23 +304,48 @@ class Sized:
         """Standard errors beyond which the effect is clear."""
         return float(-ndtri(self.level / 2))
 
+    @property
+    def is_scored(self) -> bool:
+        """Whether the score test of two shares decides: not with covariates, by the bounds of looks, or of a lift."""
+        return self.is_share and not self.is_adjusted and self.price == 1 and not self.is_relative
+
+    def find_stretch(self, effect=None) -> float:
+        """Return the standard error over that by which the score test divides; 1 for any other, and in equal arms.
+
+        The test has the variance of both arms together, for a guardrail that of the likeliest shares a margin apart.
+        """
+        p, one = self.baseline.mean, self._find_spread(self.effect if effect is None else effect) ** 2
+        other = self.baseline.sd**2
+        tested = one / (1 - self.share) + other / self.share
+        if self.role == "guardrail":
+            one = other = p * (1 - p)
+            likely = np.clip(p + (1 - self.share) * self.effect, max(0, self.effect), min(1, 1 + self.effect))
+            beside = likely - self.effect
+            tested = likely * (1 - likely) / self.share + beside * (1 - beside) / (1 - self.share) + self.effect**2
+        return math.sqrt((one / self.share + other / (1 - self.share)) / tested) if self.is_scored else 1.0
+
+    def _find_errors(self):
+        """The errors of one unit for a guardrail: its own where nothing changes, and the test's."""
+        error = self.find_error(1.0, 0.0)
+        return {"unit_error": error, "tested_error": error / self.find_stretch()}
+
     def find_exaggeration(self, n_units) -> float:
         """Return by how much a clear result overstates the effect, with so many units in both arms."""
-        return find_exaggeration(self.effect, self.find_error(n_units), self.critical)
+        return find_exaggeration(self.effect, self.find_error(n_units), self.critical / self.find_stretch())
 
     def find_power(self, n_units) -> float:
         """Return the chance that the effect is found; of a guardrail that it is shown to hold where nothing changes."""
         if self.role == "guardrail":
-            error = self.find_error(1.0, 0.0)
-            return planning.power_normal(self.effect, error, n_units / self.price, alpha=self.level)
+            errors = self._find_errors()
+            return planning.power_normal(self.effect, n_units=n_units / self.price, alpha=self.level, **errors)
         n = n_units / self.dilution / self.price
         return self._choose(planning.power_proportions, planning.power_means)(n_units=n)
 
     def find_size(self, power) -> float:
         """Return how many units, both arms together, find the effect with a given power."""
         if self.role == "guardrail":
-            error = self.find_error(1.0, 0.0)
-            return planning.sample_size_normal(self.effect, error, power=power, alpha=self.level) * self.price
+            errors = self._find_errors()
+            return planning.sample_size_normal(self.effect, power=power, alpha=self.level, **errors) * self.price
         found = self._choose(planning.sample_size_proportions, planning.sample_size_means)(power=power)
         return found * self.dilution * self.price
 
@@ -329,6 +354,7 @@ class Sized:
         n, told = n_units / self.dilution / self.price, {"power": power, "alpha": self.level}
         if self.is_share:
             told |= {"share_treatment": self.share, "direction": 1 if self.effect > 0 else -1}
+            told["is_scored"] = self.is_scored
             return abs(planning.mde_proportions(self.baseline.mean, n, **told))
         if n >= LARGE:
             return planning.mde_normal(self.find_error(1.0), n_units / self.price, **told)

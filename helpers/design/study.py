@@ -123,24 +123,27 @@ def _draw(setting, sign):
     design, chosen = setting.design, [m for m in setting.metrics.values() if m.effect == m.effect]
     n, names, arms = setting.count(setting.weeks), [m.name for m in chosen], design.variant.arms
     effects = [0.0 if m.role == "guardrail" else sign * m.effect for m in chosen]
-    distances = [effect / m.find_error(n / m.price, effect) for m, effect in zip(chosen, effects, strict=True)]
+    stretch = [m.find_stretch(x) if m.role != "guardrail" else 1.0 for m, x in zip(chosen, effects, strict=True)]
+    errors = [m.find_error(n / m.price, effect) for m, effect in zip(chosen, effects, strict=True)]
+    distances = np.array(effects) / errors * stretch  # in the standard errors of each test, as the draws are
     # how the differences of the compared pairs go together, as they share arms
     contrasts = np.array([[(arm == second) - (arm == first) for arm in arms] for first, second in design.pairs])
     contrasts = contrasts / np.sqrt([setting.shares[arm] for arm in arms])
     contrasts /= np.linalg.norm(contrasts, axis=1, keepdims=True)
-    together = np.kron(contrasts @ contrasts.T, setting.known.together.loc[names, names].to_numpy())
+    outcomes = setting.known.together.loc[names, names].to_numpy() * np.outer(stretch, stretch)
+    together = np.kron(contrasts @ contrasts.T, outcomes)
     families = ["" if m.role == "guardrail" else m.role for m in chosen] * len(design.pairs)
     rng = np.random.default_rng([setting.assumed.seed, 7])
     options = {"alpha": design.alpha, "draws": setting.assumed.draws, "rng": rng}
     # of two treatments with the same effect none is better
-    distances = np.concatenate([np.array(distances) * (first == design.variant.control) for first, _ in design.pairs])
+    distances = np.concatenate([distances * (first == design.variant.control) for first, _ in design.pairs])
     clear, z = draw_decisions(distances, families, together, **options)
     clear, z = clear[:, : len(chosen)], z[:, : len(chosen)]
     for i, m in enumerate(chosen):  # an interval within the worthwhile effect is "no worthwhile difference"
         worthwhile, error = design.metrics[m.name].worthwhile or 0.0, m.find_error(n / m.price, 0.0)
         clear[:, i] &= abs(z[:, i]) - ndtri(design.alpha / 2) >= worthwhile / error
         if m.role == "guardrail":
-            clear[:, i] = z[:, i] * np.sign(-m.effect) > m.critical - abs(m.effect) / error
+            clear[:, i] = z[:, i] * np.sign(-m.effect) > m.critical / m.find_stretch() - abs(m.effect) / error
     return chosen, clear, z
 
 

@@ -14,7 +14,7 @@ from helpers.records import Refused
 _LARGEST = 1e12
 
 
-def power_normal(difference, unit_error, n_units, *, alpha=0.05) -> float:
+def power_normal(difference, unit_error, n_units, *, alpha=0.05, tested_error=None) -> float:
     """Return the chance that an effect is found by an estimator with a standard error, in its own direction.
 
     For every estimator whose standard error falls with the root of the units (ratios, rates, clusters, quantiles,
@@ -28,6 +28,8 @@ def power_normal(difference, unit_error, n_units, *, alpha=0.05) -> float:
         The standard error times the root of the units (or clusters) it came from, at the same split.
     n_units : float, both arms
     alpha : float, two-sided
+    tested_error : float, above 0, optional
+        That by which the test divides, where it is another: Phi((|d| - z x its se) / se).
 
     Returns
     -------
@@ -38,15 +40,16 @@ def power_normal(difference, unit_error, n_units, *, alpha=0.05) -> float:
     Schoenfeld 1981, Biometrika 68: 316-319 (events of a log-rank test).
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(ndtr(abs(difference) * np.sqrt(n_units) / np.float64(unit_error) + ndtri(alpha / 2)))
+        line = ndtri(alpha / 2) * (unit_error if tested_error is None else tested_error)
+        return float(ndtr((abs(difference) * np.sqrt(n_units) + line) / np.float64(unit_error)))
 
 
-def sample_size_normal(difference, unit_error, *, power=0.8, alpha=0.05) -> float:
+def sample_size_normal(difference, unit_error, *, power=0.8, alpha=0.05, tested_error=None) -> float:
     """Return how many units, both arms together, find an effect with a given power; inverse of `power_normal`.
 
     Parameters
     ----------
-    difference, unit_error, alpha : as for `power_normal`
+    difference, unit_error, alpha, tested_error : as for `power_normal`
     power : float, above alpha / 2 and below 1
 
     Returns
@@ -58,7 +61,9 @@ def sample_size_normal(difference, unit_error, *, power=0.8, alpha=0.05) -> floa
     >>> round(sample_size_normal(1, 2, power=0.9), 2)
     42.03
     """
-    return float(((ndtri(power) - ndtri(alpha / 2)) * unit_error / difference) ** 2) if difference else math.inf
+    tested_error = unit_error if tested_error is None else tested_error
+    reach = ndtri(power) * unit_error - ndtri(alpha / 2) * tested_error
+    return float((reach / difference) ** 2) if difference else math.inf
 
 
 def mde_normal(unit_error, n_units, *, power=0.8, alpha=0.05) -> float:
@@ -75,10 +80,11 @@ def mde_normal(unit_error, n_units, *, power=0.8, alpha=0.05) -> float:
     return float((ndtri(power) - ndtri(alpha / 2)) * unit_error / math.sqrt(n_units)) if n_units > 0 else math.inf
 
 
-def power_proportions(baseline, difference, n_units, *, share_treatment=0.5, alpha=0.05) -> float:
-    """Return the chance that a difference of two proportions is found, in its own direction.
+def power_proportions(baseline, difference, n_units, *, share_treatment=0.5, alpha=0.05, is_scored=True) -> float:
+    """Return the chance that a difference of two proportions is found by the score test, in its own direction.
 
-    Normal approximation with unpooled variances: Phi(|d| / se - z). It is close to the score test's power unless an
+    Normal approximation: Phi((|d| - z s) / se), se with the variance of each arm by itself, s with that of both arms
+    together, as the test has it: at an unequal split they are apart. It is close to the score test's power unless an
     arm has fewer than about 10 units with the event, or without.
 
     Parameters
@@ -88,6 +94,8 @@ def power_proportions(baseline, difference, n_units, *, share_treatment=0.5, alp
     n_units : float, all units of both arms
     share_treatment : float, between 0 and 1
     alpha : float, two-sided
+    is_scored : bool
+        False where the test divides by se, as with covariates and at planned looks.
 
     Returns
     -------
@@ -95,19 +103,24 @@ def power_proportions(baseline, difference, n_units, *, share_treatment=0.5, alp
 
     References
     ----------
-    Fleiss, Levin & Paik 2003, Statistical Methods for Rates and Proportions, section 4.2.
+    Fleiss, Levin & Paik 2003, Statistical Methods for Rates and Proportions, section 4.2; Fleiss, Tytun & Ury 1980,
+    Biometrics 36: 343-346 (unequal arms).
     """
-    return power_normal(difference, _unit_error(baseline, baseline + difference, share_treatment), n_units, alpha=alpha)
+    own, tested = _unit_errors(baseline, baseline + difference, share_treatment, is_scored)
+    return power_normal(difference, own, n_units, alpha=alpha, tested_error=tested)
 
 
-def sample_size_proportions(baseline, difference, *, share_treatment=0.5, power=0.8, alpha=0.05) -> float:
+def sample_size_proportions(
+    baseline, difference, *, share_treatment=0.5, power=0.8, alpha=0.05, is_scored=True
+) -> float:
     """Return how many units, both arms together, find a difference of two proportions with a given power.
 
-    The inverse of `power_proportions`: (z_alpha/2 + z_power)^2 (p1 q1 / share + p0 q0 / (1 - share)) / d^2.
+    The inverse of `power_proportions`: (z_alpha/2 s + z_power se)^2 / d^2, with se^2 = p1 q1 / share + p0 q0 /
+    (1 - share), and s^2 = (share p1 q1 + (1 - share) p0 q0) / (share (1 - share)), which is the same in equal arms.
 
     Parameters
     ----------
-    baseline, difference, share_treatment, alpha : as for `power_proportions`
+    baseline, difference, share_treatment, alpha, is_scored : as for `power_proportions`
     power : float, above alpha / 2 and below 1
 
     Returns
@@ -119,18 +132,20 @@ def sample_size_proportions(baseline, difference, *, share_treatment=0.5, power=
     >>> round(sample_size_proportions(0.10, 0.02), 1)
     7676.2
     """
-    unit_error = _unit_error(baseline, baseline + difference, share_treatment)
-    return sample_size_normal(difference, unit_error, power=power, alpha=alpha)
+    own, tested = _unit_errors(baseline, baseline + difference, share_treatment, is_scored)
+    return sample_size_normal(difference, own, power=power, alpha=alpha, tested_error=tested)
 
 
-def mde_proportions(baseline, n_units, *, share_treatment=0.5, power=0.8, alpha=0.05, direction=1) -> float:
+def mde_proportions(
+    baseline, n_units, *, share_treatment=0.5, power=0.8, alpha=0.05, direction=1, is_scored=True
+) -> float:
     """Return the smallest difference of two proportions that is found with a given power.
 
     The inverse of `power_proportions`.
 
     Parameters
     ----------
-    baseline, n_units, share_treatment, power, alpha : as for the two functions above
+    baseline, n_units, share_treatment, power, alpha, is_scored : as for the two functions above
     direction : 1 or -1
         Whether the treatment proportion is higher or lower.
 
@@ -138,20 +153,27 @@ def mde_proportions(baseline, n_units, *, share_treatment=0.5, power=0.8, alpha=
     -------
     float: with the sign of `direction`; nan when even the largest possible difference is not found.
     """
+    options = {"share_treatment": share_treatment, "alpha": alpha, "is_scored": is_scored}
+
+    def exceed(size):
+        return power_proportions(baseline, direction * size, n_units, **options) - power
+
     room = 1 - baseline if direction > 0 else baseline
-    reach = float(ndtri(power) - ndtri(alpha / 2)) ** 2 / share_treatment
-    # n d^2 = reach^2 (p1 q1 / share + p0 q0 / (1 - share)) with p1 = p0 +- d is quadratic in d
-    square, half = n_units + reach, direction * reach * (0.5 - baseline)
-    plain = reach * baseline * (1 - baseline) / (1 - share_treatment)
-    smallest = (half + math.sqrt(half**2 + square * plain)) / square
-    return direction * smallest if 0 < smallest <= room else math.nan
-
-
-def _unit_error(p0, p1, share):
-    """Standard error of the difference times the root of all units; nan outside 0 to 1."""
-    if not (0 <= p0 <= 1 and 0 <= p1 <= 1):
+    if not room > 0 or exceed(room) < 0:
         return math.nan
-    return math.sqrt(p1 * (1 - p1) / share + p0 * (1 - p0) / (1 - share))
+    return direction * scipy.optimize.brentq(exceed, 1e-12 * room, room, xtol=1e-15, rtol=1e-14)
+
+
+def _unit_errors(p0, p1, share, is_scored):
+    """Standard errors of the difference times the root of all units: its own, and the test's; nan outside 0 to 1.
+
+    The score test's is that of the variance within both arms, but for what grows by less than the units.
+    """
+    if not (0 <= p0 <= 1 and 0 <= p1 <= 1):
+        return math.nan, math.nan
+    one, other = p1 * (1 - p1), p0 * (1 - p0)
+    own, tested = math.sqrt(one / share + other / (1 - share)), math.sqrt(one / (1 - share) + other / share)
+    return own, tested if is_scored else own
 
 
 def power_means(difference, sd, n_units, *, sd_treatment=None, share_treatment=0.5, alpha=0.05) -> float:
@@ -347,14 +369,14 @@ def draw_decisions(distances, families, correlation, *, alpha, draws, rng) -> tu
         True effects in standard errors, with their sign.
     families : sequence of str, length k
         Members of one family are decided together (Holm); "" is decided alone.
-    correlation : array, shape (k, k), of the estimates
+    correlation : array, shape (k, k), of the estimates; on its diagonal their variance by that of the test, 1 if equal
     alpha : float, two-sided
     draws : int
     rng : numpy Generator
 
     Returns
     -------
-    tuple: array of bool and array of float (estimates in standard errors), shape (draws, k).
+    tuple: array of bool and array of float (estimates in standard errors of the test), shape (draws, k).
     """
     values, vectors = np.linalg.eigh(np.asarray(correlation, float))
     root = vectors * np.sqrt(np.maximum(values, 0.0))

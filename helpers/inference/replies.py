@@ -436,7 +436,7 @@ def _read_margins(first, second, n, z):
     return rows
 
 
-def jackknife(rows: pd.DataFrame, measure, *, confidence_level: float = 0.95) -> dict[str, float]:
+def jackknife(rows: pd.DataFrame, measure, *, confidence_level: float = 0.95, is_share=False) -> dict[str, float]:
     """Return a measure of rows with an interval that allows for units with several of them.
 
     Parameters
@@ -444,17 +444,26 @@ def jackknife(rows: pd.DataFrame, measure, *, confidence_level: float = 0.95) ->
     rows : DataFrame, whose column `unit` says what rows belong together
     measure : function of such rows -> float or array
     confidence_level : float
+    is_share : bool
+        Of a measure that lies within 0 and 1: where the interval would leave them, or has no width, it is Wilson's at
+        the number of units that the standard error is worth, or at all of them where there is none.
 
     Returns
     -------
-    dict: value, std_error, ci_low, ci_high (t with 24 degrees of freedom); nan where the measure is.
+    dict: value, std_error, ci_low, ci_high (t, with a degree of freedom less than there are groups); nan where the
+        measure is, the interval too with one unit alone.
 
     References
     ----------
-    Wolter 2007, Introduction to Variance Estimation, chapter 4: units in 25 groups, each left out in turn.
+    Wolter 2007, Introduction to Variance Estimation, chapter 4: units in 25 groups, of fewer each by itself, each left
+    out in turn; Korn & Graubard 1998, Survey Methodology 24: 193-201 (effective numbers).
     """
-    group = pd.factorize(rows["unit"])[0] % GROUPS
-    value, without = measure(rows), np.array([measure(rows[group != g]) for g in range(GROUPS)])
-    error = np.sqrt((GROUPS - 1) / GROUPS * np.sum((without - without.mean(axis=0)) ** 2, axis=0))
-    reach = -stdtrit(GROUPS - 1, (1 - confidence_level) / 2) * error
-    return {"value": value, "std_error": error, "ci_low": value - reach, "ci_high": value + reach}
+    place = pd.factorize(rows["unit"])[0]
+    group, n = place % GROUPS, min(GROUPS, int(place.max(initial=0)) + 1)
+    value, without = measure(rows), np.array([measure(rows[group != g]) for g in range(n)])
+    error = np.sqrt((n - 1) / n * np.sum((without - without.mean(axis=0)) ** 2, axis=0))
+    t = -stdtrit(n - 1, (1 - confidence_level) / 2)
+    low, high = value - t * error, value + t * error
+    if is_share and not 0 < low < high < 1:
+        low, high = wilson_interval(value, value * (1 - value) / error**2 if error > 0 else place.max() + 1, t)
+    return {"value": value, "std_error": error, "ci_low": low, "ci_high": high}

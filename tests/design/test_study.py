@@ -26,7 +26,7 @@ from helpers.design.study import (
     list_worth,
     settle,
 )
-from helpers.inference.contrasts import score_p_value
+from helpers.inference.contrasts import score_limits, score_p_value
 from helpers.inference.decisions import (
     adjust_families,
     decide_all,
@@ -35,7 +35,7 @@ from helpers.inference.decisions import (
 )
 from helpers.inference.looks import price_looks
 from helpers.inference.methods import compare_arms, lift_arms
-from helpers.inference.planning import sample_size_means, sample_size_proportions
+from helpers.inference.planning import sample_size_means, sample_size_normal, sample_size_proportions
 from helpers.plan import ExperimentPlan, Plan
 from helpers.records import Effect, Estimate, Moments, Refused
 
@@ -101,6 +101,44 @@ def test_covariates_clusters_answers_and_splits_change_the_size():
     assert (each.fraction, each.share, each.first.level) == (pytest.approx(0.4), 0.5, pytest.approx(0.05 / 3))
     steps = list_steps(each)
     assert steps["among"].between(0, 1).all()
+
+
+TENTH = {"control": "c", "treatments": ["t"], "split": {"c": 0.9, "t": 0.1}}
+
+
+def test_an_uneven_split_of_a_share_is_told_as_its_score_test_finds_it():
+    plan, told = {"y": PLAN["y"]}, {"told": ["y = 0.1"], "variant": TENTH}
+    setting = make_setting(plan=plan, assumed={"weeks": 15, "draws": 40_000}, **told)
+    row, rng = list_steps(setting).iloc[0], np.random.default_rng(3)
+    x1, x0 = rng.binomial(150, 0.18, 40_000), rng.binomial(1350, 0.1, 40_000)
+    clear = score_p_value(x1, 150, x0, 1350) <= 0.05
+    assert [row["alone"], row["among"]] == pytest.approx([clear.mean()] * 2, abs=0.015)
+    overstated = abs(x1 / 150 - x0 / 1350)[clear].mean() / 0.08
+    assert row["exaggeration"] == pytest.approx(overstated, abs=0.01)
+    assert setting.first.find_smallest(1500, row["alone"]) == pytest.approx(0.08)
+
+
+@pytest.mark.parametrize(("better", "mean"), [("higher", 0.05), ("lower", 0.05), ("lower", 0.9), ("higher", 0.98)])
+def test_a_guardrail_of_an_uneven_split_holds_as_its_score_limits_find_it(better, mean):
+    guard = {"kind": "binary", "role": "guardrail", "better": better, "margin": {"absolute": 0.03}}
+    told = [f"g = {mean}", "y = 0.1"]
+    setting = make_setting(told, {"y": PLAN["y"], "g": guard}, {"weeks": 30, "draws": 40_000}, variant=TENTH)
+    row, rng = list_steps(setting).set_index("metric").loc["g"], np.random.default_rng(8)
+    low, high = score_limits(rng.binomial(300, mean, 4000), 300, rng.binomial(2700, mean, 4000), 2700)
+    held = (low > -0.03).mean() if better == "higher" else (high < 0.03).mean()
+    assert [row["alone"], row["among"]] == pytest.approx([held] * 2, abs=0.035)
+    size = setting.metrics["g"].find_size(0.8)
+    assert setting.metrics["g"].find_power(size) == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("changes", [{"looks": [0.5, 1.0]}, {"covariates": ["x"], "decides_on": "adjusted"}])
+def test_an_uneven_split_is_told_by_the_standard_error_where_no_score_test_decides(changes):
+    uneven = make_setting(plan={"y": PLAN["y"]}, told=["y = 0.1"], variant=TENTH, **changes).first
+    error = math.sqrt(0.18 * 0.82 / 0.1 + 0.1 * 0.9 / 0.9)
+    expected = sample_size_normal(0.08, error) * uneven.price
+    assert uneven.find_size(0.8) == pytest.approx(expected)
+    assert uneven.find_power(expected) == pytest.approx(0.8)
+    assert uneven.find_smallest(expected, 0.8) == pytest.approx(0.08)
 
 
 def draw_experiments(rng, replicates, n=900):

@@ -1,5 +1,6 @@
 """The whole study: planted truths come out over seeds, and what the data lack is absent."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from helpers import checks, inference, metrics, plan, sources
 from helpers.in_app import Choices, study_in_app
+from helpers.view.words import explain
 
 DECIDED = plan.read("in_app_support")
 EDGES = {"monthly_usd": [0.01, 100], "tenure_months": [6, 24]}
@@ -83,6 +85,23 @@ def test_what_the_data_lack_is_absent(loaded):
     assert added == {"reach", "answerers", "opinions"}
     none = study_in_app(results, replace(source, events=None), units, replace(CHOICES, answered="nothing"))
     assert set(none.tables) == set(results.tables) and none.estimates == results.estimates
+
+
+def test_without_tickets_as_a_metric_the_page_tells_the_rest(found):
+    few = found.tables["deflection"]
+    told = explain(found, DECIDED.design).words["title deflection"][0]
+    assert " fewer become a ticket, and " in told
+    few = few[few["reading"] != "fewer tickets than without"]
+    less = explain(found.but(tables={**found.tables, "deflection": few}), DECIDED.design).words["title deflection"][0]
+    assert re.sub(r" -?[0-9]+ fewer become a ticket,", "", told) == less
+
+
+@pytest.mark.parametrize(("sign", "words"), [(1, "praise falls steadily"), (-1, "praise rises steadily")])
+def test_praise_without_a_line_goes_the_way_it_goes(found, sign, words):
+    tables = {**found.tables, "praise_line": found.tables["praise_line"].assign(shape="smooth")}
+    turned = tuple(e.but(estimate=sign * abs(e.estimate)) if e.metric == "praise" else e for e in found.estimates)
+    told = explain(found.but(tables=tables, estimates=turned, status="answered"), DECIDED.design)
+    assert words in " ".join(told.words["bullets"])
 
 
 def test_a_withheld_answer_stays_as_it_is(loaded):

@@ -44,10 +44,47 @@ def test_power_proportions_seeded_score_test(in_band):
     assert in_band(int(found.sum()), 5000, 0.8)
 
 
+SPLITS = [
+    # a tenth treated, of whom more have the event: the control gives the test its variance, which is too small
+    (0.1, 0.07, 0.1, 2000),
+    # a tenth treated, of whom fewer have it: too large
+    (0.17, -0.07, 0.1, 1700),
+    # nearly all treated
+    (0.17, -0.07, 0.9, 2400),
+    # three tenths
+    (0.9, 0.04, 0.3, 1553),
+]
+
+
+@pytest.mark.parametrize(("baseline", "difference", "share", "n"), SPLITS)
+def test_power_proportions_of_an_unequal_split_is_that_of_the_score_test(baseline, difference, share, n):
+    treated = round(share * n)
+    cells = np.arange(treated + 1)[:, None], treated, np.arange(n - treated + 1)[None], n - treated
+    chances = stats.binom.pmf(cells[0], treated, baseline + difference)
+    chances = chances * stats.binom.pmf(cells[2], n - treated, baseline)
+    exact = chances[score_p_value(*cells) <= 0.05].sum()
+    assert power_proportions(baseline, difference, n, share_treatment=share) == pytest.approx(exact, abs=0.012)
+
+
+def test_power_normal_divides_by_the_error_that_the_test_has():
+    # 3 errors away, and the line at 1.96 x 2 of the test's
+    assert power_normal(3, 2, 4, tested_error=4) == pytest.approx(norm.cdf(3 - 2 * norm.isf(0.025)))
+    n = sample_size_normal(3, 2, power=0.9, tested_error=4)
+    assert power_normal(3, 2, n, tested_error=4) == pytest.approx(0.9)
+    assert n > sample_size_normal(3, 2, power=0.9)
+
+
 @settings(derandomize=True, deadline=None, max_examples=100)
-@given(st.floats(0.01, 0.9), st.floats(0.005, 0.09), st.floats(0.05, 0.95), st.floats(0.3, 0.99), st.floats(0.001, 0.2))
-def test_proportions_mutually_inverse(baseline, difference, share, power, alpha):
-    options = {"share_treatment": share, "alpha": alpha}
+@given(
+    st.floats(0.01, 0.9),
+    st.floats(0.005, 0.09),
+    st.floats(0.05, 0.95),
+    st.floats(0.3, 0.99),
+    st.floats(0.001, 0.2),
+    st.booleans(),
+)
+def test_proportions_mutually_inverse(baseline, difference, share, power, alpha, is_scored):
+    options = {"share_treatment": share, "alpha": alpha, "is_scored": is_scored}
     n = sample_size_proportions(baseline, difference, power=power, **options)
     assert power_proportions(baseline, difference, n, **options) == pytest.approx(power, rel=1e-9)
     assert mde_proportions(baseline, n, power=power, **options) == pytest.approx(difference, rel=1e-6)

@@ -6,9 +6,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from helpers.inference import replies
+from helpers.survival import wilson_interval
 
 SHARES = [0.3, 0.25, 0.73, 0.42]
 ASKED = {"n": 600, "design_effect": 1.0, "responses": [0.2]}
@@ -82,3 +84,35 @@ def test_jackknife_covers_the_truth_as_often_as_it_says():
         found = replies.jackknife(rows, lambda part: part["y"].mean())
         hits += found["ci_low"] <= 0 <= found["ci_high"]
     assert hits / 80 == pytest.approx(0.95, abs=0.075)
+
+
+@pytest.mark.parametrize("n_units", [4, 8])
+def test_jackknife_of_few_units_is_the_t_interval_of_their_means(n_units):
+    rng = np.random.default_rng(n_units)
+    rows = pd.DataFrame({"unit": np.repeat(np.arange(n_units), 3), "y": rng.normal(size=3 * n_units)})
+    found = replies.jackknife(rows, lambda part: part["y"].mean())
+    means = rows.groupby("unit")["y"].mean()
+    expected = stats.t.interval(0.95, n_units - 1, means.mean(), stats.sem(means))
+    assert (found["ci_low"], found["ci_high"]) == pytest.approx(expected)
+
+
+def test_jackknife_of_one_unit_has_no_interval():
+    found = replies.jackknife(pd.DataFrame({"unit": ["a"] * 9, "y": 1.0}), lambda part: part["y"].mean())
+    assert found["value"] == 1 and math.isnan(found["ci_low"]) and math.isnan(found["ci_high"])
+
+
+@pytest.mark.parametrize(
+    ("bad", "worth"),
+    [
+        (0, 100),  # all units agree: as many as there are
+        (2, 99),  # one by one they are worth one less, by the variance of a sample
+    ],
+)
+def test_jackknife_of_a_share_near_its_end_is_wilsons(bad, worth):
+    rows = pd.DataFrame({"unit": np.arange(100), "y": np.arange(100) >= bad})
+    found = replies.jackknife(rows, lambda part: part["y"].mean(), is_share=True)
+    expected = wilson_interval(1 - bad / 100, worth, stats.t.isf(0.025, 24))
+    assert (found["ci_low"], found["ci_high"]) == pytest.approx(expected, rel=3e-3)
+    assert found["ci_low"] < 1 - bad / 100 and found["ci_high"] <= 1
+    plain = replies.jackknife(rows, lambda part: part["y"].mean())
+    assert plain["ci_high"] >= 1  # as anything that is no share
