@@ -164,8 +164,8 @@ def _find_doubled(days):
     is_twice = (sums["close"] >= TWICE * sums["n"]) & (sums["close"] >= DENSER * sums["near"]) & (sums["fine"] > 0)
     if len(sums) and is_twice.all():
         n, close = sums[["n", "close"]].sum()
-        told = f"Of the {n:,} events that the plan reads {percent(close / n)} come within {CLOSE} seconds of one before, "
-        by_day.append(told + "whatever they are: the log may hold each twice.")
+        told = f"Of the {n:,} events that the plan reads {percent(close / n)} come within {CLOSE} seconds of one "
+        by_day.append(told + "before, whatever they are: the log may hold each twice.")
     for event, rows in days.groupby("event"):
         close, near = rows["close"].sum(), rows["near"].sum()
         if close < LEAST_TOLD or close < DENSER * near or not rows["fine"].any():

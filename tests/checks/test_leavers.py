@@ -198,8 +198,8 @@ HEALTHY = {
     "contracts of a year": lambda a, e: (a.assign(left=(a["start"] + 365 * DAY).where(a["left"].notna())), e),
     "many never use it, and leave like others": lambda a, e: (a, e[~e["id"].isin(a["id"][a.index % 3 == 0])]),
     "who never uses it is new": lambda a, e: (
-        a.assign(start=a["start"].where(a.index > 119, pd.Timestamp("2024-12-01")), left=a["left"].where(a.index > 119)),
-        e[~e["id"].isin(a["id"][:120])],
+        a.assign(start=a["start"].where(a.index > 99, pd.Timestamp("2024-12-01")), left=a["left"].where(a.index > 99)),
+        e[~e["id"].isin(a["id"][:100])],
     ),
     "some come back": lambda a, e: (a.assign(left=a["left"].where(a.index % 20 != 1, a["start"] + 20 * DAY)), e),
 }
