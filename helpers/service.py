@@ -9,7 +9,7 @@ from scipy import stats
 
 from helpers import schema
 from helpers.checks.leavers import find_rewritten, list_traits, report_leavers
-from helpers.checks.logs import LOST_FAILS, LOST_WARNS, percent
+from helpers.checks.logs import LOST_FAILS, LOST_WARNS, find_automatic, percent
 from helpers.checks.trust import report_duplicates, withheld
 from helpers.inference.decisions import adjust_families, decide, make_estimate
 from helpers.inference.planning import sample_size_proportions
@@ -23,7 +23,6 @@ FEW, DAY, QUARTER, MATCHED = 100, pd.Timedelta(days=1), 91.25, "matched event st
 RATIO = {"ratio": "value", "low": "ci_low", "high": "ci_high"}
 NAIVE = {"estimand": "naive", "population": "observational", "role": "exploratory", "family": ""}
 ANSWERED = ["solved in one reply", "replied in time"]
-QUICK = 10  # seconds, in which nobody reads and answers
 SPAN = 3  # customers within this factor of the line in seats are compared
 
 
@@ -376,13 +375,10 @@ def read_published(baselines, *, churn=0.04, retention=0.1, net=1.0, gaps=(0.2, 
 
 def _doubt_tickets(tickets):
     """Sentences on what makes a desk look better than it is: replies that nobody wrote, ratings on another scale."""
-    replied, scores = tickets["replied"].dropna(), tickets["score"].dropna().astype(float)
-    quick, values = ((replied >= 0) & (replied * 86_400 <= QUICK)).mean(), np.unique(scores)
-    if len(replied) >= FEW and quick > LOST_FAILS:
-        yield (
-            f"Of the first replies {percent(quick)} come within {QUICK} seconds of their ticket, as automatic ones do: "
-            "these are none; leave them out."
-        )
+    scores = tickets["score"].dropna().astype(float)
+    values = np.unique(scores)
+    if told := find_automatic(86_400 * tickets["replied"]):
+        yield told
     if len(values) > 2 and values[-1] > 2 * values[-2] > 0:
         yield "The highest rating is more than twice the next one: it may be a code for none; leave it out."
     elif len(scores) >= FEW and tickets["satisfied"].min() == tickets["satisfied"].max():

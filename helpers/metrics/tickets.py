@@ -242,8 +242,9 @@ def read_requests(source: Source, units: Units) -> pd.DataFrame | None:
     Returns
     -------
     DataFrame: one row a request, in the order of their ids: `unit`, `variant`, whether it was `suggested`, `opened`,
-        a `ticket`, `returned`, `gave_up` (bool); of a ticket `minutes` to the first reply (whole, rounded up, nan
-        where never answered), `kudos`, `solved` (bool), `load` (nan where unknown), `hour` (0 to 23, UTC), `topic`.
+        a `ticket`, `returned`, `gave_up` (bool); of a ticket `seconds` to the first reply (below 0 where clocks
+        differ), `minutes` (whole, rounded up, nan where never answered or before it came), `kudos`, `solved` (bool),
+        `load` (nan where unknown), `hour` (0 to 23, UTC), `topic`.
         None without request ids, and above `opening.MOST_LOGGED` of their events.
     """
     told = _hear(source, units, (REQUEST, *STEPS, *AFTER), ID)
@@ -254,13 +255,13 @@ def read_requests(source: Source, units: Units) -> pd.DataFrame | None:
     first = frame.drop_duplicates([ID, "event"]).set_index([ID, "event"])["at"].unstack()  # noqa: PD010
     names = [*STEPS, *AFTER]
     first = first.reindex(columns=[*names, *first.columns.difference(names)])
-    wait = pd.to_timedelta(first[REPLY] - first[TICKET]).dt.total_seconds().where(lambda seconds: seconds >= 0)
+    came, answered = (pd.to_datetime(first[name], utc=True) for name in (TICKET, REPLY))  # either may never occur
+    seconds = (answered - came).dt.total_seconds()
     about = frame.drop_duplicates(ID).set_index(ID)[["unit", "variant"]]
     load = frame[frame["event"] == TICKET].drop_duplicates(ID).set_index(ID)["value"]
     topic = frame.dropna(subset=[TOPIC]).drop_duplicates(ID).set_index(ID)[TOPIC]
-    found = about.join(first[names].notna()).assign(
-        minutes=np.ceil(wait / 60), hour=pd.to_datetime(first[TICKET], utc=True).dt.hour, load=load.astype(float)
-    )
+    waits = {"seconds": seconds, "minutes": np.ceil(seconds.where(seconds >= 0) / 60)}
+    found = about.join(first[names].notna()).assign(**waits, hour=came.dt.hour, load=load.astype(float))
     return found.assign(topic=topic.reindex(found.index).fillna("unknown")).sort_index().reset_index()
 
 
