@@ -24,6 +24,7 @@ PURGED = 0.2  # of those who left late without any event
 GRACE, MOST_AFTER = 30, 0.1  # days after a loss, to which a contract may run; the share of losses with later events
 CLOSE, NEAR = 10, 60  # seconds: one act logged twice, and what somebody may do twice
 DENSER, DOUBLED = 5.0, 0.05  # times as many within the former as within the rest of the latter; share of doubled events
+TWICE = 0.45  # of the events of every name close behind another, from which on the log holds each twice
 PILED, ALONE = 0.25, 0.1  # of an event's, on one day, and what another day may have of them
 LEAST_LACKED = 20.0  # losses before the first one, by when accounts of such ages leave since
 FEWER, TAKEN = 0.2, 0.5  # of an event's, from the day on which another name takes so much of what it lacks
@@ -158,7 +159,13 @@ def _find_doubled(days):
 
     Such are many close behind another, and hardly any a little later, as none does by acting.
     """
-    by_fate, by_day = [], []
+    by_fate, by_day, sums = [], [], days.groupby("event")[["n", "close", "near", "fine"]].sum()
+    sums = sums[sums["n"] >= LEAST_TOLD]
+    is_twice = (sums["close"] >= TWICE * sums["n"]) & (sums["close"] >= DENSER * sums["near"]) & (sums["fine"] > 0)
+    if len(sums) and is_twice.all():
+        n, close = sums[["n", "close"]].sum()
+        told = f"Of the {n:,} events that the plan reads {percent(close / n)} come within {CLOSE} seconds of one "
+        by_day.append(told + "before, whatever they are: the log may hold each twice.")
     for event, rows in days.groupby("event"):
         close, near = rows["close"].sum(), rows["near"].sum()
         if close < LEAST_TOLD or close < DENSER * near or not rows["fine"].any():
@@ -230,8 +237,9 @@ def _find_silent(source, accounts):
     met = table.select("unit", "started_at", "lost_at").left_join(done, "unit")
     start, lost, last = (met[name].epoch_seconds() for name in ("started_at", "lost_at", "at"))
     met = met.mutate(n=ibis.least(met["n"].fill_null(0), 4), left=met["lost_at"].notnull())  # noqa: PD004 (of Ibis)
-    each = met.mutate(long=lost - start >= design.landmarks[0] * DAY, late=last - lost > GRACE * DAY)
-    rows = each.group_by("left", "long", "n", "late").aggregate(units=each.count()).to_pyarrow().to_pandas()
+    old = start <= ibis.literal(accounts.cutoff).epoch_seconds() - design.landmarks[0] * DAY
+    each = met.mutate(long=lost - start >= design.landmarks[0] * DAY, late=last - lost > GRACE * DAY, old=old)
+    rows = each.group_by("left", "long", "n", "late", "old").aggregate(units=each.count()).to_pyarrow().to_pandas()
     left, noun = rows["left"].astype(bool), schema.pluralise(design.unit)
     gone, stay = rows[left & rows["long"].eq(True)].groupby("n")["units"].sum(), rows[~left].groupby("n")["units"].sum()
     none, rest = (side.get(0, 0) / max(1, side.sum()) for side in (gone, stay))
@@ -240,6 +248,15 @@ def _find_silent(source, accounts):
         grave.append(
             f"Of the {noun} that left after day {design.landmarks[0]:g} {percent(none)} have no event at all, and "
             f"{percent(rest)} of those that stayed: their events may be deleted, so that both cannot be compared."
+        )
+    old = rows[rows["old"]].assign(gone=rows["units"] * left, none=rows["n"] == 0)
+    old = old.groupby("none")[["units", "gone"]].sum().reindex([True, False], fill_value=0)
+    (n, lost), (others, leave) = old.to_numpy().tolist()
+    expected = n * leave / max(1, others)
+    if expected >= LEAST_LACKED and lost <= TENTH * expected:
+        doubts.append(
+            f"Of the {n:,} {noun} without any event {lost:,} left, where the others would lead to expect "
+            f"{expected:,.0f}: their losses may be missing as well, so that they seem to stay."
         )
     n, late = rows.loc[left, "units"].sum(), rows.loc[rows["late"].eq(True), "units"].sum()
     if late >= LEAST_TOLD and late > MOST_AFTER * n:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics
+from helpers.checks.logs import LOST_FAILS, find_automatic, percent
 from helpers.in_app import measures
 from helpers.inference.contrasts import risk_difference
 from helpers.inference.decisions import decide, make_estimate
@@ -146,6 +147,9 @@ def _study_feedback(units, choices, level):
 def _study_praise(asked, design, choices, level):
     """How praise goes with the minutes to a reply."""
     replies = pd.DataFrame() if asked is None else asked[asked["minutes"].notna()].reset_index(drop=True)
+    if asked is not None and (doubt := _doubt_waits(asked["seconds"].dropna())):
+        yield Check("replies_fit", "warn", math.nan, math.nan, f"{doubt} How praise goes with the wait is not told.")
+        return
     if replies.empty or not measures.can_read(replies):
         return
     drawn = {"seed": choices.seed, "n_resamples": choices.n_resamples, "folds": choices.folds}
@@ -161,6 +165,14 @@ def _study_praise(asked, design, choices, level):
     adjusted = adjusted_difference(fast, y, measures.make_reply_controls(replies), **level)
     yield _estimate("praise", "difference", risk_difference(*counts, **level), **about)
     yield _estimate("praise", "difference", adjusted, **about, role="sensitivity", adjustment="covariates")
+
+
+def _doubt_waits(seconds):
+    """Why the time to a reply cannot be read; None where it can."""
+    early = float((seconds < 0).mean())
+    if early > LOST_FAILS:
+        return f"Of the tickets {percent(early)} are answered before they come: give both in UTC."
+    return find_automatic(seconds)
 
 
 def _estimate(metric, estimand, effect: Effect, **labels) -> Estimate:

@@ -62,7 +62,7 @@ def read_tickets(source: AccountSource, design) -> pd.DataFrame:
     folded = events.group_by("unit", "ticket").aggregate(
         **times,
         topic=events["topic"].max(),
-        replies=early.sum(),
+        replies=events["at"].nunique(where=early),
         score=events["value"].argmax(events["at"], where=events["event"] == "rated"),
     )
     known = source.accounts.select("unit").left_join(_read_ends(told), "unit").drop("unit_right")
@@ -111,6 +111,9 @@ def read_customers(source: AccountSource, design) -> pd.DataFrame:
     rows = fetch(table.order_by("unit"), "customers").to_pandas()
     start = pd.to_datetime(rows["started_at"], utc=True)
     days = {name: _count_days(rows[name], start) for name in ENDS}
+    if early := int((days["left"] < 0).sum()):
+        who = schema.say(early, design.unit)
+        raise Refused(f"events: {who} left before the start in {design.started_at}; give when each began")
     tier = rows[design.plan_tier].fillna("unknown").astype(str) if design.plan_tier else "all"
     size = rows[design.size].astype(float) if design.size else np.nan
     amount = rows["amount"].astype(float) if "amount" in rows else np.nan
@@ -119,17 +122,23 @@ def read_customers(source: AccountSource, design) -> pd.DataFrame:
 
 
 def read_renewals(source: AccountSource, design) -> pd.DataFrame:
-    """Return one row a renewal that came due, renewed or left: unit, at (UTC), left (0/1), amount (of what renewed)."""
+    """Return one row a renewal that came due, renewed or left: unit, at (UTC), left (0/1), amount (of what renewed).
+
+    What stands twice at one moment counts once.
+    """
     events, _ = _cut(source, design)
     ended = events.filter(events["event"].isin(["left", "renewed"]))
     ended = ended.inner_join(source.accounts.select("unit"), "unit").order_by("unit", "at", "event")
     rows = fetch(ended, "renewals and losses").to_pandas()
     rows = rows.assign(at=pd.to_datetime(rows["at"], utc=True), left=(rows["event"] == "left").astype(int))
-    return rows.rename(columns={"value": "amount"})[["unit", "at", "left", "amount"]]
+    rows = rows.rename(columns={"value": "amount"})[["unit", "at", "left", "amount"]]
+    return rows.drop_duplicates(["unit", "at", "left"], ignore_index=True)
 
 
 def judge_tickets(tickets: pd.DataFrame, rules) -> pd.DataFrame:
     """Return tickets with what each shows of the desk: 1, 0, or nan where it cannot be told (merged, or too young).
+
+    Where no ticket has a reply, replies are not written down, and nothing is told of them.
 
     Parameters
     ----------
@@ -152,7 +161,9 @@ def judge_tickets(tickets: pd.DataFrame, rules) -> pd.DataFrame:
     open_still = tickets["solved"].isna() & (tickets["replies"] < 2) & (follow < rules["soon_days"])
     too_young = single & (follow < tickets["solved"] + rules["return_days"])
     found["solved in one reply"] = np.where(open_still | too_young, np.nan, single.astype(float))
-    found = {name: np.where(tickets["merged"].notna(), np.nan, value) for name, value in found.items()}
+    unheard = {"replied in time": tickets["replied"].isna().all(), "solved in one reply": not tickets["replies"].any()}
+    unknown = {name: tickets["merged"].notna() | unheard.get(name, False) for name in found}
+    found = {name: np.where(unknown[name], np.nan, value) for name, value in found.items()}
     score = tickets["score"].astype(float)
     found["satisfied"] = np.where(score.isna(), np.nan, (score >= rules["satisfied_from"]).astype(float))
     return tickets.assign(**found)
@@ -231,8 +242,9 @@ def read_requests(source: Source, units: Units) -> pd.DataFrame | None:
     Returns
     -------
     DataFrame: one row a request, in the order of their ids: `unit`, `variant`, whether it was `suggested`, `opened`,
-        a `ticket`, `returned`, `gave_up` (bool); of a ticket `minutes` to the first reply (whole, rounded up, nan
-        where never answered), `kudos`, `solved` (bool), `load` (nan where unknown), `hour` (0 to 23, UTC), `topic`.
+        a `ticket`, `returned`, `gave_up` (bool); of a ticket `seconds` to the first reply (below 0 where clocks
+        differ), `minutes` (whole, rounded up, nan where never answered or before it came), `kudos`, `solved` (bool),
+        `load` (nan where unknown), `hour` (0 to 23, UTC), `topic`.
         None without request ids, and above `opening.MOST_LOGGED` of their events.
     """
     told = _hear(source, units, (REQUEST, *STEPS, *AFTER), ID)
@@ -243,13 +255,13 @@ def read_requests(source: Source, units: Units) -> pd.DataFrame | None:
     first = frame.drop_duplicates([ID, "event"]).set_index([ID, "event"])["at"].unstack()  # noqa: PD010
     names = [*STEPS, *AFTER]
     first = first.reindex(columns=[*names, *first.columns.difference(names)])
-    wait = pd.to_timedelta(first[REPLY] - first[TICKET]).dt.total_seconds().where(lambda seconds: seconds >= 0)
+    came, answered = (pd.to_datetime(first[name], utc=True) for name in (TICKET, REPLY))  # either may never occur
+    seconds = (answered - came).dt.total_seconds()
     about = frame.drop_duplicates(ID).set_index(ID)[["unit", "variant"]]
     load = frame[frame["event"] == TICKET].drop_duplicates(ID).set_index(ID)["value"]
     topic = frame.dropna(subset=[TOPIC]).drop_duplicates(ID).set_index(ID)[TOPIC]
-    found = about.join(first[names].notna()).assign(
-        minutes=np.ceil(wait / 60), hour=pd.to_datetime(first[TICKET], utc=True).dt.hour, load=load.astype(float)
-    )
+    waits = {"seconds": seconds, "minutes": np.ceil(seconds.where(seconds >= 0) / 60)}
+    found = about.join(first[names].notna()).assign(**waits, hour=came.dt.hour, load=load.astype(float))
     return found.assign(topic=topic.reindex(found.index).fillna("unknown")).sort_index().reset_index()
 
 

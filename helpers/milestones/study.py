@@ -394,9 +394,8 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     data = replace(source.info, messages=(*source.info.messages, *accounts.messages))
     empty = Results(choices.study, design.title, design.question, "answered", data, decided.record, checks=tuple(trust))
     empty = empty.but(as_of=accounts.as_of.isoformat() if accounts.as_of else None)
-    controls = [("plan", design.plan_tier), ("size", design.size)]  # in words, and as the plan's column
-    controls = pd.DataFrame([row for row in controls if row[1]], columns=["control", "column"], dtype=object)
-    tables = {"freshness": metrics.accounts.measure_freshness(source, accounts), "controls": controls}
+    tables = {"freshness": metrics.accounts.measure_freshness(source, accounts)}
+    tables["controls"] = _list_controls(frames.main, design)
     ranked = {name: getattr(choices, name) for name in ("refits", "workers", "auc_floor", "seed", "tell")}
     if broken := checks.withheld(trust, design):
         return empty.but(status="withheld", answer=(broken,), tables=tables), pd.DataFrame(columns=NEXT)
@@ -427,6 +426,13 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     tables |= advice | study_review(main, design, tables, against=choices.against, seed=seed)
     estimates = sorted(estimates, key=lambda estimate: estimate.treatment != "activated")  # the one with a naive gap
     return empty.but(estimates=tuple(estimates), tests=(*tests, *more), tables=tables), next_steps
+
+
+def _list_controls(frame, design):
+    """What accounts are compared at equal values of, in words and as the plan's column: what is known of any."""
+    known = {"plan": (frame["tier"] != "unknown").any(), "size": frame["size"].notna().any()}
+    rows = [row for row in (("plan", design.plan_tier), ("size", design.size)) if row[1] and known[row[0]]]
+    return pd.DataFrame(rows, columns=["control", "column"], dtype=object)
 
 
 def _read_alive(accounts, histories, within_days):

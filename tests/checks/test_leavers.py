@@ -132,6 +132,24 @@ FAULTS = {
         "The first loss stands on 2023-10-04, before which 35 would be expected by when accounts leave since: those "
         "that left earlier may be deleted, so that too many seem to stay.",
     ),
+    "the whole log twice": (
+        lambda a, e: (a, pd.concat([e, e])),
+        "warn",
+        "Of the 42,136 events that the plan reads 50.0 % come within 10 seconds of one before, whatever they are: the "
+        "log may hold each twice.",
+    ),
+    "the whole log twice, told a little later": (
+        lambda a, e: (a, put_later(e, e["at"].notna(), 2)),
+        "warn",
+        "Of the 42,136 events that the plan reads 50.0 % come within 10 seconds of one before, whatever they are: the "
+        "log may hold each twice.",
+    ),
+    "losses lost with the events": (
+        lambda a, e: (a.assign(left=a["left"].where(a.index % 5 > 1)), e[~e["id"].isin(a["id"][a.index % 5 < 2])]),
+        "warn",
+        "Of the 120 accounts without any event 0 left, where the others would lead to expect 60: their losses may be "
+        "missing as well, so that they seem to stay.",
+    ),
 }
 
 
@@ -178,6 +196,11 @@ HEALTHY = {
         pd.concat([e, e[(e["event"] == "chat") & (e["at"] >= "2023-09-01")].assign(event="chat_rated")]),
     ),
     "contracts of a year": lambda a, e: (a.assign(left=(a["start"] + 365 * DAY).where(a["left"].notna())), e),
+    "many never use it, and leave like others": lambda a, e: (a, e[~e["id"].isin(a["id"][a.index % 3 == 0])]),
+    "who never uses it is new": lambda a, e: (
+        a.assign(start=a["start"].where(a.index > 99, pd.Timestamp("2024-12-01")), left=a["left"].where(a.index > 99)),
+        e[~e["id"].isin(a["id"][:100])],
+    ),
     "some come back": lambda a, e: (a.assign(left=a["left"].where(a.index % 20 != 1, a["start"] + 20 * DAY)), e),
 }
 

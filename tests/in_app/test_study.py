@@ -9,6 +9,7 @@ import pytest
 from helpers import checks, inference, metrics, plan, sources
 from helpers.in_app import Choices, study_in_app
 from helpers.view.words import explain
+from helpers.metrics.tickets import read_requests
 
 DECIDED = plan.read("in_app_support")
 EDGES = {"monthly_usd": [0.01, 100], "tenure_months": [6, 24]}
@@ -116,3 +117,33 @@ def test_the_segment_is_that_of_the_plan(found, loaded):
     row = found.tables["reach"].set_index("who").loc["the planned segment"]
     assert row["n_inside"] + row["n_outside"] == n
     assert np.isfinite(row["ratio"])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (
+            lambda seconds: seconds.where(seconds.index % 2 == 0, 3.0),
+            "Of the first replies {:.1f} % come within 10 seconds of their ticket, as automatic ones do: these are "
+            "none; leave them out.",
+        ),
+        (
+            lambda seconds: seconds - 8 * 3600,
+            "Of the tickets {:.1f} % are answered before they come: give both in UTC.",
+        ),
+    ],
+)
+def test_praise_is_not_read_by_waits_that_nobody_waited(loaded, monkeypatch, spoil, told):
+    source, units, results = loaded
+    asked = read_requests(source, units)
+    seconds = spoil(asked["seconds"]).where(asked["seconds"].notna())
+    share = 100 * (seconds.dropna() < (0 if seconds.min() < 0 else 10.5)).mean()
+    monkeypatch.setattr("helpers.in_app.read_requests", lambda *given: asked.assign(seconds=seconds))
+    found = study_in_app(results, source, units, CHOICES)
+    check = {check.id: check for check in found.checks}["replies_fit"]
+    assert (check.status, check.message) == (
+        "warn",
+        f"{told.format(share)} How praise goes with the wait is not told.",
+    )
+    assert not {"praise_curve", "praise_line", "praise_speed"} & set(found.tables)
+    assert not found.headline("praise") and "contact" in found.tables

@@ -75,6 +75,13 @@ def test_read_requests_by_hand(loaded):
     assert third["ticket"] and np.isnan(third["minutes"]) and np.isnan(third["load"])
 
 
+@pytest.mark.parametrize("lacking", ["replied", "ticket"])
+def test_read_requests_where_no_reply_or_no_ticket_is_written_down(loaded, lacking):
+    source, units = loaded
+    found = read_requests(replace(source, events=source.events.filter(source.events["event"] != lacking)), units)
+    assert found[["seconds", "minutes"]].isna().all(axis=None)
+
+
 def test_read_people_keeps_what_is_missing_missing(loaded):
     found = read_people(loaded[1], "answered", "wants", "place", ["price", "nothing"])
     assert found.columns.tolist() == ["unit", "answered", "wants", "place", "price"]

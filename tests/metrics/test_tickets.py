@@ -105,6 +105,28 @@ def test_read_customers_and_renewals_by_hand():
     assert renewals["amount"].tolist()[0] == 120
 
 
+def test_events_that_stand_twice_count_once():
+    twice = make_source([*ROWS, *ROWS])
+    pd.testing.assert_frame_equal(
+        tickets.read_tickets(twice, DESIGN), tickets.read_tickets(make_source(ROWS), DESIGN), check_dtype=False
+    )
+    assert tickets.read_renewals(twice, DESIGN)["unit"].tolist() == ["a", "b"]
+
+
+def test_one_reply_is_not_told_where_no_reply_is_written_down():
+    told = [row for row in ROWS if row[1] not in ("first_reply", "reply")]
+    found = tickets.judge_tickets(tickets.read_tickets(make_source(told), DESIGN), RULES)
+    assert found[["replied in time", "solved in one reply"]].isna().all(axis=None)
+    assert found["solved soon"].notna().any()
+
+
+def test_who_left_before_the_start_is_refused():
+    source = make_source([*ROWS, ("a", "left", -3, NO, None)])
+    assert tell_refusal(tickets.read_customers, source, DESIGN) == (
+        "events: 1 customer left before the start in started_at; give when each began"
+    )
+
+
 def test_serve_renewals_by_hand(judged):
     due = pd.DataFrame({"unit": ["a", "b", "b"], "at": [at(45), at(90), at(500)]})
     served = tickets.serve_renewals(due, judged.reset_index(), window=40, lead=10)

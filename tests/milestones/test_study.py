@@ -356,6 +356,15 @@ def test_run_framework_answers_every_question_of_the_plan(loaded, study):
     assert [done for done, _ in told] == [1, 2, 3, 4] and {total for _, total in told} == {4}
 
 
+def test_run_framework_names_no_control_that_is_known_of_nobody(loaded, monkeypatch):
+    monkeypatch.setattr("helpers.milestones.study.study_ranking", lambda *given, **more: {})  # no part of this question
+    decided, source, accounts, frames = loaded
+    for column, nothing, left in (("size", np.nan, ["plan", "plan_tier"]), ("tier", "unknown", ["size", "seats"])):
+        landmarks = {day: frame.assign(**{column: nothing}) for day, frame in frames.landmarks.items()}
+        results, _ = run_framework(decided, source, accounts, replace(frames, landmarks=landmarks), (), Choices(**FEW))
+        assert results.tables["controls"].to_numpy().tolist() == [left]
+
+
 def test_run_framework_advises_each_account_privately(loaded, study):
     results, next_steps, *_ = study
     customers = loaded[3].histories.query("lost_day.isna()")
