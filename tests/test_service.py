@@ -53,6 +53,13 @@ def test_measure_desk_leaving_competes_with_a_solution():
     assert found.loc["solved soon", "value"] == pytest.approx(0.75)  # of all; not of those who stayed
 
 
+def test_measure_desk_leaves_out_what_no_ticket_has():
+    rows = make_tickets(400).assign(replied=np.nan, solved=np.nan, **{"solved in one reply": np.nan})
+    assert service.measure_desk(rows, RULES).empty
+    known = service.measure_desk(make_tickets(400), RULES)["measure"].tolist()
+    assert {"replied in time", "median reply", "solved soon", "median solution", "solved in one reply"} <= set(known)
+
+
 def test_measure_desk_weighs_and_bounds_satisfaction():
     rows = make_tickets(400).assign(solved=1.0, end=5.0)
     is_right = rows["solved in one reply"] == 1
@@ -172,19 +179,43 @@ EARLY = [(1, "pass", ""), (5, "warn", ""), (20, "fail", f" {CLOCKS}; give both i
 
 @pytest.mark.parametrize(("n_early", "status", "more"), EARLY)
 def test_check_desk_of_replies_before_their_tickets(source, n_early, status, more):
-    tickets = pd.DataFrame({"replied": [-0.1] * n_early + [0.2] * (100 - n_early)})
-    found = {check.id: check for check in service.check_desk(source, tickets, make_frame(200), DESIGN)}["events_fit"]
-    told = f"Tickets answered before they were opened: {n_early:.1f} %.{more}"
-    assert (found.status, found.message) == (status, told)
+    for replied, solved in ((-0.1, 0.5), (0.2, -0.1)):  # either clock
+        early, rest = {"replied": replied, "solved": solved}, {"replied": 0.2, "solved": 0.5}
+        tickets = make_told([early] * n_early + [rest] * (100 - n_early))
+        found = {check.id: check for check in service.check_desk(source, tickets, make_frame(200), DESIGN)}
+        told = f"Tickets answered or solved before they were opened: {n_early:.1f} %.{more}"
+        assert (found["events_fit"].status, found["events_fit"].message) == (status, told)
+
+
+def make_told(rows):
+    """Return tickets of which the checks of a desk read these columns."""
+    return pd.DataFrame(rows, columns=["replied", "solved", "score", "satisfied"], dtype=float)
+
+
+NEVER = "Tickets answered or solved before they were opened: 0.0 %."
+SILENT = [
+    ({"solved": 0.5, "score": 5, "satisfied": 1},
+     "No event is first_reply or reply, so what rests on them is not told."),
+    ({"replied": 0.2}, "No event is solved, so what rests on them is not told."),
+    # good and bad are 1 and 0, and satisfied_from is 4 of 5
+    ({"replied": 0.2, "solved": 0.5, "score": 1},
+     "Ratings lie on one side of satisfied_from, so who was satisfied is not told; set it on their scale."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "more"), SILENT)
+def test_check_desk_says_what_the_log_does_not_hold(source, row, more):
+    found = {check.id: check for check in service.check_desk(source, make_told([row] * 100), make_frame(200), DESIGN)}
+    assert (found["events_fit"].status, found["events_fit"].message) == ("warn", f"{NEVER} {more}")
 
 
 def test_check_desk_tells_of_no_ticket_where_there_is_none(source):
-    found = service.check_desk(source, pd.DataFrame({"replied": []}), make_frame(200), DESIGN)
+    found = service.check_desk(source, make_told([]), make_frame(200), DESIGN)
     assert [check.id for check in found] == ["enough_accounts", "duplicates"]
 
 
 def test_check_desk_of_a_plan_that_is_written_anew_at_leaving(source):
-    frame, tickets = make_frame(400), pd.DataFrame({"replied": [0.2]})
+    frame, tickets = make_frame(400), make_told([{"replied": 0.2, "solved": 0.5}])
     assert "leavers_fit" not in {check.id for check in service.check_desk(source, tickets, frame, DESIGN)}
     frame = frame.assign(tier=np.where(frame["left"] == 1, "Starter", np.resize(["Starter", "Business"], 400)))
     found = {check.id: check for check in service.check_desk(source, tickets, frame, DESIGN)}["leavers_fit"]

@@ -14,6 +14,7 @@ from helpers.sources.opening import fetch
 
 FIRSTS = {"opened": "ticket_opened", "replied": "first_reply", "merged": "merged", "solved": "solved"}
 FIRSTS |= {"reopened": "reopened"}
+FEW = 100  # fewer ratings may all lie on one side of the line by chance
 TICKET_EVENTS = (*FIRSTS.values(), "reply", "rated", "reviewed")
 ENDS = {"left": "left", "bought": "premium_bought"}
 TEXTS = ("ticket", "topic")
@@ -41,7 +42,8 @@ def read_tickets(source: AccountSource, design) -> pd.DataFrame:
     -------
     DataFrame sorted by unit and time: unit, ticket, topic, opened (UTC), and in days since
         then, nan where it never came: replied, merged, solved, reopened (the first of each), left and bought (the
-        customer), end (of the data); replies up to the first solution, score (the last rating). Empty without tickets.
+        customer), end (of the data); replies (moments of them) up to the first solution, score (the last rating).
+        Empty without tickets.
 
     Raises
     ------
@@ -58,11 +60,12 @@ def read_tickets(source: AccountSource, design) -> pd.DataFrame:
     solved = events["at"].min(where=events["event"] == "solved").over(group_by=["unit", "ticket"])
     events = events.mutate(is_reply=is_reply, solved_at=solved)
     times = {name: events["at"].min(where=events["event"] == event) for name, event in FIRSTS.items()}
+    times["replied"] = events["at"].min(where=events["is_reply"])  # some logs call each of them reply
     early = events["is_reply"] & (events["at"] <= events["solved_at"]).fill_null(True)
     folded = events.group_by("unit", "ticket").aggregate(
         **times,
         topic=events["topic"].max(),
-        replies=early.sum(),
+        replies=events["at"].nunique(where=early),
         score=events["value"].argmax(events["at"], where=events["event"] == "rated"),
     )
     known = source.accounts.select("unit").left_join(_read_ends(told), "unit").drop("unit_right")
@@ -121,7 +124,7 @@ def read_customers(source: AccountSource, design) -> pd.DataFrame:
 def read_renewals(source: AccountSource, design) -> pd.DataFrame:
     """Return one row a renewal that came due, renewed or left: unit, at (UTC), left (0/1), amount (of what renewed)."""
     events, _ = _cut(source, design)
-    ended = events.filter(events["event"].isin(["left", "renewed"]))
+    ended = events.filter(events["event"].isin(["left", "renewed"])).select("unit", "at", "event", "value").distinct()
     ended = ended.inner_join(source.accounts.select("unit"), "unit").order_by("unit", "at", "event")
     rows = fetch(ended, "renewals and losses").to_pandas()
     rows = rows.assign(at=pd.to_datetime(rows["at"], utc=True), left=(rows["event"] == "left").astype(int))
@@ -130,6 +133,9 @@ def read_renewals(source: AccountSource, design) -> pd.DataFrame:
 
 def judge_tickets(tickets: pd.DataFrame, rules) -> pd.DataFrame:
     """Return tickets with what each shows of the desk: 1, 0, or nan where it cannot be told (merged, or too young).
+
+    What no ticket of the log has, such as a reply, is not known of any; nor is who was satisfied where a hundred
+    ratings or more lie on one side of the line, as they are on another scale.
 
     Parameters
     ----------
@@ -146,15 +152,18 @@ def judge_tickets(tickets: pd.DataFrame, rules) -> pd.DataFrame:
     due = {"replied in time": (tickets["replied"], promise), "solved soon": (tickets["solved"], rules["soon_days"])}
     found = {}
     for name, (days, line) in due.items():
-        found[name] = np.where(days <= line, 1.0, np.where(follow >= line, 0.0, np.nan))
+        found[name] = np.where(days <= line, 1.0, np.where((follow >= line) & days.notna().any(), 0.0, np.nan))
     back = tickets["reopened"] - tickets["solved"]
     single = (tickets["replies"] == 1) & tickets["solved"].notna() & ~(back <= rules["return_days"])
     open_still = tickets["solved"].isna() & (tickets["replies"] < 2) & (follow < rules["soon_days"])
     too_young = single & (follow < tickets["solved"] + rules["return_days"])
-    found["solved in one reply"] = np.where(open_still | too_young, np.nan, single.astype(float))
+    unknown = open_still | too_young | tickets["solved"].isna().all() | (tickets["replies"] == 0).all()
+    found["solved in one reply"] = np.where(unknown, np.nan, single.astype(float))
     found = {name: np.where(tickets["merged"].notna(), np.nan, value) for name, value in found.items()}
     score = tickets["score"].astype(float)
-    found["satisfied"] = np.where(score.isna(), np.nan, (score >= rules["satisfied_from"]).astype(float))
+    reached = (score >= rules["satisfied_from"]).astype(float).where(score.notna())
+    is_apart = reached.count() >= FEW and reached.mean() in (0, 1)
+    found["satisfied"] = np.nan if is_apart else reached
     return tickets.assign(**found)
 
 
