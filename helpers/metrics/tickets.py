@@ -251,13 +251,13 @@ def read_requests(source: Source, units: Units) -> pd.DataFrame | None:
     frame["at"] = pd.to_datetime(frame["at"], utc=True)
     first = frame.drop_duplicates([ID, "event"]).set_index([ID, "event"])["at"].unstack()  # noqa: PD010
     names = [*STEPS, *AFTER]
-    first = first.reindex(columns=[*names, *first.columns.difference(names)])
-    wait = pd.to_timedelta(first[REPLY] - first[TICKET]).dt.total_seconds().where(lambda seconds: seconds >= 0)
+    first = first.reindex(columns=[*names, *first.columns.difference(names)]).apply(pd.to_datetime, utc=True)
+    wait = (first[REPLY] - first[TICKET]).dt.total_seconds().where(lambda seconds: seconds >= 0)
     about = frame.drop_duplicates(ID).set_index(ID)[["unit", "variant"]]
     load = frame[frame["event"] == TICKET].drop_duplicates(ID).set_index(ID)["value"]
     topic = frame.dropna(subset=[TOPIC]).drop_duplicates(ID).set_index(ID)[TOPIC]
     found = about.join(first[names].notna()).assign(
-        minutes=np.ceil(wait / 60), hour=pd.to_datetime(first[TICKET], utc=True).dt.hour, load=load.astype(float)
+        minutes=np.ceil(wait / 60), hour=first[TICKET].dt.hour, load=load.astype(float)
     )
     return found.assign(topic=topic.reindex(found.index).fillna("unknown")).sort_index().reset_index()
 

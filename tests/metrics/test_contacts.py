@@ -75,6 +75,15 @@ def test_read_requests_by_hand(loaded):
     assert third["ticket"] and np.isnan(third["minutes"]) and np.isnan(third["load"])
 
 
+@pytest.mark.parametrize("lacking", ["replied", "ticket"])
+def test_requests_of_a_log_without_replies_or_tickets_have_no_minutes(loaded, lacking):
+    source, units = loaded
+    silent = replace(source, events=source.events.filter(source.events["event"] != lacking))
+    found = read_requests(silent, units).set_index("request_id")
+    assert found["minutes"].isna().all()
+    assert found["ticket"].tolist() == ([True, False, True] if lacking == "replied" else [False, False])
+
+
 def test_read_people_keeps_what_is_missing_missing(loaded):
     found = read_people(loaded[1], "answered", "wants", "place", ["price", "nothing"])
     assert found.columns.tolist() == ["unit", "answered", "wants", "place", "price"]
