@@ -376,7 +376,9 @@ def check_desk(source, tickets, frame, design) -> tuple[Check, ...]:
     """Return the trust checks of a help desk's data; one that fails, unacknowledged, withholds the answer."""
     n = len(frame)
     told = f"The renewals of {n:,} customers can be compared{'' if n >= FEW else ': too few for small differences'}."
-    found = [Check("enough_accounts", "pass" if n >= FEW else "warn", float(n), FEW, told)]
+    if is_odd := n >= FEW and not frame["left"].any():
+        told += " None of them left; outcomes.retained.lost of the plan names the event of a loss."
+    found = [Check("enough_accounts", "pass" if n >= FEW and not is_odd else "warn", float(n), FEW, told)]
     found.append(report_duplicates(next(k for step, k, _ in source.info.steps if step == "exact duplicates dropped")))
     if not len(tickets):
         return tuple(found)

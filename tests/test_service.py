@@ -209,6 +209,13 @@ def test_check_desk_says_what_the_log_does_not_hold(source, row, more):
     assert (found["events_fit"].status, found["events_fit"].message) == ("warn", f"{NEVER} {more}")
 
 
+def test_check_desk_says_where_nobody_left(source):
+    frame, more = make_frame(200), " None of them left; outcomes.retained.lost of the plan names the event of a loss."
+    for left, status, said in ((0, "warn", more), (frame["left"], "pass", "")):
+        found = service.check_desk(source, make_told([]), frame.assign(left=left), DESIGN)[0]
+        assert (found.status, found.message) == (status, f"The renewals of 200 customers can be compared.{said}")
+
+
 def test_check_desk_tells_of_no_ticket_where_there_is_none(source):
     found = service.check_desk(source, make_told([]), make_frame(200), DESIGN)
     assert [check.id for check in found] == ["enough_accounts", "duplicates"]

@@ -78,9 +78,15 @@ def read_tickets(source: AccountSource, design) -> pd.DataFrame:
 
 
 def _cut(source, design):
-    """The events up to the last day, the plan's or else that of the latest event; the first moment not known."""
+    """The events up to the last day, the plan's or else that of the latest event; the first moment not known.
+
+    What the plan calls a loss is `left` here.
+    """
     end = find_end(design.as_of or ask(source.events, {"last": source.events["at"].max()})["last"].date())
-    return source.events.filter(source.events["at"] < ibis.literal(end)), end
+    events, lost = source.events.filter(source.events["at"] < ibis.literal(end)), design.outcomes.retained.lost
+    if lost and lost != ["left"]:
+        events = events.mutate(event=events["event"].isin(lost).ifelse("left", events["event"]))
+    return events, end
 
 
 def _read_ends(events):

@@ -133,6 +133,16 @@ def test_read_customers_and_renewals_by_hand():
     pd.testing.assert_frame_equal(twice, renewals)
 
 
+def test_a_loss_is_what_the_plan_calls_one():
+    source = make_source([(row[0], "cancelled" if row[1] == "left" else row[1], *row[2:]) for row in ROWS])
+    kept = DESIGN.outcomes.retained.model_copy(update={"lost": ["cancelled", "closed"]})
+    design = DESIGN.model_copy(update={"outcomes": DESIGN.outcomes.model_copy(update={"retained": kept})})
+    as_left = make_source(ROWS)
+    for read in (tickets.read_customers, tickets.read_renewals, tickets.read_tickets):
+        pd.testing.assert_frame_equal(read(source, design), read(as_left, DESIGN))
+    assert tickets.read_renewals(source, DESIGN)["left"].sum() == 0
+
+
 def test_serve_renewals_by_hand(judged):
     due = pd.DataFrame({"unit": ["a", "b", "b"], "at": [at(45), at(90), at(500)]})
     served = tickets.serve_renewals(due, judged.reset_index(), window=40, lead=10)
