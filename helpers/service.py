@@ -24,6 +24,7 @@ FEW, DAY, QUARTER, MATCHED = 100, pd.Timedelta(days=1), 91.25, "matched event st
 RATIO = {"ratio": "value", "low": "ci_low", "high": "ci_high"}
 NAIVE = {"estimand": "naive", "population": "observational", "role": "exploratory", "family": ""}
 ANSWERED = ["solved in one reply", "replied in time"]
+NEVER = {"first_reply or reply": "replied", "solved": "solved"}
 SPAN = 3  # customers within this factor of the line in seats are compared
 
 
@@ -71,7 +72,7 @@ def measure_desk(tickets: pd.DataFrame, rules, *, confidence_level=0.95) -> pd.D
 
     First replies by Kaplan-Meier (who is still waiting counts until then), solutions by Aalen-Johansen (leaving and
     merging compete), satisfaction as answered, weighted to all solved tickets, and bounded by nothing but who answered.
-    Customers are clusters.
+    Customers are clusters. A measure of what no ticket has, such as a reply, is left out.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def measure_desk(tickets: pd.DataFrame, rules, *, confidence_level=0.95) -> pd.D
     ]
     found = []
     for name, rows, measure in asked:
-        if len(rows) >= FEW:
+        if len(rows) >= FEW and (name not in rows or rows[name].notna().any()):
             limit = partial(jackknife, is_share=True) if callable(measure) else _limit_median
             told = limit(rows, measure, confidence_level=confidence_level)
             found.append({"measure": name, "n": len(rows), **told})
@@ -383,23 +384,27 @@ def read_published(baselines, *, churn=0.04, retention=0.1, net=1.0, gaps=(0.2, 
 
 
 def _doubt_tickets(tickets):
-    """Sentences on what makes a desk look better than it is: replies that nobody wrote, ratings on another scale."""
+    """Sentences on what makes a desk look other than it is: automatic replies, another scale, what the log lacks."""
     scores = tickets["score"].dropna().astype(float)
     values = np.unique(scores)
     if told := find_automatic(86_400 * tickets["replied"]):
         yield told
     if len(values) > 2 and values[-1] > 2 * values[-2] > 0:
         yield "The highest rating is more than twice the next one: it may be a code for none; leave it out."
-    elif len(scores) >= FEW and tickets["satisfied"].min() == tickets["satisfied"].max():
-        told = "All ratings count" if tickets["satisfied"].max() else "No rating counts"
-        yield f"{told} as satisfied: satisfied_from may be of another scale."
+    if len(scores) and tickets["satisfied"].isna().all():
+        yield "Ratings lie on one side of satisfied_from, so who was satisfied is not told; set it on their scale."
+    for event, name in NEVER.items():
+        if tickets[name].isna().all():
+            yield f"No event is {event}, so what rests on them is not told."
 
 
 def check_desk(source, tickets, frame, design) -> tuple[Check, ...]:
     """Return the trust checks of a help desk's data; one that fails, unacknowledged, withholds the answer."""
     n = len(frame)
     told = f"The renewals of {n:,} customers can be compared{'' if n >= FEW else ': too few for small differences'}."
-    found = [Check("enough_accounts", "pass" if n >= FEW else "warn", float(n), FEW, told)]
+    if is_odd := n >= FEW and not frame["left"].any():
+        told += " None of them left; outcomes.retained.lost of the plan names the event of a loss."
+    found = [Check("enough_accounts", "pass" if n >= FEW and not is_odd else "warn", float(n), FEW, told)]
     found.append(report_duplicates(next(k for step, k, _ in source.info.steps if step == "exact duplicates dropped")))
     if not len(tickets):
         return tuple(found)

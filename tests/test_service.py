@@ -81,6 +81,13 @@ def test_measure_desk_tells_no_more_than_all_and_no_certainty_of_a_hundred_ticke
     assert found.loc["median reply", "ci_high"] > 1  # hours
 
 
+def test_measure_desk_leaves_out_what_no_ticket_has():
+    rows = make_tickets(400).assign(replied=np.nan, solved=np.nan, **{"solved in one reply": np.nan})
+    assert service.measure_desk(rows, RULES).empty
+    known = service.measure_desk(make_tickets(400), RULES)["measure"].tolist()
+    assert {"replied in time", "median reply", "solved soon", "median solution", "solved in one reply"} <= set(known)
+
+
 def test_measure_desk_weighs_and_bounds_satisfaction():
     rows = make_tickets(400).assign(solved=1.0, end=5.0)
     is_right = rows["solved in one reply"] == 1
@@ -252,13 +259,11 @@ CLEAN = "Tickets answered or solved before they were opened: 0.0 %."
             " The highest rating is more than twice the next one: it may be a code for none; leave it out.",
         ),
         (
-            {"score": np.resize([80.0, 100.0, 60.0, 20.0], 400), "satisfied": 1.0},
-            " All ratings count as satisfied: satisfied_from may be of another scale.",
+            {"score": np.resize([0.0, 1.0], 400), "satisfied": np.nan},
+            " Ratings lie on one side of satisfied_from, so who was satisfied is not told; set it on their scale.",
         ),
-        (
-            {"score": np.resize([0.0, 1.0], 400), "satisfied": 0.0},
-            " No rating counts as satisfied: satisfied_from may be of another scale.",
-        ),
+        ({"replied": np.nan}, " No event is first_reply or reply, so what rests on them is not told."),
+        ({"solved": np.nan}, " No event is solved, so what rests on them is not told."),
     ],
 )
 def test_check_desk_tells_what_makes_a_desk_look_better(source, columns, told):
@@ -271,25 +276,19 @@ def test_check_desk_tells_nothing_of_quick_replies_and_scores_as_they_are(source
         {"replied": np.resize([30 / 86_400, 0.2], 400)},  # a chat
         {"score": np.resize([0.0, 1.0, np.nan], 400)},
         {"score": np.nan, "satisfied": np.nan},
-        {"replied": np.nan},
     ):
         assert check_events(source, tell_tickets(400, **columns)) == ("pass", CLEAN)
 
 
-def test_measure_desk_tells_nothing_of_replies_that_nobody_wrote_down():
-    rows = make_tickets(400).assign(replied=np.nan)
-    assert not {"replied in time", "median reply"} & set(service.measure_desk(rows, RULES)["measure"])
-
-
-def test_measure_desk_shares_stay_within_0_and_1():
-    rows, own = make_tickets(400), np.arange(400) % 2  # half are of one customer, who likes none
-    rows = rows.assign(unit=rows["unit"].where(own == 0, 0), satisfied=1.0 - own)
-    found = service.measure_desk(rows, RULES).set_index("measure").loc["satisfied"]
-    assert (found["ci_low"], found["ci_high"]) == (0, 1)
+def test_check_desk_says_where_nobody_left(source):
+    frame, more = make_frame(200), " None of them left; outcomes.retained.lost of the plan names the event of a loss."
+    for left, status, said in ((0, "warn", more), (frame["left"], "pass", "")):
+        found = service.check_desk(source, tell_tickets(0), frame.assign(left=left), DESIGN)[0]
+        assert (found.status, found.message) == (status, f"The renewals of 200 customers can be compared.{said}")
 
 
 def test_check_desk_tells_of_no_ticket_where_there_is_none(source):
-    found = service.check_desk(source, pd.DataFrame({"replied": []}), make_frame(200), DESIGN)
+    found = service.check_desk(source, tell_tickets(0), make_frame(200), DESIGN)
     assert [check.id for check in found] == ["enough_accounts", "duplicates"]
 
 

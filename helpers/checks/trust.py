@@ -199,7 +199,7 @@ def _check_split(units, design):
         if by == "week":
             name, place, worst = "srm_over_time", "weeks of assignment", f"week {worst + 1}"
         ps = ps.values() if len(ps) > 1 else ()
-        told = {"plan": " from the plan" if shares else "", "so": DRIFTS if by == "week" and not shares else ""}
+        told = {"plan": " from the plan" if shares else "", "so": DRIFTS if by == "week" else ""}
         check = _report(name, ps, "split by group", place=place, all=every, worst=worst, **told)
         hours = units.seen.get(("", ""), {}) if by == "week" and not design.cluster else {}
         time = rates.find_turn([hours[arm]["hours"] for arm in design.variant.arms]) if hours else None

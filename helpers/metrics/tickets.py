@@ -14,6 +14,7 @@ from helpers.sources.opening import fetch
 
 FIRSTS = {"opened": "ticket_opened", "replied": "first_reply", "merged": "merged", "solved": "solved"}
 FIRSTS |= {"reopened": "reopened"}
+FEW = 100  # fewer ratings may all lie on one side of the line by chance
 TICKET_EVENTS = (*FIRSTS.values(), "reply", "rated", "reviewed")
 ENDS = {"left": "left", "bought": "premium_bought"}
 TEXTS = ("ticket", "topic")
@@ -41,7 +42,8 @@ def read_tickets(source: AccountSource, design) -> pd.DataFrame:
     -------
     DataFrame sorted by unit and time: unit, ticket, topic, opened (UTC), and in days since
         then, nan where it never came: replied, merged, solved, reopened (the first of each), left and bought (the
-        customer), end (of the data); replies up to the first solution, score (the last rating). Empty without tickets.
+        customer), end (of the data); replies (moments of them) up to the first solution, score (the last rating).
+        Empty without tickets.
 
     Raises
     ------
@@ -58,6 +60,7 @@ def read_tickets(source: AccountSource, design) -> pd.DataFrame:
     solved = events["at"].min(where=events["event"] == "solved").over(group_by=["unit", "ticket"])
     events = events.mutate(is_reply=is_reply, solved_at=solved)
     times = {name: events["at"].min(where=events["event"] == event) for name, event in FIRSTS.items()}
+    times["replied"] = events["at"].min(where=events["is_reply"])  # some logs call each of them reply
     early = events["is_reply"] & (events["at"] <= events["solved_at"]).fill_null(True)
     folded = events.group_by("unit", "ticket").aggregate(
         **times,
@@ -75,9 +78,15 @@ def read_tickets(source: AccountSource, design) -> pd.DataFrame:
 
 
 def _cut(source, design):
-    """The events up to the last day, the plan's or else that of the latest event; the first moment not known."""
+    """The events up to the last day, the plan's or else that of the latest event; the first moment not known.
+
+    What the plan calls a loss is `left` here.
+    """
     end = find_end(design.as_of or ask(source.events, {"last": source.events["at"].max()})["last"].date())
-    return source.events.filter(source.events["at"] < ibis.literal(end)), end
+    events, lost = source.events.filter(source.events["at"] < ibis.literal(end)), design.outcomes.retained.lost
+    if lost and lost != ["left"]:
+        events = events.mutate(event=events["event"].isin(lost).ifelse("left", events["event"]))
+    return events, end
 
 
 def _read_ends(events):
@@ -138,7 +147,8 @@ def read_renewals(source: AccountSource, design) -> pd.DataFrame:
 def judge_tickets(tickets: pd.DataFrame, rules) -> pd.DataFrame:
     """Return tickets with what each shows of the desk: 1, 0, or nan where it cannot be told (merged, or too young).
 
-    Where no ticket has a reply, replies are not written down, and nothing is told of them.
+    What no ticket of the log has, such as a reply, is not known of any; nor is who was satisfied where a hundred
+    ratings or more lie on one side of the line, as they are on another scale.
 
     Parameters
     ----------
@@ -161,11 +171,15 @@ def judge_tickets(tickets: pd.DataFrame, rules) -> pd.DataFrame:
     open_still = tickets["solved"].isna() & (tickets["replies"] < 2) & (follow < rules["soon_days"])
     too_young = single & (follow < tickets["solved"] + rules["return_days"])
     found["solved in one reply"] = np.where(open_still | too_young, np.nan, single.astype(float))
-    unheard = {"replied in time": tickets["replied"].isna().all(), "solved in one reply": not tickets["replies"].any()}
+    is_open = tickets["solved"].isna().all()
+    unheard = {"replied in time": tickets["replied"].isna().all(), "solved soon": is_open}
+    unheard["solved in one reply"] = is_open or not tickets["replies"].any()
     unknown = {name: tickets["merged"].notna() | unheard.get(name, False) for name in found}
     found = {name: np.where(unknown[name], np.nan, value) for name, value in found.items()}
     score = tickets["score"].astype(float)
-    found["satisfied"] = np.where(score.isna(), np.nan, (score >= rules["satisfied_from"]).astype(float))
+    reached = (score >= rules["satisfied_from"]).astype(float).where(score.notna())
+    is_apart = reached.count() >= FEW and reached.mean() in (0, 1)
+    found["satisfied"] = np.nan if is_apart else reached
     return tickets.assign(**found)
 
 

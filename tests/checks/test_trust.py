@@ -185,7 +185,7 @@ def test_run_split_over_time_names_the_week():
     times = [*["2024-01-01"] * 350, *["2024-01-08"] * 150, *["2024-01-01"] * 200, *["2024-01-08"] * 300]
     expected = "The sample ratio differs{} across weeks of assignment, most in week 2; adjusted p < .001.{}"
     drifts = " Whatever else changed with the weeks looks like an effect; compare the arms within each week."
-    for plan, told in (({}, (" from the plan", "")), ({"variant": {"split": "unknown"}}, ("", drifts))):
+    for plan, told in (({}, (" from the plan", drifts)), ({"variant": {"split": "unknown"}}, ("", drifts))):
         check = _run(frame.assign(assigned_at=times), assigned_at="assigned_at", **plan)["srm_over_time"]
         assert (check.status, check.message) == ("warn", expected.format(*told))
 

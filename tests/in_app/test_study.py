@@ -8,8 +8,8 @@ import pytest
 
 from helpers import checks, inference, metrics, plan, sources
 from helpers.in_app import Choices, study_in_app
-from helpers.view.words import explain
 from helpers.metrics.tickets import read_requests
+from helpers.view.words import explain
 
 DECIDED = plan.read("in_app_support")
 EDGES = {"monthly_usd": [0.01, 100], "tenure_months": [6, 24]}

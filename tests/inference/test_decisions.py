@@ -9,10 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from helpers.inference.decisions import adjust_families, adjust_tests, benjamini_hochberg, decide, decide_all, holm
+from helpers.inference.decisions import (
+    Comparison,
+    adjust_families,
+    adjust_tests,
+    benjamini_hochberg,
+    decide,
+    decide_all,
+    holm,
+    label_effect,
+)
 from helpers.inference.methods import compare_arms, lift_arms
-from helpers.plan import Metric
-from helpers.records import Estimate, Test
+from helpers.plan import ExperimentPlan, Metric
+from helpers.records import Effect, Estimate, Test
 
 
 def build(low, high, p, *, estimand="difference", **more):
@@ -44,6 +53,30 @@ def judge(estimate, metric, alpha=0.05):
 )
 def test_decide_direction(low, high, p, better, verdict):
     assert judge(build(low, high, p), plan(better=better)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("metric", "width"),
+    [
+        ({"kind": "binary"}, 1.0),
+        ({"kind": "nps"}, 200.0),
+        ({"kind": "score", "scale": (1, 5)}, 4.0),
+        ({"kind": "score", "scale": "ordered"}, 1.0),
+        ({"kind": "time_to_event", "horizon_days": 30}, 1.0),
+        ({"kind": "amount"}, 1258.0),  # has no ends
+    ],
+)
+def test_a_difference_reaches_no_further_than_its_scale(metric, width):
+    told = {"kind": "experiment", "title": "t", "question": "q", "unit_id": "u", "metrics": {"m": metric}}
+    variant = {"column": "v", "control": "c", "treatments": ["t"]}
+    comparison = Comparison(ExperimentPlan.model_validate({**told, "variant": variant}), "m", "c", "t")
+    early = Effect(-0.03, 0.2, ci_low=-1258.0, ci_high=1258.0, p_value=1.0)  # as at a first look at 5 %
+    found = label_effect(comparison, early, estimand="difference", role="primary")
+    assert (found.ci_low, found.ci_high) == (-width, width)
+    lift = label_effect(comparison, early, estimand="relative_lift", role="primary")
+    assert (lift.ci_low, lift.ci_high) == (-1258.0, 1258.0)
+    unknown = label_effect(comparison, Effect(reason="x"), estimand="difference", role="primary")
+    assert math.isnan(unknown.ci_low) and math.isnan(unknown.ci_high)
 
 
 def test_decide_adjusted_p_decides():

@@ -94,6 +94,32 @@ def test_judge_tickets_rules_change_what_they_should():
         assert found.loc[ticket, column] == now, rule
 
 
+def judge(rows):
+    return tickets.judge_tickets(tickets.read_tickets(make_source(rows), DESIGN), RULES).set_index("ticket")
+
+
+def test_a_log_that_came_twice_or_names_its_replies_otherwise_says_the_same(judged):
+    named = [row if row[1] != "first_reply" else (row[0], "reply", *row[2:]) for row in ROWS]  # as comments are
+    both = [*ROWS, *(row for row in named if row not in ROWS)]  # each first reply stands under both names
+    for rows in (ROWS * 2, named, both):
+        pd.testing.assert_frame_equal(judge(rows), judged, check_dtype=False)
+
+
+def test_what_no_ticket_of_a_log_has_is_not_known_of_any():
+    silent = judge([row for row in ROWS if row[1] not in ("first_reply", "reply")])
+    assert silent[["replied in time", "solved in one reply"]].isna().all(axis=None) and silent["solved soon"].any()
+    open_ = judge([row for row in ROWS if row[1] != "solved"])
+    assert open_[["solved soon", "solved in one reply"]].isna().all(axis=None) and open_["replied in time"].any()
+
+
+@pytest.mark.parametrize(("n", "share"), [(99, 0.0), (100, NO)])
+def test_ratings_on_one_side_of_the_line_are_on_another_scale(n, share):
+    rows = [("a", event, 10, 1, f"t{i}") for i in range(n) for event in ("ticket_opened", "rated")]  # 1 is good, 0 bad
+    np.testing.assert_array_equal(judge(rows)["satisfied"], share)
+    mixed = judge([*rows, ("a", "ticket_opened", 10, NO, "t"), ("a", "rated", 10, 5, "t")])
+    assert mixed["satisfied"].sum() == 1
+
+
 def test_read_customers_and_renewals_by_hand():
     source = make_source(ROWS)
     customers = tickets.read_customers(source, DESIGN).set_index("unit")
@@ -103,6 +129,18 @@ def test_read_customers_and_renewals_by_hand():
     renewals = tickets.read_renewals(source, DESIGN)
     assert renewals[["unit", "left"]].to_numpy().tolist() == [["a", 0], ["b", 1]]
     assert renewals["amount"].tolist()[0] == 120
+    twice = tickets.read_renewals(make_source(ROWS * 2), DESIGN)  # a log that came twice
+    pd.testing.assert_frame_equal(twice, renewals)
+
+
+def test_a_loss_is_what_the_plan_calls_one():
+    source = make_source([(row[0], "cancelled" if row[1] == "left" else row[1], *row[2:]) for row in ROWS])
+    kept = DESIGN.outcomes.retained.model_copy(update={"lost": ["cancelled", "closed"]})
+    design = DESIGN.model_copy(update={"outcomes": DESIGN.outcomes.model_copy(update={"retained": kept})})
+    as_left = make_source(ROWS)
+    for read in (tickets.read_customers, tickets.read_renewals, tickets.read_tickets):
+        pd.testing.assert_frame_equal(read(source, design), read(as_left, DESIGN))
+    assert tickets.read_renewals(source, DESIGN)["left"].sum() == 0
 
 
 def test_events_that_stand_twice_count_once():

@@ -66,6 +66,19 @@ def test_cast_reads_dates_in_the_order_that_one_of_them_settles(dates, cells, re
     assert f"units.csv: column assigned_at: dates are read with the {order}, as only that fits all of them" in messages
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("2024-01-31 07:00:00 -0500", "2024-01-31 13:00:00 +01:00"),  # as Shopify and Ruby write them
+        ("2024-01-31T12:00Z", "2024-01-31 13:00+01:00"),  # ISO 8601 to the minute
+        ("2024-01-31 12:00 UTC", "2024-01-31 12:00:00 Z"),
+        ("31.01.2024 12:00 Z", "31.01.2024 14:00:00.0 +02"),
+    ],
+)
+def test_cast_reads_a_zone_after_minutes_or_a_space(dates, cells):
+    assert dates(*cells)[0] == [NOON, NOON]
+
+
 CURE = "write 2024-01-31 or 2024-01-31 13:45:00 (UTC)"
 
 
