@@ -48,6 +48,8 @@ def test_make_row_says_why_there_is_no_figure():
     made = make_row(samples.effect().but(reason="fewer than 10 units", **nothing), BINARY)
     assert (made.effect, made.interval, made.pieces, made.numbers) == ("", "fewer than 10 units", (), [-0.02, 0.02])
     assert make_row(samples.effect().but(reason="hidden: small", **nothing), BINARY).interval == "hidden for privacy"
+    counted = samples.effect(estimate=0.0).but(ci_low=NAN, ci_high=NAN, verdict="not estimable")  # nobody had the event
+    assert (make_row(counted, BINARY).effect, make_row(counted, BINARY).numbers) == ("0 points", [-0.02, 0.02])
 
 
 def test_the_band_of_a_guardrail_lies_on_the_side_of_harm():
