@@ -208,7 +208,7 @@ def slide(results: Results, setting: Setting) -> Any:
     import ipywidgets  # here, so that reports do without it
 
     most, name = setting.assumed.most_weeks, setting.first.name
-    labels = {"description_width": "9em"}
+    labels = {"description_width": "initial"}
 
     def draw(pace, power, times, weeks):
         assumed = replace(setting.assumed, units_per_week=pace, power=power, most_weeks=weeks, past_effects=0.1 * times)
@@ -287,7 +287,7 @@ def _slide(tell, name, value, label, *, most, least=0.0, step=0.5):
     """One slider."""
     import ipywidgets  # here, so that reports do without it
 
-    words = {"description": label, "style": {"description_width": "9em"}, "continuous_update": False}
+    words = {"description": label, "style": {"description_width": "initial"}, "continuous_update": False}
     slider = ipywidgets.FloatSlider(value, min=least, max=most, step=step, **words)
     return ipywidgets.interactive(tell, **{name: slider})
 
