@@ -33,7 +33,7 @@ def compare_runs(arguments):
     lone = f"{counts['gone']:,} only in {before}, {counts['new']:,} only in {after}"
     print(f"{counts['moved']:,} of {counts['both']:,} estimates moved or have another verdict; {lone}")
     if counts["level"]:
-        print(f"in {counts['level']:,} only limits and p-values moved: the confidence level or the kind of look is another")
+        print(f"in {counts['level']:,} only limits and p-values moved, as their level or the kind of look is another")
     if rows:
         print_table([("estimate", before, after, "moved", "of its doubt", "verdict"), *rows], sides="<>>>><", width=200)
         print("of its doubt: the move in half widths of the interval that the estimate had before")

@@ -42,7 +42,7 @@ class Display:
     """What a display cell shows: HTML that we have escaped, and the same in plain text.
 
     The metadata says that the HTML is ours; the page passes it as it is and cleans any other HTML. Where no runner
-    makes a page of it, as in JupyterLab, the style sheet comes with it, and a class by which two dollars are no formula.
+    makes a page of it, as in JupyterLab, the style sheet comes with it, and a class that makes no formula of dollars.
     """
 
     html: str

@@ -155,7 +155,7 @@ def test_limits_of_another_confidence_level_have_not_moved(studies, write_run):
     assert told[2:5] == [
         "parameters confidence_level 0.95 (as planned) -> 0.9",
         "1 of 2 estimates moved or have another verdict; 0 only in spring, 0 only in summer",
-        "in 1 only limits and p-values moved: the confidence level or the kind of look is another",
+        "in 1 only limits and p-values moved, as their level or the kind of look is another",
     ]
     assert told[6] == "visits 2 [1, 3] 2 [1.2, 3] +0 0% clear benefit -> no clear difference"
 
@@ -171,7 +171,7 @@ def test_an_interim_look_is_compared_with_the_end(studies, write_run):
     assert told[2:5] == [
         "look intervals always-valid -> fixed",
         "1 of 2 estimates moved or have another verdict; 0 only in spring, 0 only in summer",
-        "in 1 only limits and p-values moved: the confidence level or the kind of look is another",
+        "in 1 only limits and p-values moved, as their level or the kind of look is another",
     ]
     assert told[6] == "visits 2 [0.2, 3.8] 2.5 [1, 3] +0.5 28% clear benefit"
 
