@@ -312,7 +312,8 @@ class Results:
         held = {"estimates": self.estimates, "checks": self.checks, "tests": self.tests, "tables": self.tables}
         told = ", ".join(f"{len(part)} {name}" for name, part in held.items())
         answer = " ".join(self.answer) or "The answer is not written yet."
-        return f"<b>{escape(self.title)}</b> ({escape(self.status)})<br>{escape(answer)}<br><small>{told}</small>"
+        answer = f'<span class="mathjax_ignore">{escape(answer)}</span>'  # else Jupyter reads $5 to $7 as a formula
+        return f"<b>{escape(self.title)}</b> ({escape(self.status)})<br>{answer}<br><small>{told}</small>"
 
     def headline(self, *metrics: str, **wanted: Any) -> tuple[Estimate, ...]:
         """Return the differences that decide, over all assigned or all who answered; of some metrics when named."""

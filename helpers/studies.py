@@ -208,7 +208,7 @@ def slide(results: Results, setting: Setting) -> Any:
     import ipywidgets  # here, so that reports do without it
 
     most, name = setting.assumed.most_weeks, setting.first.name
-    labels = {"description_width": "9em"}
+    labels = {"description_width": "initial"}
 
     def draw(pace, power, times, weeks):
         assumed = replace(setting.assumed, units_per_week=pace, power=power, most_weeks=weeks, past_effects=0.1 * times)
@@ -222,6 +222,7 @@ def slide(results: Results, setting: Setting) -> Any:
     pace = setting.units_per_week
     return ipywidgets.interactive(
         draw,
+        {"auto_display": True},
         pace=ipywidgets.FloatSlider(pace, min=pace / 10, max=4 * pace, description="units a week", style=labels),
         power=ipywidgets.FloatSlider(setting.assumed.power, min=0.5, max=0.99, step=0.01, style=labels),
         times=ipywidgets.FloatSlider(1.0, min=0.5, max=2.0, step=0.1, description="effect, times", style=labels),
@@ -287,9 +288,9 @@ def _slide(tell, name, value, label, *, most, least=0.0, step=0.5):
     """One slider."""
     import ipywidgets  # here, so that reports do without it
 
-    words = {"description": label, "style": {"description_width": "9em"}, "continuous_update": False}
+    words = {"description": label, "style": {"description_width": "initial"}, "continuous_update": False}
     slider = ipywidgets.FloatSlider(value, min=least, max=most, step=step, **words)
-    return ipywidgets.interactive(tell, **{name: slider})
+    return ipywidgets.interactive(tell, {"auto_display": True}, **{name: slider})
 
 
 def list_settled(results: Results) -> Results:

@@ -3,8 +3,9 @@
 import ast
 import functools
 import hashlib
+import io
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -267,8 +268,9 @@ def assert_slides(study, name, planned, moved):
     answer = "\n".join(space["results"].answer)
     assert box.f(**{name: slider.value}).text == answer
     for value, words in moved.items():
-        slider.value = value  # as a hand would
-        assert box.kwargs == {name: value}
+        with redirect_stdout(io.StringIO()) as shown:
+            slider.value = value  # as a hand would
+        assert box.kwargs == {name: value} and words in shown.getvalue()
         told = box.f(**box.kwargs).text
         assert words in told and told != answer
     return box

@@ -63,6 +63,7 @@ def test_records_are_told_in_notebooks_in_a_line_of_inert_words(results):
     assert Check("srm", "warn", 0.01, 0.001, "Odd & open.")._repr_html_() == "<b>srm</b>: unclear. Odd &amp; open."
     answered = results.but(title="T<", answer=("One.", "Two."))
     assert answered._repr_html_() == (
-        "<b>T&lt;</b> (answered)<br>One. Two.<br><small>3 estimates, 0 checks, 0 tests, 0 tables</small>"
+        '<b>T&lt;</b> (answered)<br><span class="mathjax_ignore">One. Two.</span><br>'
+        "<small>3 estimates, 0 checks, 0 tests, 0 tables</small>"
     )
     assert "The answer is not written yet." in results._repr_html_()

@@ -18,7 +18,7 @@ PLAN = {"file": "file", "content": "sha256"}
 
 
 def compare_runs(arguments):
-    """Print what differs between two runs, then every estimate that moved, the most moved first."""
+    """Print what differs between two runs, then every estimate that moved, what the plan decides first."""
     out = find_out(arguments)
     (before, early), (after, late) = [(name, _read_run(out, name)) for name in arguments.names]
     if before == after:
@@ -33,7 +33,7 @@ def compare_runs(arguments):
     lone = f"{counts['gone']:,} only in {before}, {counts['new']:,} only in {after}"
     print(f"{counts['moved']:,} of {counts['both']:,} estimates moved or have another verdict; {lone}")
     if counts["level"]:
-        print(f"of {counts['level']:,} only limits and p-values moved, as their level or the kind of look is another")
+        print(f"in {counts['level']:,} only limits and p-values moved, as their level or the kind of look is another")
     if rows:
         print_table([("estimate", before, after, "moved", "of its doubt", "verdict"), *rows], sides="<>>>><", width=200)
         print("of its doubt: the move in half widths of the interval that the estimate had before")
@@ -106,7 +106,9 @@ def _tell(was, now):
 
 
 def list_moves(was, now):
-    """Return the estimates that differ between two results: other verdicts first, then who moved most for its doubt.
+    """Return the estimates that differ between two results, what the plan decides before what stands beside it.
+
+    Of either first those with another verdict, then who moved most for its doubt.
 
     Parameters
     ----------
@@ -124,7 +126,8 @@ def list_moves(was, now):
     pairs = [(early[name], late[name]) for name in both]
     differ = [pair for pair in pairs if _differs(*pair, *FIGURES, *LIMITS)]
     moved = [pair for pair in differ if _differs(*pair, *_list_free(*pair))]
-    moved.sort(key=lambda pair: (pair[0]["verdict"] == pair[1]["verdict"], -(_measure_move(*pair) or 0)))
+    aside = ("exploratory", "sensitivity")  # of the plan's own metrics there are few, of segments a hundred
+    moved.sort(key=lambda p: (p[1]["role"] in aside, p[0]["verdict"] == p[1]["verdict"], -(_measure_move(*p) or 0)))
     counts = {"both": len(both), "moved": len(moved), "level": len(differ) - len(moved)}
     counts |= {"gone": len(early) - len(both), "new": len(late) - len(both)}
     return [_write_move(*pair) for pair in moved], counts

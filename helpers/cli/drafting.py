@@ -97,7 +97,7 @@ def _name_unit(unit_id):
     unit_id = re.sub(r"(?<=[a-z])(Ref|Key|Code|Num|No)$", "", unit_id)
     unit_id = re.sub(r"(?i)^(n[.]?[°º]|nr[.]?|n[uú]m[eé]ro de|num[.]?)[_ -]+", "", unit_id)
     unit_id = re.sub(r"(?i)([_ -](no|num|number|key|code|uuid|ref)|[_ -]?(id|nr|nummer))[.]?$", "", unit_id)
-    return "user" if unit_id.lower() in ("anonymous", "distinct") else unit_id or "unit"
+    return "user" if unit_id.lower() in ("anonymous", "distinct") else unit_id.rstrip(".") or "unit"
 
 
 def _map_events(heard, unit_id):

@@ -72,10 +72,11 @@ class Chart:
 @cache
 def use_font() -> str:
     """Register the packaged font with matplotlib, and return its name; the machine's own fonts are not used."""
-    folder = files("font_source_sans_pro") / "files"
-    for face in ("Regular", "Semibold"):
-        font = font_manager.ttfFontProperty(font_manager.get_font(str(folder / f"SourceSansPro-{face}.ttf")))
-        font_manager.fontManager.ttflist.append(replace(font, name=FONT))
+    folder, brought = files("font_source_sans_pro") / "files", Path(mpl.get_data_path(), "fonts/ttf")
+    faces = [(folder / f"SourceSansPro-{face}.ttf", {"name": FONT}) for face in ("Regular", "Semibold")]
+    for file, told in [*faces, (brought / "DejaVuSans-Bold.ttf", {"weight": 600})]:  # else its semibold is warned of
+        font = font_manager.ttfFontProperty(font_manager.get_font(str(file)))
+        font_manager.fontManager.ttflist.append(replace(font, **told))
     return FONT
 
 

@@ -42,7 +42,7 @@ class Display:
     """What a display cell shows: HTML that we have escaped, and the same in plain text.
 
     The metadata says that the HTML is ours; the page passes it as it is and cleans any other HTML. Where no runner
-    makes a page of it, as in JupyterLab, the style sheet comes with it.
+    makes a page of it, as in JupyterLab, the style sheet comes with it, and a class that makes no formula of dollars.
     """
 
     html: str
@@ -50,7 +50,7 @@ class Display:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         alone = "" if "STUDIES_RUN" in os.environ else f"<style>{CSS.read_text(encoding='utf-8')}</style>"
-        shown = f'{alone}<div class="studies">{self.html}</div>' if alone else self.html
+        shown = f'{alone}<div class="studies mathjax_ignore">{self.html}</div>' if alone else self.html
         return {"text/html": shown, "text/plain": self.text}, {"text/html": {"own": True}}
 
     def __repr__(self):

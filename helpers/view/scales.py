@@ -398,7 +398,8 @@ def make_row(e: Estimate, scale: Scale, **own) -> Row:
     made = {"name": scale.head, "effect": told[0], "interval": told[1], "verdict": e.verdict}
     made |= {"values": tuple(write_value(v, scale, beside=e) for v in values), "band": find_band(e, scale)}
     made |= {"pieces": tuple((_place(low, ratio), _place(high, ratio)) for low, high in list_pieces(shown))}
-    made |= {"middle": _place(shown.estimate, ratio), "dashed": e.interval != "fixed"}
+    middle = math.nan if e.verdict == "not estimable" else shown.estimate  # a count of nothing looks like no effect
+    made |= {"middle": _place(middle, ratio), "dashed": e.interval != "fixed"}
     return Row(**made | {"unit": (ratio, style.prefix, style.suffix, style.factor, "" if shared else e.metric)} | own)
 
 

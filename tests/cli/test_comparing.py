@@ -75,6 +75,16 @@ def test_compare_of_equal_runs_says_that_nothing_differs(studies, write_run):
     assert shown.splitlines()[2] == "0 of 1 estimates moved or have another verdict; 0 only in spring, 0 only in again"
 
 
+def test_compare_tells_what_the_plan_decides_before_segments_and_other_choices():
+    roles = {"country=DE": "exploratory", "winsorised": "sensitivity", "visits": "secondary", "sales": "primary"}
+    was = [{**ESTIMATE, "id": name, "role": role} for name, role in roles.items()]
+    now = [{**one, "estimate": 2.1} for one in was]
+    now[0] |= {"estimate": 2.9, "verdict": "no clear difference"}  # moved most, and decides nothing
+    now[3] |= {"estimate": 2.2}
+    moved, _ = comparing.list_moves({"estimates": was}, {"estimates": now})
+    assert [name for name, *_ in moved] == ["sales", "visits", "country=DE", "winsorised"]
+
+
 @pytest.mark.parametrize("figure", ["estimate", "ci_low", "ci_high", "p_value", "p_value_adjusted", "verdict"])
 def test_an_estimate_has_moved_when_any_figure_that_is_read_from_it_has(figure):
     other = {**ESTIMATE, figure: "no clear difference" if figure == "verdict" else 0.5}
@@ -145,7 +155,7 @@ def test_limits_of_another_confidence_level_have_not_moved(studies, write_run):
     assert told[2:5] == [
         "parameters confidence_level 0.95 (as planned) -> 0.9",
         "1 of 2 estimates moved or have another verdict; 0 only in spring, 0 only in summer",
-        "of 1 only limits and p-values moved, as their level or the kind of look is another",
+        "in 1 only limits and p-values moved, as their level or the kind of look is another",
     ]
     assert told[6] == "visits 2 [1, 3] 2 [1.2, 3] +0 0% clear benefit -> no clear difference"
 
@@ -161,7 +171,7 @@ def test_an_interim_look_is_compared_with_the_end(studies, write_run):
     assert told[2:5] == [
         "look intervals always-valid -> fixed",
         "1 of 2 estimates moved or have another verdict; 0 only in spring, 0 only in summer",
-        "of 1 only limits and p-values moved, as their level or the kind of look is another",
+        "in 1 only limits and p-values moved, as their level or the kind of look is another",
     ]
     assert told[6] == "visits 2 [0.2, 3.8] 2.5 [1, 3] +0.5 28% clear benefit"
 

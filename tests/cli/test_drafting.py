@@ -280,6 +280,7 @@ def test_guess_kind_by_name_and_range():
         ("id", "unit"),
         ("Kunden-Nr.", "Kunden"),
         ("Kundennr", "Kunden"),
+        ("Cust. No", "Cust"),  # "every Cust.." otherwise
         ("N.º cliente", "cliente"),
         ("AccountRef", "Account"),
         ("anonymousId", "user"),

@@ -12,7 +12,7 @@ import matplotlib
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
-WIDE, PHONE = 1280, 390
+WIDE, TABLET, PHONE = 1280, 768, 390
 # The fonts that matplotlib brings, wide ones; with a machine's own ones every machine would measure another page.
 FONTS = f"""<fontconfig><dir>{matplotlib.get_data_path()}/fonts/ttf</dir><cachedir prefix="xdg">fontconfig</cachedir>
 <match><test name="family"><string>monospace</string></test>
@@ -109,7 +109,7 @@ def find_fonts(folder):
     return os.environ | {"FONTCONFIG_FILE": str(folder / "fonts.conf"), "XDG_CACHE_HOME": str(folder / "cache")}
 
 
-def ask(program, folder, pages, script=LOOK, *, widths=(WIDE, PHONE), library=""):
+def ask(program, folder, pages, script=LOOK, *, widths=(WIDE, TABLET, PHONE), library=""):
     """Return what a script answers inside each page at each width, all by one start of Chromium.
 
     Each stands in a frame of its own, since no window of Chromium is as narrow as a phone. The policy of a page would

@@ -28,7 +28,7 @@ FORBIDDEN += ("holds the truth", "one row a metric")
 
 @pytest.fixture(scope="module")
 def measured(reports, needs, tmp_path_factory):
-    """Return every report as Chromium shows it on a wide screen and on a phone, by name and width."""
+    """Return every report as Chromium shows it on a wide screen, a tablet and a phone, by name and width."""
     texts = {name: (reports / name / "report.html").read_text() for name in RUNS}
     found = measure.ask(needs("chromium"), tmp_path_factory.mktemp("pages"), texts)
     return {key: SimpleNamespace(**answer) for key, answer in found.items()}
@@ -46,9 +46,9 @@ def printed(reports, needs, tmp_path_factory):
 
 @pytest.fixture(scope="module", params=RUNS)
 def page(request, reports, measured):
-    """Return a report, its measures in both widths, and its results."""
+    """Return a report, its measures in each width, and its results."""
     name = request.param
-    sizes = {"wide": measured[name, measure.WIDE], "phone": measured[name, measure.PHONE]}
+    sizes = {size: measured[name, getattr(measure, size.upper())] for size in ("wide", "tablet", "phone")}
     results = json.loads((reports / name / "results.json").read_text())
     return SimpleNamespace(name=name, study=RUNS[name]["study"], results=results, **sizes)
 
@@ -77,7 +77,7 @@ def test_first_picture_stands_on_the_first_screen(page):
 
 
 def test_nothing_leaves_its_place_or_crosses_on_any_screen(page):
-    for size in (page.wide, page.phone):
+    for size in (page.wide, page.tablet, page.phone):
         assert (size.overflow, size.clipped, size.crossed) == (0, [], [])
 
 

@@ -22,7 +22,9 @@ def list_displays(notebook):
     """Return what each cell of the report shows."""
     cells = [cell for cell in notebook.cells if "remove-cell" not in cell.metadata.get("tags", [])]
     data = [output["data"] for cell in cells for output in cell.get("outputs", []) if "data" in output]
-    alone = re.compile(r'<style>.*?</style><div class="studies">(.*)</div>', re.DOTALL)  # where no page has the style
+    alone = re.compile(
+        r'<style>.*?</style><div class="studies[^>]*>(.*)</div>', re.DOTALL
+    )  # where no page has the style
     return [alone.sub(r"\1", shown["text/html"]) for shown in data if "text/html" in shown]
 
 

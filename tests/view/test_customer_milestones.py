@@ -380,7 +380,7 @@ def test_pictures_stand_with_their_lines_and_range():
 def test_otherwise_has_a_column_a_choice_and_definitions_fold():
     told = explain_milestones(RESULTS, PLAN)
     assert "Day 90, raw" in otherwise(told).html and "Day 120" in otherwise(told).html
-    assert definitions(told).html.startswith("<p>Milestones as SQL, from the same expressions")  # said where they are
+    assert definitions(told).html.startswith('<details class="long"><summary>DuckDB</summary>')
     assert '<details class="long"><summary>DuckDB</summary><pre' in definitions(told).html
     empty = told.but(tables={})
     assert "absent" in otherwise(empty).html and "absent" in definitions(empty).html

@@ -24,7 +24,7 @@ def made():
     return setting, explain(results.but(tables={**results.tables, "plan_text": text}), design)
 
 
-def test_slide_draws_anew(made):
+def test_slide_draws_anew(made, capsys):
     setting, results = made
     box = slide(results, setting)
     assert isinstance(box, ipywidgets.interactive)
@@ -33,6 +33,8 @@ def test_slide_draws_anew(made):
     drawn, faster = (box.f(pace=pace, power=0.8, times=1.0, weeks=8).text for pace in (2000, 8000))
     assert "find 2 points from week 7 on" in drawn and "find 2 points from week 2 on" in faster
     assert "find 4 points from week 2 on" in box.f(pace=2000, power=0.8, times=2.0, weeks=8).text
+    box.kwargs_widgets[3].value = 8  # as a hand would
+    assert "find 2 points from week 7 on" in capsys.readouterr().out
 
 
 def test_show_plan_is_the_text_to_copy(made):

@@ -146,7 +146,7 @@ def test_a_control_that_became_slower_is_told_with_what_would_be_left(design):
         "sceptic -$140,000",
     )
     figures = re.findall(r"[-+]\$[\d,]+\d", found.words["title effect_readings"][0])
-    rows = show(found, "effect_readings").html.partition("<tbody>")[2]
+    rows = show(found, "effect_readings").html.partition("<tbody")[2]
     assert all(f"{figure} [" in rows for figure in figures) and len(figures) == 4  # as the rows have them
     assert found.words["title slower"] == (
         "With the standard reply half of the questions waited 60 minutes, before the test 43 minutes: slower (between "

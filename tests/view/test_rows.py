@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.view import html
-from helpers.view.html import MARKS, WIDE, Axis, Row, draw_rows, find_axis, split_sizes
+from helpers.view.html import MARKS, WIDE, Axis, Row, draw_rows, find_axis, show_sentence, split_sizes
 from helpers.view.scales import Scale, find_band, make_row
 
 BINARY = Scale("activated", "activated", "binary", "primary", better="higher", worthwhile=0.02)
@@ -48,6 +48,8 @@ def test_make_row_says_why_there_is_no_figure():
     made = make_row(samples.effect().but(reason="fewer than 10 units", **nothing), BINARY)
     assert (made.effect, made.interval, made.pieces, made.numbers) == ("", "fewer than 10 units", (), [-0.02, 0.02])
     assert make_row(samples.effect().but(reason="hidden: small", **nothing), BINARY).interval == "hidden for privacy"
+    counted = samples.effect(estimate=0.0).but(ci_low=NAN, ci_high=NAN, verdict="not estimable")  # nobody had the event
+    assert (make_row(counted, BINARY).effect, make_row(counted, BINARY).numbers) == ("0 points", [-0.02, 0.02])
 
 
 def test_the_band_of_a_guardrail_lies_on_the_side_of_harm():
@@ -111,6 +113,16 @@ def test_draw_rows_of_words_have_no_picture_and_no_verdicts_where_none_is_told()
     html, text = draw([Row("Methods", "30 of 30", note="all")], heads=(), effect="Found")
     assert "<svg" not in html and "drawn" not in html and "Verdict" not in html and 'class="rows words"' in html
     assert text == "- Methods (all); 30 of 30"
+
+
+def test_a_notebook_gets_the_style_and_reads_no_formula_between_two_dollars(monkeypatch):
+    shown = show_sentence("It brings $5 to $7.")
+    monkeypatch.setenv("STUDIES_RUN", "own")
+    assert shown._repr_mimebundle_()[0]["text/html"] == '<p class="note">It brings $5 to $7.</p>'
+    monkeypatch.delenv("STUDIES_RUN")
+    style, _, told = shown._repr_mimebundle_()[0]["text/html"].partition("</style>")
+    assert style.startswith("<style>:root{")
+    assert told == '<div class="studies mathjax_ignore"><p class="note">It brings $5 to $7.</p></div>'
 
 
 def test_labels_from_data_are_inert():

@@ -413,7 +413,7 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
     plan = {"exposure": {"column": "used"}}
     found = explained(make(population="responders"), kind="public", plan=plan)
     assert found.limits == (
-        "Nothing about your product: this is a public experiment from another field.",
+        "Anything about your product: this is a public experiment from another field.",
         "What the units without a known outcome did (activated): the headline is among those whose outcome is known.",
         "The effect of using it, for certain: it holds only if the offer does nothing to the others, which no data can "
         "prove.",
@@ -430,7 +430,9 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
     )
     before = explained(make(), plan={"registered": "before"})
     assert "Plan written | before the data was seen" in before.words["design"]
-    assert "Plan written | before or after the data was seen, it does not say" in explained(make()).words["design"]
+    assert (
+        "Plan written | it does not say whether before or after the data was seen" in explained(make()).words["design"]
+    )
     end = "That this was the planned end: the plan names none, and looking until a result is clear errs more often "
     assert before.limits[0] == f"{end}than it says." == explained(make(), plan={"assigned_at": "day"}).limits[0]
     planned = explained(make(), plan={"registered": "before", "planned_units": 9})
