@@ -39,9 +39,11 @@ from helpers.report import page, store
 from helpers.report.document import find_payload, hide_secrets, list_files, write_json
 from helpers.report.runs import read_yaml
 from helpers.report.store import DIED, STOPPED, Outcome, judge_disk, leave_page
+from helpers.view import words
 from helpers.view.html import list_facts
 
-list_facts(())  # this and the next three are made here, once for all runs that are forked
+list_facts(())  # this and the next four are made here, once for all runs that are forked
+words.open_templates(paths.VIEWS).get_template(f"{words.DEFAULT}.md.j2")  # which half of the studies extend
 nbformat.validate(nbformat.v4.new_notebook())
 backend_registry.list_all()
 NEEDED = [re.match(r"[\w-]+", line)[0] for line in metadata.requires("support-studies") if "extra ==" not in line]
@@ -235,7 +237,8 @@ def produce(run, settings, key, tell, checksums) -> Outcome:
         tell(heading)
 
     try:
-        notebook = nbformat.reads(hide_secrets(execute(run, settings.limit, pass_section), run.values), as_version=4)
+        kept = hide_secrets(execute(run, settings.limit, pass_section), run.values)
+        notebook = nbformat.from_dict(json.loads(kept))
         payload = find_payload(notebook)
         if payload is None:
             return Outcome("error", UNFINISHED, sections[-1])
@@ -247,7 +250,7 @@ def produce(run, settings, key, tell, checksums) -> Outcome:
             return Outcome("refused", CHANGED.format(", ".join(changed)))
         started = datetime.fromtimestamp(begun, UTC).isoformat(timespec="seconds")
         record = {"key": key, "started": started, "seconds": round(time.time() - begun, 3)}
-        files = {f"private/{run.study}.ipynb": nbformat.writes(notebook).encode()} | list_files(payload, notebook)
+        files = {f"private/{run.study}.ipynb": kept.encode()} | list_files(payload, notebook)
         record |= {name: payload[name] for name in ("as_of", "card")}
         _write_report(run, settings, notebook, payload["results"], files, record)
         return Outcome("done", f"{time.time() - begun:.1f} s")

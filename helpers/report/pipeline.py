@@ -30,7 +30,7 @@ CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" el
 # What a run imports, once for them all: what is forked from a process that has it begins at once.
 WARM = ["helpers.report.execution", "matplotlib_inline.backend_inline", "helpers.studies"]
 WARM += ["helpers.checks.gates", "helpers.checks.trust", "helpers.view.record"]
-WARM += ["pyarrow.dataset", "_duckdb"]  # of DuckDB what is compiled: the rest of it starts a thread
+WARM += ["pingouin", "pyarrow.dataset", "_duckdb"]  # of DuckDB what is compiled: the rest of it starts a thread
 FIXED = {"TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1"}
 FIXED |= {"JE_ARROW_MALLOC_CONF": "background_thread:false", "VECLIB_MAXIMUM_THREADS": "1"}
 FIXED |= {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
@@ -154,7 +154,6 @@ class Workshop:
 
         Ctrl-C and a request to terminate end the runs in work in order, each with its page.
         """
-        self.refused = {run.name: told for run in runs if (told := _judge_plan(run))}
         CONTEXT.set_forkserver_preload(WARM)
         os.environ["PYTHONSAFEPATH"] = "1"  # no file where the user stands takes the place of a module
         known = {run.name: store.read_record(self.settings.out / run.name) for run in runs}
@@ -162,9 +161,12 @@ class Workshop:
         before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             signal.signal(signal.SIGTERM, self._stop)
-            is_forked = CONTEXT.get_start_method() == "forkserver" and len(self.refused) < len(runs)
-            if is_forked:  # Ctrl-C reaches the command alone, from the first moment
-                _begin_server()
+            # those without a plan first, so that the server imports while plans are read
+            for run in sorted(runs, key=lambda run: bool(run.values.get("plan"))):
+                if told := _judge_plan(run):
+                    self.refused[run.name] = told
+                elif CONTEXT.get_start_method() == "forkserver":  # Ctrl-C reaches the command alone, from the start
+                    _begin_server()
             signal.signal(signal.SIGINT, self._stop)
             with self.progress.live, ThreadPoolExecutor(jobs) as pool:
                 for run in sorted(runs, key=lambda run: 0 if run.needs else -seconds[run.name]):
@@ -225,10 +227,10 @@ def work(pipe, run, settings, given) -> None:
 
 def _judge_plan(run):
     """Return how a run ends whose plan is refused, before any data is read; None where its plan can be read."""
-    from helpers import plan
-
     try:
         if run.values.get("plan"):
+            from helpers import plan  # here: it takes a while to import
+
             plan.read(run.values["plan"], base=run.notebook.parent, kind=None)
     except Refused as error:
         return Outcome("refused", str(error))

@@ -182,7 +182,7 @@ def tell(results: Results, design: Any = None) -> dict[str, tuple[str, ...]]:
     dict: notebooks/views/STUDY.md.j2 filled, experiment.md.j2 where there is none. A line `== NAME` begins a
     part, a dash at the begin of a line one of several sentences; white space is folded.
     """
-    template = _open_templates(paths.VIEWS).select_template([f"{name}.md.j2" for name in (results.study, DEFAULT)])
+    template = open_templates(paths.VIEWS).select_template([f"{name}.md.j2" for name in (results.study, DEFAULT)])
     parts = re.split(r"^== *(.+?) *$", template.render(list_names(results, design)), flags=re.MULTILINE)
     lines = [[" ".join(line.split()) for line in re.split(r"^\s*- ", text, flags=re.MULTILINE)] for text in parts[2::2]]
     told = (tuple(re.sub(r" (?=[,;:.?)](?:\s|$))", "", line) for line in part if line) for part in lines)
@@ -190,7 +190,7 @@ def tell(results: Results, design: Any = None) -> dict[str, tuple[str, ...]]:
 
 
 @lru_cache(maxsize=1)
-def _open_templates(folder) -> Environment:
+def open_templates(folder) -> Environment:
     """The templates of a folder, each compiled once; codes are named as the results at hand name them."""
     made = Environment(loader=FileSystemLoader(folder), undefined=StrictUndefined)
     by_results = {name: pass_context(lambda by, code, name=name: by[name](code)) for name in ("label", "arm", "scale")}
