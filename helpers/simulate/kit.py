@@ -443,11 +443,12 @@ def serve(arrived, handling, patience, duty, *, priority=None) -> Service:
 
 
 class _Desk:
-    """Who waits, who is idle and what has begun, and the events to come as one heap of (second, kind, number)."""
+    """Who waits, who is idle and what has begun, and the events to come, as (second, kind, number): `coming` the last
+    customer first, `events` a heap of all others, which stays small."""
 
     def __init__(self, arrived, handling, leaves_at, priority):
         self.handling, self.leaves_at, self.priority = handling, leaves_at, priority
-        self.events = [(at, CUSTOMER_COMES, customer) for customer, at in enumerate(arrived)]  # a heap, as they rise
+        self.coming, self.events = [(at, CUSTOMER_COMES, customer) for customer, at in enumerate(arrived)][::-1], []
         self.waiting, self.idle = [], []  # heaps of (priority, customer), (idle since, agent); these count while true
         self.on_duty, self.busy, self.idle_since = set(), set(), {}
         self.started = {}  # customer -> (agent, second)
@@ -473,7 +474,7 @@ class _Desk:
 
     def run(self, duty):
         """Return, by customer who is answered, the agent and the second at which it begins."""
-        first, ahead = self.events[0][0], len(self.events)
+        coming, first = self.coming, self.coming[-1][0]
         hour, changes = int(first // SECONDS_AN_HOUR), duty != np.roll(duty, 1, axis=1)
         hours = np.flatnonzero(changes.any(axis=0))
 
@@ -486,8 +487,9 @@ class _Desk:
         for agent in self.on_duty:
             self.release(first, agent)
         plan_change(hour)
-        while self.events and (ahead or self.waiting):
-            now, kind, who = heappop(self.events)
+        while coming or (self.waiting and self.events):
+            is_next = coming and not (self.events and self.events[0] < coming[-1])
+            now, kind, who = coming.pop() if is_next else heappop(self.events)
             if kind == DUTY_CHANGES:
                 for agent in np.flatnonzero(changes[:, who % HOURS_A_WEEK]).tolist():
                     self.on_duty ^= {agent}
@@ -499,6 +501,5 @@ class _Desk:
                 self.release(now, who)
             else:
                 heappush(self.waiting, (self.priority[who], who))
-                ahead -= 1
             self.match(now)
         return self.started
