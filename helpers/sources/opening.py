@@ -454,7 +454,7 @@ def read_model(address) -> pd.DataFrame | None:
     """
     if address is None:
         return None
-    path = Path(address).expanduser()
+    path = Path(os.path.expanduser(address))
     path = path / "results.json" if path.is_dir() else path
     where = f"review_against: {path.name}"
     try:

@@ -82,6 +82,8 @@ def test_read_address_joins_the_names_of_several_files(tmp_path):
     [
         ("/no/where/units.csv", "units.csv: no such file; check the name, and the folder it is read from"),
         ("duckdb:/no/where/f.db", "f.db: no such file; check the name, and the folder it is read from"),
+        *((f"{place}{'n' * 300}.csv", f"{'n' * 300}.csv: no such file; check the name, and the folder it is read from")
+          for place in ("/", "/a/" * 2000, "~nobody-of-this-name/")),  # too long for a file
         ("", "data: nothing is named; give simulated, public:NAME, a file, duckdb:PATH or a database address"),
         ("postgres://me:canary@host/db", LITERAL),
         ("postgres://me:canary/1@host/db", LITERAL),  # a slash in the password
