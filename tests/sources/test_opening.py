@@ -1,5 +1,6 @@
 """What `data` names is opened and nothing else; addresses never show a password, and no message tells a secret."""
 
+import datetime as dt
 import gzip
 import hashlib
 import json
@@ -345,6 +346,23 @@ def test_load_refuses_several_files_with_other_columns(design, write):
     files = [write(FIVE, "a.csv"), write("user_id,variant,spent\n1,old,1\n", "b.csv")]
     told = tell_refusal(sources.load, design(), files)
     assert told == "b.csv: its columns are not those of a.csv, spend is in one only; give files with the same columns"
+
+
+@pytest.mark.parametrize(("zones", "told"), [(("UTC", None), "without"), ((None, "Europe/Rome"), "with")])
+def test_load_refuses_files_of_which_one_has_a_time_zone(design, tmp_path, zones, told):
+    for name, zone in zip(("a", "b", "c"), (*zones, None), strict=True):
+        columns = {"user_id": [name], "variant": ["old"], "spend": [1.0]}
+        columns["at"] = pa.array([dt.datetime(2024, 1, 31)], pa.timestamp("us", tz=zone))
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    said = tell_refusal(sources.load, design(), str(tmp_path))
+    assert said == f"b.parquet, column at: times {told} a time zone, unlike those of a.parquet; write both in one way"
+
+
+def test_load_refuses_parquet_with_a_column_name_that_stands_twice(design, tmp_path):
+    table = pa.table([["1"], ["old"], [1.0], [2.0]], names=["user_id", "variant", "spend", "Spend"])
+    pq.write_table(table, tmp_path / "u.parquet")
+    said = "u.parquet: the column name spend stands twice (upper and lower case are one); rename one"
+    assert tell_refusal(sources.load, design(), str(tmp_path / "u.parquet")) == said
 
 
 def test_load_ignores_a_folder_that_looks_like_a_partition(design, tmp_path):
