@@ -82,6 +82,9 @@ def connect(places, *, threads=1):
     if len(urls) > 1 or any(engine is not engines[0] for engine in engines):
         raise Refused("data and events stand in two engines; put both into one database, or both into files")
     if engines and engines[0] is not None:
+        if not engines[0].has_operation(ibis.expr.operations.ArrayCollect):  # SQLite, MySQL
+            fault = "cannot count all that is asked of a table; give the rows, such as table.to_pandas()"
+            raise Refused(f"{places[0].name}: {engines[0].name} {fault}")
         return engines[0]
     if urls != {""}:
         return _connect_database(places[0])

@@ -438,6 +438,24 @@ def test_load_refuses_a_file_that_is_no_database(design, write):
     assert told == "f.db: cannot be opened read-only; it is no DuckDB database"
 
 
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
+def test_load_refuses_times_without_end(design, tmp_path, kind):
+    with duckdb.connect(str(tmp_path / "f.db")) as con:
+        rows = f"SELECT 1 AS user_id, 'old' AS variant, 1.0 AS spend, 'infinity'::{kind} AS assigned_at"
+        con.execute(f"CREATE TABLE units AS {rows} UNION ALL SELECT 2, 'new', 1.0, '2024-01-31'::{kind}")
+    cure = "correct them, or leave those rows out"
+    said = f"f.db/units, column assigned_at: 1 date before 1900 or after 2199; {cure}"
+    assert tell_refusal(sources.load, design(EVENT_PLAN), f"duckdb:{tmp_path / 'f.db'}") == said
+
+
+def test_load_refuses_a_table_of_an_engine_that_cannot_count(design):
+    table = ibis.sqlite.connect().create_table(
+        "t", schema={"user_id": "int64", "variant": "string", "spend": "float64"}
+    )
+    cure = "cannot count all that is asked of a table; give the rows, such as table.to_pandas()"
+    assert tell_refusal(sources.load, design(), table) == f"data (Table): sqlite {cure}"
+
+
 def test_load_does_not_write_to_a_duckdb_file(design, database):
     before = database.read_bytes()
     sources.load(design(), f"duckdb:{database}", table="units")
