@@ -37,7 +37,7 @@ def plan_file(name, *, base=None):
     """
     if os.sep not in name and not Path(name).suffix:
         return PLANS / f"{name}.yaml"
-    return (Path(base or Path.cwd()) / Path(name).expanduser()).resolve()
+    return (Path(base or Path.cwd()) / os.path.expanduser(name)).resolve()
 
 
 def notebook_file(study):

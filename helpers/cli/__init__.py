@@ -2,6 +2,7 @@
 
 import argparse
 import atexit
+import errno
 import gc
 import os
 import signal
@@ -15,6 +16,7 @@ from helpers import paths
 from helpers.records import Refused
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
+BROKEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE)  # a machine at its end: no path is at fault
 EXITS = "exit status: 0 done (a withheld answer is still a report), 1 a run failed, 2 refused, 130 interrupted"
 
 
@@ -49,6 +51,9 @@ def main(argv=None):
             traceback.print_exc()
         cause = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
         status, message = FAILED, f"failed: {type(error).__name__}{cause}; STUDIES_DEBUG=1 shows where"
+        if cause and error.errno not in BROKEN and isinstance(error.filename, str):
+            name = Path(error.filename).name[:40]
+            status, message = REFUSED, f"{name}: cannot be read or written{cause}; check the path and the rights to it"
     print(f"studies: {message}", file=sys.stderr)
     return status
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -113,7 +114,7 @@ def simulate_tables(arguments):
     tables = zip(names, (made.assignments, made.events, made.units), strict=False)
     files = {f"{name}.parquet": table.to_parquet(index=False) for name, table in tables if table is not None}
     files["truth.json"] = (json.dumps(made.truth, indent=1, sort_keys=True, default=str) + "\n").encode()
-    folder = Path(arguments.to).expanduser().resolve()
+    folder = Path(os.path.expanduser(arguments.to)).resolve()
     other = [name for name, new in files.items() if (folder / name).exists() and (folder / name).read_bytes() != new]
     if other:
         raise Refused(f"{folder.name}: holds another {', '.join(other)}; name a new folder, or move them away")

@@ -4,6 +4,7 @@ Every guess stands beside its reason; names, labels and events stay as she wrote
 """
 
 import json
+import os
 import re
 import shlex
 import sys
@@ -51,7 +52,7 @@ def draft_plan(arguments):
     text = _write(name, named | make(units, heard, unit_id, arguments.variant))
     if arguments.to is None:
         return print(text, end="")
-    target = Path(arguments.to).expanduser().resolve()
+    target = Path(os.path.expanduser(arguments.to)).resolve()
     if not target.parent.is_dir():
         raise Refused(f"{target.parent.name}: no such folder; make it first")
     # an untouched example may go

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import os
 import re
 import shlex
 import sys
@@ -39,9 +40,9 @@ def report_runs(arguments):
     if status == INTERRUPTED:
         return status
     for folder in (out / run.name for run in runs):
-        record = read_record(folder)
-        if record and not (folder / "failed.html").exists():
-            print(f"{folder.name}: {record['card']['answer']}\n  {folder / 'report.html'}")
+        card = read_record(folder).get("card", {})
+        if "answer" in card and not (folder / "failed.html").exists():
+            print(f"{folder.name}: {card['answer']}\n  {folder / 'report.html'}")
     print(out / "index.html")
     return status
 
@@ -93,7 +94,7 @@ def _make_own_run(arguments, given, runs):
         value = run.given[name]
         for text in value if isinstance(value, list) else [value or ""]:
             file = paths.plan_file(text) if name == "plan" else Path(text.removeprefix("duckdb:"))
-            if file.is_absolute() and not file.exists():
+            if file.is_absolute() and not os.path.exists(file):
                 if name == "plan":
                     plan.read(text)  # its refusal names the plans that there are
                 read_address(text)  # its refusal shows no secret
@@ -112,7 +113,7 @@ def find_out(arguments, *, is_hers=False):
     Refused where reports of hers (`is_hers`) would be ours, as she stands outside the repository and names no folder.
     """
     if arguments.out:
-        return Path(arguments.out).expanduser().resolve()
+        return Path(os.path.expanduser(arguments.out)).resolve()
     runs = find_runs(arguments).resolve()
     if runs != paths.RUNS.resolve():
         return runs.parent / "reports"
@@ -163,7 +164,7 @@ def validate(arguments):
 
 def init_workspace(arguments):
     """Write the workspace and say what to do next; refuse the repository itself and files that exist."""
-    folder, study = Path(arguments.folder).expanduser().resolve(), arguments.study
+    folder, study = Path(os.path.expanduser(arguments.folder)).resolve(), arguments.study
     if folder.is_relative_to(paths.REPOSITORY):
         raise Refused(f"{folder.name}: lies inside the repository; name a folder outside it")
     if folder.is_file():

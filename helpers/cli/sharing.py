@@ -55,7 +55,7 @@ SCAN = paths.read_words(Path(__file__).with_name("scan.yaml"))
 
 def share_runs(arguments):
     """Write the zip and print its path; refuse when anything in it must not travel, before a report is put on paper."""
-    out, target = find_out(arguments, is_hers=not arguments.names), Path(arguments.to).expanduser().absolute()
+    out, target = find_out(arguments, is_hers=not arguments.names), Path(os.path.expanduser(arguments.to)).absolute()
     if target.suffix != ".zip":
         raise Refused(f"{target.name}: needs a name that ends in .zip")
     browser = find_browser() if arguments.pdf else None
@@ -71,6 +71,7 @@ def share_runs(arguments):
         found, changed = _read_files(out / name)
         files |= found
         problems += changed
+    _refuse(problems)  # what is damaged cannot be read
     for name in (name for name in files if name.endswith(".html")):
         files[name] = page.keep_links(files[name].decode(), chosen).encode()
     files["index.html"] = page.render_index([*chosen.values()]).encode()
@@ -80,8 +81,7 @@ def share_runs(arguments):
     read = {name: _read_units(out, name, study=results["study"]) for name, results in runs.items()}
     problems += [problem for name in chosen for problem in scan_run(name, texts, *read[name])]
     problems += find_twins(runs, cache(lambda name: _list_units(read[name][0])))
-    if problems:
-        raise Refused(f"nothing is shared: {'; '.join(problems)}. Mend the cause, render again, then share")
+    _refuse(problems)
     for name in chosen:
         files |= coarsen_files(name, files)
     for name in chosen if browser else ():
@@ -90,9 +90,14 @@ def share_runs(arguments):
     print(f"{arguments.to}: {len(files)} files of {', '.join(chosen)}")
 
 
+def _refuse(problems):
+    if problems:
+        raise Refused(f"nothing is shared: {'; '.join(problems)}. Mend the cause, render again, then share")
+
+
 def _read_files(folder):
     """Return the files of one run that may travel, by their path inside the zip, and what is not as the run left it."""
-    named = json.loads((folder / "run.json").read_text(encoding="utf-8"))["files"]
+    named = store.read_record(folder).get("files", {})
     there = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
     known = {name: file for name, file in there.items() if name in named}
     files = {name: file.read_bytes() for name, file in known.items()}

@@ -394,7 +394,7 @@ def _absolute(value, base):
     if not isinstance(value, str) or value in ("", "simulated") or value.startswith("public:") or "://" in value:
         return value
     scheme, path = ("duckdb:", value[7:]) if value.startswith("duckdb:") else ("", value)
-    return scheme + str((base / Path(path).expanduser()).resolve())
+    return scheme + str((base / os.path.expanduser(path)).resolve())
 
 
 def _put_in_order(runs, file):

@@ -253,7 +253,7 @@ def is_foreign(out, name) -> bool:
     """Return whether something else than a report stands where this run's folder would be."""
     folder = Path(out) / name
     if not folder.is_dir():
-        return folder.exists()
+        return os.path.lexists(folder)
     return any(folder.iterdir()) and not any(os.path.lexists(folder / file) for file in ("run.json", "failed.html"))
 
 
@@ -289,7 +289,7 @@ def settle(out, name) -> None:
 def repair(out) -> None:
     """Finish or drop whatever an interrupted command left behind; a name that another command holds is left alone."""
     for folder in (Path(out) / PRIVATE / ".work").glob("*.new"):
-        with suppress(Timeout), hold_lock(out, folder.stem, wait=False):
+        with suppress(Timeout, OSError), hold_lock(out, folder.stem, wait=False):
             settle(out, folder.stem)
 
 

@@ -83,10 +83,10 @@ def read_address(data, *, called="data") -> Address:
             return _read_url(items[0])
     found = []
     for item in items:
-        path = Path(re.sub(r"^duckdb:(//(?=/))?", "", item)).expanduser().absolute()
+        path = Path(os.path.expanduser(re.sub(r"^duckdb:(//(?=/))?", "", item))).absolute()
         is_stored, ending = item.startswith("duckdb:"), ENDING.search(path.name.lower())
         kind = "duckdb" if is_stored else ending and ending.lastgroup
-        is_known = kind and path.is_file()
+        is_known = kind and os.path.isfile(path)  # which a path that is too long is not
         found.append(([kind], [path], False, path.name) if is_known else _read_files(item, path, is_stored=is_stored))
     kinds, files = (list(dict.fromkeys(part for place in found for part in place[i])) for i in (0, 1))
     if len(kinds) > 1:
@@ -98,16 +98,16 @@ def read_address(data, *, called="data") -> Address:
 
 def _read_files(item, path, *, is_stored):
     """Return the kinds of an address's files, the files, whether folders above are columns, and what it is called."""
-    if path.is_file():
+    if os.path.isfile(path):
         fault = f"this kind of file is not read; give {READ}, or duckdb:PATH"
     elif re.search(rf"(?:{SECRET.pattern})\w*\s*=\s*(?!\$)\S", item, re.IGNORECASE):
         raise Refused(LITERAL)
     elif "://" in item or re.match(r"[a-z]+:.*@", item):
         raise Refused("data: this looks like the address of a database; write scheme://user:${PASSWORD}@host/database")
-    elif path.is_dir() or (PATTERN.search(item) and not is_stored):
+    elif os.path.isdir(path) or (PATTERN.search(item) and not is_stored):
         return _list_files(path)
     else:
-        beside = [file.name for file in path.parent.iterdir() if file.is_file()] if path.parent.is_dir() else []
+        beside = [file.name for file in path.parent.iterdir() if file.is_file()] if os.path.isdir(path.parent) else []
         near = difflib.get_close_matches(path.name, beside, 1, cutoff=0.8)
         cure = f"did you mean {near[0]}?" if near else "check the name, and the folder it is read from"
         fault = f"no such file; {cure}"

@@ -1,5 +1,6 @@
 """Tables in memory: as they came, plain in Arrow and kept in the engine; and those of the engine in pandas."""
 
+import datetime as dt
 import hashlib
 from collections import Counter
 from contextlib import suppress
@@ -12,6 +13,15 @@ from helpers.records import Refused
 from helpers.sources.addresses import NO_TABLE
 
 KEY = "frame:unit"  # the id of a unit beside a table's own columns
+IN_ENGINE = (  # types that the engine does not read, and what they become; those of UNREAD become text
+    (pa.types.is_null, pa.string()),
+    (pa.types.is_duration, pa.duration("us")),
+    (pa.types.is_float16, pa.float32()),
+    (pa.types.is_fixed_size_binary, pa.binary()),
+    (pa.types.is_binary_view, pa.binary()),
+)
+UNREAD = (pa.types.is_run_end_encoded, pa.types.is_decimal256, pa.types.is_interval, pa.types.is_union)
+UNREAD += (pa.types.is_list_view, pa.types.is_large_list_view, lambda kind: isinstance(kind, pa.BaseExtensionType))
 
 
 def to_arrow(frame, shown) -> pa.Table:
@@ -47,6 +57,7 @@ def to_arrow(frame, shown) -> pa.Table:
 
 def _read_pandas(frame, shown):
     named = [name for name in frame.index.names if name is not None]
+    refuse_twice([str(name) for name in named], shown)
     frame = frame.reset_index(level=[name for name in named if name not in frame.columns]) if named else frame
     if frame.columns.nlevels > 1:
         cure = "make one of them, such as df.columns = df.columns.map('_'.join)"
@@ -70,10 +81,16 @@ def _read_column(series):
     with suppress(pa.ArrowException, TypeError, ValueError, OverflowError):
         column = pa.array(series, from_pandas=True)
     kind = None if column is None else getattr(column.type, "value_type", column.type)  # of categories, theirs
-    if kind is None or isinstance(kind, pa.BaseExtensionType):
+    if kind is None or isinstance(kind, pa.BaseExtensionType) or (series.dtype == object and _is_mixed(series, kind)):
         known = series.astype(object)
         column = pa.array(known.where(known.isna(), known.map(str)), type=pa.string(), from_pandas=True)
     return column
+
+
+def _is_mixed(series, kind):
+    """Whether days stand beside times, or times with a zone beside some without: Arrow makes each of one sort."""
+    known = series.dropna() if pa.types.is_temporal(kind) else ()
+    return len({(isinstance(each, dt.datetime), getattr(each, "tzinfo", None) is None) for each in known}) > 1
 
 
 def _make_plain(column):
@@ -85,7 +102,9 @@ def _make_plain(column):
         return column.cast(column.type.value_type)
     if pa.types.is_timestamp(kind) and kind.tz:
         return column.cast(pa.timestamp(kind.unit, "UTC"))
-    return column.cast(pa.string()) if pa.types.is_null(kind) else column
+    if any(is_so(kind) for is_so in UNREAD):
+        return pa.array([None if each is None else str(each) for each in column.to_pylist()], pa.string())
+    return column.cast(next((wanted for is_so, wanted in IN_ENGINE if is_so(kind)), kind), safe=False)
 
 
 def keep(backend, name, table):

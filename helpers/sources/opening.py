@@ -82,6 +82,9 @@ def connect(places, *, threads=1):
     if len(urls) > 1 or any(engine is not engines[0] for engine in engines):
         raise Refused("data and events stand in two engines; put both into one database, or both into files")
     if engines and engines[0] is not None:
+        if not engines[0].has_operation(ibis.expr.operations.ArrayCollect):  # SQLite, MySQL
+            fault = "cannot count all that is asked of a table; give the rows, such as table.to_pandas()"
+            raise Refused(f"{places[0].name}: {engines[0].name} {fault}")
         return engines[0]
     if urls != {""}:
         return _connect_database(places[0])
@@ -368,14 +371,16 @@ def open_table(backend, place, *, name, table=None, called="table") -> Raw:
         return _open_text(backend, place, name, table, called)
     if place.kind == "json":
         return _open_json(backend, place, name)
-    headers, damaged = [], "not a whole Parquet file; it is cut short or damaged, copy it again"
+    schemas, damaged = [], "not a whole Parquet file; it is cut short or damaged, copy it again"
     for path in place.paths:
         told = lambda _, path=path: reading.explain_kind(path, damaged)  # noqa: E731
-        headers.append(ask(lambda path=path: pq.read_schema(path).names, path.name, tell=told))
-    if len(headers) > 1:
-        _refuse_other_columns(place.paths, headers)
+        schemas.append(ask(lambda path=path: pq.read_schema(path), path.name, tell=told))
+    if len(schemas) > 1:
+        reading.refuse_other_columns(place.paths, [each.names for each in schemas], schemas)
+    if len({each.casefold() for each in schemas[0].names}) < len(schemas[0].names):
+        frames.refuse_twice(schemas[0].names, place.paths[0].name)
     files = ", ".join(_quote(path, escaped=True) for path in place.paths)
-    options = f"hive_partitioning={place.parted}, hive_types_autocast=false, union_by_name={len(headers) > 1}"
+    options = f"hive_partitioning={place.parted}, hive_types_autocast=false, union_by_name={len(schemas) > 1}"
     view = f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{files}], {options})"
     ask(lambda: backend.raw_sql(view), place.name)
     parted = ", with the names of its folders as columns" if place.parted else ""
@@ -397,21 +402,11 @@ def _open_stored(backend, place, table, called):
     return Raw(ask(lambda: backend.table(short, database=database), shown), shown)
 
 
-def _refuse_other_columns(paths, headers):
-    for path, have in zip(paths, headers, strict=True):
-        differing = sorted(set(headers[0]) ^ set(have), key=[*headers[0], *have].index)
-        if differing:
-            raise Refused(
-                f"{path.name}: its columns are not those of {paths[0].name}, {schema.cut(differing[0])} is in one "
-                "only; give files with the same columns"
-            )
-
-
 def _open_text(backend, place, name, *given):
     """Store the rows of text files, or of sheets, whose cells are all text."""
     is_text = place.kind == "text"
     dialects = [reading.detect_dialect(path) if is_text else reading.read_sheet(path, *given) for path in place.paths]
-    _refuse_other_columns(place.paths, [dialect.header for dialect in dialects])
+    reading.refuse_other_columns(place.paths, [dialect.header for dialect in dialects])
     for path, dialect in zip(place.paths, dialects, strict=True):
         for part in reading.read_batches(path, dialect) if is_text else [dialect.rows]:
             backend.con.register("part", part)
@@ -454,7 +449,7 @@ def read_model(address) -> pd.DataFrame | None:
     """
     if address is None:
         return None
-    path = Path(address).expanduser()
+    path = Path(os.path.expanduser(address))
     path = path / "results.json" if path.is_dir() else path
     where = f"review_against: {path.name}"
     try:

@@ -8,6 +8,7 @@ import io
 import itertools
 import re
 import warnings
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -46,6 +47,7 @@ BEGINNINGS = {  # of a file: how its name then ends, and what it is
     b"PK\x03\x04": (".xlsx", "an Excel file or another zip"),
 }
 BLOCK, WIDE, LARGEST = 1 << 22, 1 << 15, 1 << 26  # bytes read at a time: at least, a column, at most
+csv.field_size_limit(LARGEST)  # a cell may hold a whole message
 
 
 @dataclass(frozen=True)
@@ -264,6 +266,9 @@ def name_columns(cells, rows, shown) -> tuple[str, ...]:
 
 
 MOST_ROWS = 1_048_576  # of a sheet: one that is full may have been cut
+EMPTY = re.compile(  # a formula whose value no program has computed; one that gives no text says so by its type
+    rb'<c (?![^>]*t="str")[^>]*>\s*<f\b[^>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>'
+)
 ROUNDED = 1e15  # Excel keeps fifteen digits of a number
 
 
@@ -299,7 +304,10 @@ def read_sheet(path, sheet=None, called="table") -> Sheet:
     with warnings.catch_warnings(action="ignore"), suppress(Exception):  # of styles and validation, which are not read
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         names = [page.title for page in book.worksheets]
-        found = {page.title: _read_rows(page) for page in book.worksheets if sheet in (None, page.title)}
+        pages = [page for page in book.worksheets if sheet in (None, page.title)]
+        with zipfile.ZipFile(path) as pack:
+            empty = {page.title: len(EMPTY.findall(pack.read(page._worksheet_path))) for page in pages}
+        found = {page.title: _read_rows(page) for page in pages}
     if book is not None:
         book.close()
     if found is None:
@@ -311,6 +319,8 @@ def read_sheet(path, sheet=None, called="table") -> Sheet:
         cure = f"--{called.replace('_', '-')}, -p {called}=SHEET of studies report, or {called}: in reports.yaml"
         raise Refused(f"{path.name}: {fault}; it has {there}; name one ({cure})")
     ((name, rows),) = found.items()
+    fault = "whose value no program has computed; open the file in Excel or LibreOffice, and save it"
+    schema.refuse_some(empty[name], "formula", path.name, fault)
     if len(rows) >= MOST_ROWS:
         raise Refused(f"{path.name}: the sheet is full, so that rows may be cut off; export it as CSV or Parquet")
     width = max(map(len, rows))
@@ -342,6 +352,29 @@ def _write(cell):
     if isinstance(cell, (int, float)):
         return repr(float(cell)) if abs(cell) >= ROUNDED or cell % 1 else str(int(cell))
     return None if cell is None or cell == "" else str(cell)
+
+
+def refuse_other_columns(paths, headers, schemas=()) -> None:
+    """Refuse files of which one has other columns than the first, or times with a zone that have none in another.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    headers : sequence of sequence of str, column names of each file
+    schemas : sequence of Arrow schema, of Parquet files: their times would be read in the zone of the machine
+    """
+    for path, have in zip(paths, headers, strict=True):
+        differing = sorted(set(headers[0]) ^ set(have), key=[*headers[0], *have].index)
+        if differing:
+            told = f"its columns are not those of {paths[0].name}, {schema.cut(differing[0])} is in one only"
+            raise Refused(f"{path.name}: {told}; give files with the same columns")
+    known = {}
+    for path, column in ((path, column) for path, each in zip(paths, schemas, strict=False) for column in each):
+        if pa.types.is_timestamp(column.type):
+            other, is_zoned = known.setdefault(column.name, (path, bool(column.type.tz)))
+            if is_zoned != bool(column.type.tz):
+                told = f"times {'without' if is_zoned else 'with'} a time zone, unlike those of {other.name}"
+                raise Refused(f"{path.name}, column {column.name}: {told}; write both in one way")
 
 
 DEEPEST, MOST_WITHIN = 5, 100  # objects within one another, and names within one, of which columns are made

@@ -396,7 +396,8 @@ def count_cast(value, kind) -> dict[str, ir.Value]:
     """
     counts = {"known": value.count()}
     if kind == "timestamp":
-        counts |= {"dated": value.notnull(), "remote": (value.year() < YEARS[0]) | (value.year() > YEARS[1])}
+        # in DuckDB infinity has no year
+        counts |= {"dated": value.notnull(), "remote": ~value.year().between(*YEARS).fill_null(value.isnull())}
     if kind in NUMBERS:
         counts["most"] = value.abs().max()
     if kind in ALLOWED:

@@ -1,3 +1,5 @@
+import errno
+import os
 import resource
 import subprocess
 import sys
@@ -21,6 +23,12 @@ WHY = "fewer splits cannot tell a false promise from chance"
         # the cause is said, the path is not
         (OSError(28, "No space left", "/home/ann/x"), 1,
          "failed: OSError (No space left); STUDIES_DEBUG=1 shows where"),
+        (OSError(None, "no path"), 1, "failed: OSError (no path); STUDIES_DEBUG=1 shows where"),
+        *((OSError(kind, os.strerror(kind), "/home/ann/x"), 2,
+           f"x: cannot be read or written ({os.strerror(kind)}); check the path and the rights to it")
+          for kind in (errno.EROFS, errno.ENOTDIR, errno.EACCES)),
+        (OSError(errno.ENAMETOOLONG, "too long", "n" * 300), 2,
+         f"{'n' * 40}: cannot be read or written (too long); check the path and the rights to it"),
     ],
 )  # fmt: skip
 def test_main_tells_what_went_wrong_in_one_line(studies, monkeypatch, error, status, message):
@@ -30,7 +38,7 @@ def test_main_tells_what_went_wrong_in_one_line(studies, monkeypatch, error, sta
     monkeypatch.setattr(reporting, "list_all", fail)
     assert studies("list") == (status, "", f"studies: {message}\n")
     monkeypatch.setenv("STUDIES_DEBUG", "1")
-    assert ("Traceback" in studies("list")[2]) == (status == 1)
+    assert ("Traceback" in studies("list")[2]) == (status == 1 or isinstance(error, OSError))
 
 
 @pytest.mark.parametrize(

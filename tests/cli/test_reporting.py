@@ -121,6 +121,9 @@ def test_report_tells_what_each_run_answers_unless_it_failed(studies, notebooks,
     assert studies("report", "--out", tmp_path)[1].splitlines() == lines
     (folder / "failed.html").touch()
     assert studies("report", "--out", tmp_path)[1].splitlines() == lines[2:]
+    (folder / "failed.html").unlink()
+    (folder / "run.json").write_text('{"files": {}}')  # of no run of ours
+    assert studies("report", "--out", tmp_path)[1].splitlines() == lines[2:]
 
 
 def test_report_makes_one_run_with_other_parameters_and_p_wins_over_the_file(

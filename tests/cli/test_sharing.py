@@ -141,6 +141,16 @@ def test_share_refuses_what_the_run_did_not_leave(studies, reports):
     assert share(studies, reports) == (2, "", refused(f"{what}mine/tables/estimates.csv is gone"))
 
 
+@pytest.mark.parametrize("file", ["results.json", "run.json"])
+@pytest.mark.parametrize("content", ["", "[]", '{"schema": 1}'])
+def test_share_refuses_what_is_damaged(studies, reports, file, content):
+    (reports / "mine" / file).write_text(content)
+    edited = ["results.json is not as the run left it"]
+    strange = [f"{name} is not of this run" for name in FILES]
+    told = edited if file == "results.json" else strange
+    assert share(studies, reports) == (2, "", refused("; ".join(f"mine/{each}" for each in told)))
+
+
 @pytest.mark.parametrize(("ids", "text", "n"), [
     ("c{}", "<td>c7</td>", 1),  # two characters
     ("{}03", "<p>of 703 and 12,703 on 2024-01-07</p>", 1),  # three digits, few of which are ids

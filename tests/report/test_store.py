@@ -82,6 +82,13 @@ def test_repair_leaves_what_another_command_builds(tmp_path):
     assert not (tmp_path / ".private" / ".work" / "one.new").exists()
 
 
+def test_repair_of_one_name_that_cannot_be_leaves_the_others_alone(tmp_path, monkeypatch):
+    begin(tmp_path)
+    monkeypatch.setattr(store, "settle", lambda *_: (_ for _ in ()).throw(NotADirectoryError(20, "Not a directory")))
+    store.repair(tmp_path)
+    assert (tmp_path / ".private" / ".work" / "one.new").exists()
+
+
 def test_hold_lock_is_one_a_name(tmp_path):
     with store.hold_lock(tmp_path, "one"):
         with pytest.raises(Timeout), store.hold_lock(tmp_path, "one", wait=False):
@@ -110,6 +117,8 @@ def test_is_foreign(tmp_path):
     assert not store.is_foreign(tmp_path, "one")
     (tmp_path / "two").touch()
     assert store.is_foreign(tmp_path, "two")
+    (tmp_path / "three").symlink_to("nowhere")  # no folder can take its place
+    assert store.is_foreign(tmp_path, "three")
 
 
 @pytest.fixture

@@ -184,6 +184,11 @@ def test_read_batches_keeps_cells_as_written_and_empties_as_null(file):
     assert [row["v"] for row in read(path)] == [*cells[:-1], None]
 
 
+def test_read_batches_takes_a_cell_that_holds_a_whole_message(file):
+    said = "a, " * 100_000  # beyond what Python's reader takes unless told
+    assert read(file(f'id,body\n1,"{said}"\n'.encode())) == [{"id": "1", "body": said}]
+
+
 def test_read_batches_takes_many_parts(file):
     rows = 300_000  # more than one part of 4 MB
     path = file(("id,v\n" + "".join(f"{i},{'x' * 12}\n" for i in range(rows))).encode())

@@ -3,6 +3,7 @@
 import datetime as dt
 import gzip
 import json
+import zipfile
 
 import numpy as np
 import openpyxl
@@ -258,6 +259,35 @@ SHEETS = [
 @pytest.mark.parametrize(("rows", "fault"), SHEETS)
 def test_a_sheet_that_cannot_be_read_is_refused(design, tmp_path, rows, fault):
     assert tell_refusal(sources.load, design(), _write_book(tmp_path / "u.xlsx", Data=rows)) == fault
+
+
+@pytest.mark.parametrize(
+    ("cell", "spend"),
+    [
+        ("<f>1+1</f><v />", "refused"),  # as programs write it that compute nothing
+        ("<f>1+1</f><v></v>", "refused"),
+        ("<f>1+1</f>", "refused"),
+        ('<f t="shared" si="0"/>', "refused"),
+        ("<f>1+1</f><v>2</v>", 2.0),
+        ('<f t="shared" si="0"/><v>2</v>', 2.0),
+        ('" t="str"><f>IF(1,"")</f><v></v>', None),  # no text, computed
+    ],
+)
+def test_a_formula_whose_value_nobody_computed_is_no_empty_cell(design, tmp_path, cell, spend):
+    rows = [HEAD, *ROWS, [15, "old", "=1+1"]]
+    made, file = _write_book(tmp_path / "made.xlsx", Data=rows, More=[["a"], ["=1+1"]]), str(tmp_path / "u.xlsx")
+    with zipfile.ZipFile(made) as old, zipfile.ZipFile(file, "w") as new:
+        for name in old.namelist():
+            text = old.read(name).decode()
+            text = text.replace('"><f>1+1</f><v />' if cell.startswith('"') else "<f>1+1</f><v />", cell)
+            new.writestr(name, text if name.endswith("sheet1.xml") else old.read(name))
+    if spend == "refused":
+        cure = "open the file in Excel or LibreOffice, and save it"
+        said = f"u.xlsx: 1 formula whose value no program has computed; {cure}"
+        assert tell_refusal(sources.load, design(), file, table="Data") == said
+    else:
+        found = sources.load(design(), file, table="Data").units.to_pyarrow().to_pylist()
+        assert [row["spend"] for row in found if row["unit"] == "15"] == [spend]
 
 
 def test_a_file_that_is_no_sheet_is_refused(design, write):

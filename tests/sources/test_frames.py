@@ -1,6 +1,7 @@
 """Tables in memory: they give what their file gives, or are refused as it is."""
 
 import datetime as dt
+import decimal
 import math
 import re
 
@@ -47,6 +48,24 @@ def view_categories(frame):
     return table.set_column(table.column_names.index("variant"), "variant", views)
 
 
+def add_odd_columns(frame):
+    """Return an Arrow table beside whose columns stand some of types that DuckDB or Ibis does not read."""
+    table, n = pa.Table.from_pandas(frame), len(frame)
+    odd = {
+        "wait": pa.array([10**9] * n, pa.duration("ns")),
+        "half": pa.array(np.ones(n, "float16")),
+        "wide": pa.array([decimal.Decimal("1.5")] * n, pa.decimal256(60, 2)),
+        "hash": pa.array([b"ab"] * n, pa.binary(2)),
+        "view": pa.array([b"ab"] * n, pa.binary_view()),
+        "months": pa.array([pa.MonthDayNano([1, 2, 3])] * n),
+        "runs": pa.RunEndEncodedArray.from_arrays([n], ["x"]),
+        "views": pa.array([[1]] * n, pa.list_view(pa.int64())),
+        "json": pa.ExtensionArray.from_storage(pa.json_(), pa.array(["{}"] * n)),
+        "none": pa.nulls(n),
+    }
+    return pa.table([*table.columns, *odd.values()], names=[*table.column_names, *odd])
+
+
 @pytest.fixture
 def wide():
     """Return a table of 400 units with amounts, yes and no, a label with gaps and a whole number with gaps."""
@@ -81,6 +100,8 @@ def test_a_frame_gives_the_units_of_its_file(tmp_path, wide):
         "another library": Streamed(wide),
         "not yet collected": Lazy(wide),
         "Ibis": ibis.memtable(wide),
+        "columns of types that the engine does not read": add_odd_columns(wide),
+        "spans of time": wide.assign(wait=pd.to_timedelta(wide["spend"], "h").astype("timedelta64[ns]")),
     }  # fmt: skip
     told = sources.load(design.design, str(file))
     known = told.units.order_by("unit").to_pyarrow()
@@ -121,6 +142,46 @@ def test_a_frame_of_times_with_a_zone_is_read_in_utc(design):
     assert source.info.source == "data (DataFrame), events (DataFrame)"
 
 
+@pytest.mark.parametrize(
+    ("spend", "read"),
+    [
+        (pa.array([decimal.Decimal("1.25"), None], pa.decimal256(60, 2)), [1.25, None]),
+        (pa.array(np.array([1.5, 2.5], "float16")), [1.5, 2.5]),
+        (pa.array([None, None], pa.null()), [None, None]),
+    ],
+)
+def test_numbers_of_rare_types_are_read(design, spend, read):
+    source = sources.load(design(), pa.table({"user_id": [1, 2], "variant": ["old", "new"], "spend": spend}))
+    assert source.units.order_by("unit").to_pyarrow().to_pydict()["spend"] == read
+
+
+def test_spans_of_time_are_no_numbers(design):
+    table = pa.table({"user_id": [1], "variant": ["old"], "spend": pa.array([1], pa.duration("ns"))})
+    said = "data (Table), column spend: holds interval values where numbers are needed; name another column in the plan"
+    assert tell_refusal(sources.load, design(), table) == said
+
+
+def test_days_and_times_in_one_column_keep_their_times(design):
+    times = [dt.date(2024, 1, 31), dt.datetime(2024, 1, 31, 10, 30)]  # of which Arrow makes days
+    frame = pd.DataFrame({"user_id": [1, 2], "variant": ["old", "new"], "assigned_at": pd.Series(times, dtype=object)})
+    found = sources.load(
+        design(EVENT_PLAN), frame, events=frame.assign(event="spend", value=1.0, at=frame["assigned_at"])
+    )
+    assert found.units.order_by("unit").to_pyarrow().to_pydict()["assigned_at"] == [
+        dt.datetime(2024, 1, 31),
+        dt.datetime(2024, 1, 31, 10, 30),
+    ]
+
+
+def test_times_with_a_zone_beside_some_without_are_refused_as_in_a_file(design):
+    times = [pd.Timestamp("2024-01-31 10:00", tz="Europe/Rome"), pd.Timestamp("2024-01-31 10:00")]
+    frame = pd.DataFrame({"user_id": [1, 2], "variant": ["old", "new"], "spend": [1.0, 2.0]})
+    frame["assigned_at"] = pd.Series(times, dtype=object)
+    cure = "write time_zone into the plan, such as Europe/Rome or UTC, in which those without are read"
+    said = f"data (DataFrame), column assigned_at: 1 time of day without a time zone and 1 with one; {cure}"
+    assert tell_refusal(sources.load, design(EVENT_PLAN), frame) == said
+
+
 def test_equal_frames_have_one_checksum_and_others_another(design, wide):
     first, again, other = (
         sources.load(design(), data).info.sha256 for data in (wide, wide.copy(), wide.assign(spend=wide["spend"] + 1))
@@ -155,6 +216,8 @@ def test_what_is_no_table_is_refused(design, write):
         (five.to_dict(), {}, f"data (dict): {NO_TABLE}"),
         (twice, {},
          "data (DataFrame): the column name variant stands twice (upper and lower case are one); rename one"),
+        (five.set_index(pd.MultiIndex.from_arrays([[1], [1]], names=["a", "a"])), {},
+         "data (DataFrame): the column name a stands twice (upper and lower case are one); rename one"),
         (five.iloc[:, :0], {}, "data (DataFrame): no columns; give a table that has some"),
         (pd.concat({"a": five}, axis=1), {},
          "data (DataFrame): names of columns in 2 levels; make one of them, such as "

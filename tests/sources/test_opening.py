@@ -1,5 +1,6 @@
 """What `data` names is opened and nothing else; addresses never show a password, and no message tells a secret."""
 
+import datetime as dt
 import gzip
 import hashlib
 import json
@@ -82,6 +83,8 @@ def test_read_address_joins_the_names_of_several_files(tmp_path):
     [
         ("/no/where/units.csv", "units.csv: no such file; check the name, and the folder it is read from"),
         ("duckdb:/no/where/f.db", "f.db: no such file; check the name, and the folder it is read from"),
+        *((f"{place}{'n' * 300}.csv", f"{'n' * 300}.csv: no such file; check the name, and the folder it is read from")
+          for place in ("/", "/a/" * 2000, "~nobody-of-this-name/")),  # too long for a file
         ("", "data: nothing is named; give simulated, public:NAME, a file, duckdb:PATH or a database address"),
         ("postgres://me:canary@host/db", LITERAL),
         ("postgres://me:canary/1@host/db", LITERAL),  # a slash in the password
@@ -345,6 +348,23 @@ def test_load_refuses_several_files_with_other_columns(design, write):
     assert told == "b.csv: its columns are not those of a.csv, spend is in one only; give files with the same columns"
 
 
+@pytest.mark.parametrize(("zones", "told"), [(("UTC", None), "without"), ((None, "Europe/Rome"), "with")])
+def test_load_refuses_files_of_which_one_has_a_time_zone(design, tmp_path, zones, told):
+    for name, zone in zip(("a", "b", "c"), (*zones, None), strict=True):
+        columns = {"user_id": [name], "variant": ["old"], "spend": [1.0]}
+        columns["at"] = pa.array([dt.datetime(2024, 1, 31)], pa.timestamp("us", tz=zone))
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    said = tell_refusal(sources.load, design(), str(tmp_path))
+    assert said == f"b.parquet, column at: times {told} a time zone, unlike those of a.parquet; write both in one way"
+
+
+def test_load_refuses_parquet_with_a_column_name_that_stands_twice(design, tmp_path):
+    table = pa.table([["1"], ["old"], [1.0], [2.0]], names=["user_id", "variant", "spend", "Spend"])
+    pq.write_table(table, tmp_path / "u.parquet")
+    said = "u.parquet: the column name spend stands twice (upper and lower case are one); rename one"
+    assert tell_refusal(sources.load, design(), str(tmp_path / "u.parquet")) == said
+
+
 def test_load_ignores_a_folder_that_looks_like_a_partition(design, tmp_path):
     (tmp_path / "variant=x").mkdir()
     path = write_parquet(tmp_path / "variant=x" / "u.parquet")
@@ -416,6 +436,24 @@ def test_load_refuses_a_file_that_is_no_database(design, write):
     file = write("no database at all" * 100, "f.db")
     told = tell_refusal(sources.load, design(), f"duckdb:{file}")
     assert told == "f.db: cannot be opened read-only; it is no DuckDB database"
+
+
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
+def test_load_refuses_times_without_end(design, tmp_path, kind):
+    with duckdb.connect(str(tmp_path / "f.db")) as con:
+        rows = f"SELECT 1 AS user_id, 'old' AS variant, 1.0 AS spend, 'infinity'::{kind} AS assigned_at"
+        con.execute(f"CREATE TABLE units AS {rows} UNION ALL SELECT 2, 'new', 1.0, '2024-01-31'::{kind}")
+    cure = "correct them, or leave those rows out"
+    said = f"f.db/units, column assigned_at: 1 date before 1900 or after 2199; {cure}"
+    assert tell_refusal(sources.load, design(EVENT_PLAN), f"duckdb:{tmp_path / 'f.db'}") == said
+
+
+def test_load_refuses_a_table_of_an_engine_that_cannot_count(design):
+    table = ibis.sqlite.connect().create_table(
+        "t", schema={"user_id": "int64", "variant": "string", "spend": "float64"}
+    )
+    cure = "cannot count all that is asked of a table; give the rows, such as table.to_pandas()"
+    assert tell_refusal(sources.load, design(), table) == f"data (Table): sqlite {cure}"
 
 
 def test_load_does_not_write_to_a_duckdb_file(design, database):
