@@ -81,7 +81,6 @@ def read_given(file, pairs):
 
 def _make_own_run(arguments, given, runs):
     """Return the run of STUDY --name NAME; a file that is not there is refused before a kernel starts to say so."""
-    from helpers import plan
     from helpers.sources import read_address
 
     if arguments.name in (run.name for run in runs):
@@ -90,13 +89,11 @@ def _make_own_run(arguments, given, runs):
     if len(arguments.names) != 1:
         raise Refused(f"--name needs one STUDY before it; {len(arguments.names)} came")
     run = report.make_run(arguments.names[0], name=arguments.name, given=given)
-    for name in (name for name in run.given if run.declared[name].is_path):
+    for name in (name for name in run.given if run.declared[name].is_path and name != "plan"):
         value = run.given[name]
         for text in value if isinstance(value, list) else [value or ""]:
-            file = paths.plan_file(text) if name == "plan" else Path(text.removeprefix("duckdb:"))
+            file = Path(text.removeprefix("duckdb:"))
             if file.is_absolute() and not os.path.exists(file):
-                if name == "plan":
-                    plan.read(text)  # its refusal names the plans that there are
                 read_address(text)  # its refusal shows no secret
     return run
 
@@ -169,17 +166,7 @@ def init_workspace(arguments):
         raise Refused(f"{folder.name}: lies inside the repository; name a folder outside it")
     if folder.is_file():
         raise Refused(f"{folder.name}: is a file; name a new folder")
-    notebook = find_notebook(study, base=paths.NOTEBOOKS)
-    declared = report.read_parameters(notebook)
-    if not {"plan", "data"} <= set(declared):
-        raise Refused(f"{study}: reads no table of yours, so that it needs no workspace; studies report {study}")
-    if declared["data"].default is None:
-        then = f"then studies report {study} --name NAME -p plan=plan.yaml -p data=HISTORY, or -p baselines=..."
-        raise Refused(f"{study}: no history of yours is simulated; begin with studies init FOLDER, {then}")
-    if study not in EXAMPLES and declared["plan"].default == study:
-        hers = "begin with an experiment (studies init FOLDER) or your customers (--study customer_milestones)"
-        raise Refused(f"{study}: its plan is that of its article, and names what yours do not have; {hers}")
-    plan = WORKSPACE / EXAMPLES[study] if study in EXAMPLES else paths.plan_file(declared["plan"].default)
+    plan, notebook = WORKSPACE / EXAMPLES[study], paths.NOTEBOOKS / f"{study}.ipynb"
     texts = {"plan.yaml": plan.read_text(encoding="utf-8"), notebook.name: notebook.read_text(encoding="utf-8")}
     for name, value in (("plan", "plan.yaml"), ("data", "simulated")):  # hers, where ours names somebody's experiment
         default = rf'("{name}: [^"=]+= )\\"[^"\\]+\\"'

@@ -1,6 +1,5 @@
 """Runs to reports: what is fresh is skipped, the rest is rendered side by side, and nothing good is ever lost."""
 
-import hashlib
 import json
 import math
 import multiprocessing
@@ -77,8 +76,6 @@ def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False) -> in
         checksums.save()
         if stale:
             Workshop(settings, progress).work(stale, jobs or count_cores())
-            if STOPPED not in progress.outcomes.values():
-                _drop_links([run for run in runs if not progress.outcomes[run.name].failed], settings, checksums)
         update_index(checksums)
     except OSError as error:
         progress.finish("studies", judge_disk(error))
@@ -87,21 +84,6 @@ def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False) -> in
     if "interrupted" in kinds:
         return INTERRUPTED
     return FAILED if kinds - {"done", "up to date", "refused"} else REFUSED if "refused" in kinds else 0
-
-
-def _drop_links(runs, settings, checksums):
-    """Take the links to pages that were to be made and failed from the reports of runs; most often there are none."""
-    beside = store.list_docs(settings.out, runs)
-    for run in runs if beside != settings.beside else ():
-        from helpers.report import document, page
-
-        folder, record = settings.out / run.name, store.read_record(settings.out / run.name)
-        with store.hold_lock(settings.out, run.name):
-            told = page.keep_links((folder / "report.html").read_text(encoding="utf-8"), beside).encode()
-            store.write_file(folder / "report.html", told)
-            record["files"]["report.html"] = hashlib.sha256(told).hexdigest()
-            record["key"] = store.make_key(run, checksums, code=settings.code, beside=beside)
-            store.write_file(folder / "run.json", document.write_json(record))
 
 
 def count_cores() -> int:

@@ -15,7 +15,6 @@ NO_PLACE = (
     "reports.yaml: not in this folder; go to your workspace, make one (studies init FOLDER), or say with --out DIR "
     "where reports go"
 )
-PLANS = ", ".join(sorted(file.stem for file in paths.PLANS.glob("*.yaml")))
 
 
 @pytest.fixture
@@ -55,29 +54,14 @@ def asked(monkeypatch):
         ("report small --name x -p seed=100", "parameter seed: needs a whole number from 0 to 99; 100 came"),
         ("report small --name x -p data=gone.csv", f"gone.csv: {GONE}"),  # these before a kernel starts
         ("report small --name x -p data=duckdb:gone.db", f"gone.db: {GONE}"),
-        ("report small --name x -p plan=gone.yaml", f"plan gone.yaml: no such file; known plans: {PLANS}"),
-        ("report small --name x -p plan=gone", f"plan gone.yaml: no such file; known plans: {PLANS}"),
         ("describe smal", "no study is called 'smal'; did you mean small?"),
-        ("init mine --study smal", "no study is called 'smal'; did you mean small?"),
-        ("init mine --study planned",
-         "planned: its plan is that of its article, and names what yours do not have; begin with an experiment "
-         "(studies init FOLDER) or your customers (--study customer_milestones)"),
-        ("init mine --study grid", "grid: reads no table of yours, so that it needs no workspace; studies report grid"),
-        ("init mine --study experiment_design",
-         "experiment_design: no history of yours is simulated; begin with studies init FOLDER, then studies report "
-         "experiment_design --name NAME -p plan=plan.yaml -p data=HISTORY, or -p baselines=..."),
-        ("init list.yaml --study small", "list.yaml: is a file; name a new folder"),
+        ("init list.yaml", "list.yaml: is a file; name a new folder"),
         (f"init {paths.REPOSITORY}/mine", "mine: lies inside the repository; name a folder outside it"),
     ],
 )  # fmt: skip
 def test_a_command_that_cannot_be_done_is_refused_in_one_sentence(
-    studies, notebooks, write_notebook, asked, tmp_path, monkeypatch, arguments, message
+    studies, notebooks, asked, tmp_path, monkeypatch, arguments, message
 ):
-    write_notebook(notebooks / "grid.ipynb", "seed: int = 7  # [0, 99]; ; seed\n")
-    given = 'plan: str = "planned"  # ; path; plan\ndata: str = "simulated"  # ; path; table\n'
-    write_notebook(notebooks / "planned.ipynb", given)
-    given = 'plan: str = "planned"  # ; path; plan\ndata: str = None  # ; path; table\n'
-    write_notebook(notebooks / "experiment_design.ipynb", given)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "list.yaml").write_text("- 1\n")
     (tmp_path / "runs").write_text("# none yet\n")
@@ -221,15 +205,6 @@ def test_in_a_workspace_no_command_needs_to_be_told_where_it_is(
     monkeypatch.chdir(notebooks)  # where our own runs stand, the folder of ours is meant
     studies("report", "--runs", paths.RUNS)
     assert asked["out"] == paths.REPORTS
-
-
-def test_init_of_another_study_copies_its_notebook_and_its_plan(studies, notebooks, methods, tmp_path, monkeypatch):
-    (tmp_path / "plan.yaml").write_text("kind: framework\n")
-    monkeypatch.chdir(tmp_path)  # where the plan of the small study, which is named by its path, begins
-    assert studies("init", "mine", "--study", "small")[0] == 0
-    assert (tmp_path / "mine" / "plan.yaml").read_text() == "kind: framework\n"
-    run, _ = report.read_runs(tmp_path / "mine" / "reports.yaml")
-    assert (run.name, run.study, run.notebook) == ("my_small", "small", tmp_path / "mine" / "small.ipynb")
 
 
 def test_init_of_customers_brings_a_plan_of_few_names_and_not_the_article_s(studies, tmp_path):
