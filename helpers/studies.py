@@ -1,6 +1,5 @@
 """The little that one study adds to what views and templates say: names, fitted lines, and rows of several tables."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -242,12 +241,11 @@ def slide_cost(results: Results, design: ExperimentPlan, assumed: Assumptions, m
     metric : str
     **payback : the further arguments of `value.study_payback`
     """
-    costs = assumed.cost_per_hour if isinstance(assumed.cost_per_hour, Sequence) else (assumed.cost_per_hour,)
-    middle = costs[len(costs) // 2]
+    costs = assumed.cost_per_hour
+    middle = costs[1]
 
     def tell(cost):
-        range_ = tuple(cost * (each / middle if middle else 1.0) for each in costs)
-        moved = replace(assumed, cost_per_hour=range_ if len(range_) > 1 else range_[0])
+        moved = replace(assumed, cost_per_hour=tuple(cost * (each / middle if middle else 1.0) for each in costs))
         tables = {**results.tables, **study_payback(results, metric, moved, **payback)}
         return _tell_answer(explain(results.but(tables=tables), design))
 

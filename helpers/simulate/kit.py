@@ -108,10 +108,6 @@ class World:
             assignments, events, assignments.assign(**columns), truth, f"Simulated: {what}. {no_evidence}"
         )
 
-    def tell_effects(self, metric, means) -> list[dict[str, Any]]:
-        """Return the true effects of one metric from the population means of both arms, as `list_effects` does."""
-        return list_effects(metric, self.arms, means)
-
 
 def spawn_generators(seed, names) -> dict[str, np.random.Generator]:
     """Return one generator a part of a study, so that a new part at the end does not shift the others.

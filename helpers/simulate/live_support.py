@@ -333,7 +333,7 @@ def state_truth(world, chances) -> list[dict]:
     for name, days in REVENUE_WINDOWS.items():
         worth = world.monthly_amount * count_payments(world, days)
         means[name] = tuple(worth * share for share in means["paid"])
-    effects = [row for name, pair in means.items() for row in world.tell_effects(name, pair)]
+    effects = [row for name, pair in means.items() for row in kit.list_effects(name, world.arms, pair)]
     share, more, square = plain["answered"], gain["answered"], float(deliver(world) ** 2 @ SIGN_UPS)
     nps = [100 * (part["promoter"] - part["detractor"]) for part in (plain, gain)]
     csat = [BAD_MEAN + (GOOD_MEAN - BAD_MEAN) * plain["good"], (GOOD_MEAN - BAD_MEAN) * gain["good"]]

@@ -233,7 +233,7 @@ def state_truth(world, responses) -> list[dict]:
     delay = DELAY_DAYS + PAY_DAYS / np.expm1(-PAY_DAYS / DELAY_DAYS) * np.exp(-PAY_DAYS / DELAY_DAYS)  # mean, cut off
     gained = HORIZON_DAYS - TRIAL_DAYS - delay
     times = [HORIZON_DAYS - share * gained for share in mean_by_arm(world, responses["paid"])]
-    effects += world.tell_effects("active_days", days) + world.tell_effects("per_active", rates)
+    effects += kit.list_effects("active_days", world.arms, days) + kit.list_effects("per_active", world.arms, rates)
     return [*effects, kit.make_effect("paid_in", world.arms, times, estimand="rmst_difference")]
 
 
@@ -249,7 +249,7 @@ def _state_metric(world, metric, response, worth):
         ((plain, plain + (links - without) / compliers), {"estimand": "cace", "population": "compliers"}),
     ]
     effects = [kit.make_effect(metric, world.arms, means, **labels) for means, labels in told]
-    return world.tell_effects(metric, (links, without)) + effects
+    return kit.list_effects(metric, world.arms, (links, without)) + effects
 
 
 def _draw_people(n_units, rng, settings):
