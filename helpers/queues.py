@@ -33,7 +33,6 @@ TOLERANCE = 0.05  # a day is short when this much less than the target share is 
 HELD_DAYS = 0.9  # share of days on which the dearer plan holds the target
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
 NEGLIGIBLE = 42.0  # e to the minus 42: what is left out of an integral
-TINY = 1e-280  # probabilities below are found by recursion
 MOST_AGENTS = 100_000
 
 
@@ -159,14 +158,10 @@ def answer_by_erlang_a(arrivals_per_hour, agents, promise) -> Answering:
 
 
 def _log_erlang_b(load, agents):
-    """Log of the share that finds all agents busy where nobody waits (Erlang B), by Poisson tails or by recursion."""
+    """Log of the share that finds all agents busy where nobody waits (Erlang B); inf where hardly any is ever free."""
     below = special.gammaincc(agents + 1, load)
-    if below > TINY:
-        return special.xlogy(agents, load) - load - special.gammaln(agents + 1) - math.log(below)
-    inverse = 1.0
-    for agent in range(1, agents + 1):
-        inverse = 1 + inverse * agent / load
-    return -math.log(inverse)
+    none = special.xlogy(agents, load) - load - special.gammaln(agents + 1)
+    return none - (math.log(below) if below > 0 else -math.inf)
 
 
 def agents_needed(arrivals_per_hour, promise, *, answer=answer_by_erlang_a) -> np.ndarray:

@@ -344,22 +344,15 @@ def find_chances(rates) -> dict[str, np.ndarray]:
     ends, days = rates.leave + rates.quiet, HORIZON_DAYS
     silent = QUIET_LEAVING * rates.leave
     gap = (ends - silent) * days  # far below 0 nobody is left to fall silent
-    quiet = rates.quiet * days * np.exp(-silent * days) * _average(np.maximum(gap, -500))
+    quiet = rates.quiet * days * np.exp(-silent * days) * special.exprel(np.minimum(-gap, 500))
     retained = np.exp(-ends * days) + np.where(gap > -500, quiet, 0.0)
-    expanded = rates.expand * days * _average((rates.expand + ends) * days)
+    expanded = rates.expand * days * special.exprel(-(rates.expand + ends) * days)
     before, both = np.exp(-ends * (days - DORMANT_DAYS)), (ends[:, None] + rates.talk) * DORMANT_DAYS
-    silence = (ends * DORMANT_DAYS)[:, None] * _average(both) + np.exp(-both)
+    silence = (ends * DORMANT_DAYS)[:, None] * special.exprel(-both) + np.exp(-both)
     numbers = stats.poisson.pmf(np.arange(rates.talk.shape[1]), (rates.expand * COUNTED_DAYS)[:, None])
     numbers[:, -1] += 1 - numbers.sum(axis=1)
     dormant = 1 - before + before * (numbers * silence).sum(axis=1)
     return {"retained": retained, "expanded": expanded, "dormant": dormant}
-
-
-def _average(exponent):
-    """Return (1 - exp(-x)) / x, 1 at 0: the average of exp(-x t) over t from 0 to 1."""
-    near = np.abs(exponent) < 1e-8
-    safe = np.where(near, 1.0, exponent)
-    return np.where(near, 1.0, -np.expm1(-safe) / safe)
 
 
 def customer_milestones(*, n_units=20_000, seed=2023, **world) -> kit.Simulation:
