@@ -103,10 +103,9 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     -------
     tuple of Check: enough_units (where too few), srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants,
         clusters, missing_<metric>, attrition, exposure_over_time, exposure_turned, events_fit, events_fit_<metric>,
-        exposure_fit, events_add, events_add_<metric>, units_fit, covariates_fit and outcomes_vary, those that the plan
-        gives cause for. `value` is a p-value, a count (duplicates, clusters, events_add, outcomes_vary), a share
-        (two_variants, attrition, events_fit and its like, units_fit) or a correlation (covariates_fit); nan where
-        nothing is tested.
+        exposure_fit, events_add, events_add_<metric>, units_fit and covariates_fit, those that the plan gives cause
+        for. `value` is a p-value, a count (duplicates, clusters, events_add) or a share (two_variants, attrition,
+        events_fit and its like, units_fit); nan where nothing is tested.
 
     Raises
     ------
@@ -145,7 +144,7 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
     found += [*_check_exposure(units, design)] if design.exposure else []
     found += [*check_events(units, source.meeting, design), *check_amounts(units, design), assigned]
-    found += [rates.check_covariates(units, design) if units.covariates else None, rates.check_spread(units, design)]
+    found += [rates.check_covariates(units, design)] if units.covariates else []
     return tuple(check for check in found if check)
 
 

@@ -1,7 +1,6 @@
 """What stands in columns and events: levels of segments and covariates, sizes and answers of each arm, no payments."""
 
 import datetime as dt
-import re
 from functools import partial
 
 import ibis
@@ -20,11 +19,6 @@ START = "fold:start"  # the column of the time of assignment, UTC, while units a
 MONEY = "fold:money"  # the currency of an event, where a column names it
 OWN = ("unit", "event", "variant", "at", "value", "start")  # columns that every table may have
 UNPLANNED = "*"  # in the place of a metric: a column that the plan does not name
-FLAGS = "!"  # in that place: a column that marks rows that are no units, as people or machines of the house are
-FLAG = re.compile(
-    "(is_?|was_?)?(bot|crawler|robot|spider|internal|employee|staff|tester|test_?user|test_?account|qa)(_?(user|flag))?"
-    "|is_?test|_(fivetran|sdc)_deleted(_at)?"
-)
 CLOSE = 1e-6  # of a value, within which it is whole: 16.31 times 100 is 1630.9999999999998
 STEPS = 8  # of the natural logarithm, in which values are counted by their size
 MOST_ANSWER = 1e5  # whole answers beyond it are not told apart
@@ -198,44 +192,28 @@ def ask_values(
         read = metric.column or name
         if metric.time and metric.observed:
             found[name, metric.time] = _look_times(units[metric.time], units[metric.observed])
-            asked += _ask_times(units, (name, metric.time), metric.observed, design)
         elif metric.how.total and name not in heard and read in units.columns:
             found[name, read] = _look_column(units, read, metric, paid)
             if metric.how.total == "amount" or (metric.how.total == "count" and PAYMENT.search(read.casefold())):
                 found[name, read] |= look_payments(units, units[read].cast("float64"), further, own=False)
             asked += _ask_column(units, (name, read), metric, found, design, few)
-            if metric.how.total == "last":
-                _look_logs(units, (name, read), few, found, asked, design)
             if metric.missing == "zero":
                 found.setdefault((name, read), {})["no"] = _mark(units[read].cast("float64"), 0)
         elif metric.numerator and planned is None:
             for part in sorted({metric.numerator, metric.denominator} - set(design.metrics)):
-                _look_logs(units, (name, part), few, found, asked, design)
                 if metric.missing == "zero":
-                    found.setdefault((name, part), {})["no"] = _mark(units[part].cast("float64"), 0)
+                    found[name, part] = {"no": _mark(units[part].cast("float64"), 0)}
         elif metric.how.total == "last" and planned is not None:
             answers = planned.filter(planned["event"].isin(heard[name].events))
             asked.append(_ask_answers(answers, answers[heard[name].value], name, heard[name].events[0], design))
     if design.exposure and (column := design.exposure.column):
         found["", column] = _look_marks(units[column])
-    for name in further:
-        if FLAG.fullmatch(name.casefold()):
-            found[FLAGS, name] = {"flagged": mark(is_set(units[name])), "units": mark(units["unit"].notnull())}
     if any(found.values()):
         asked.append(_ask_sums(units, found, design))
     if planned is not None:
         beside = [name for name in planned.columns if name not in OWN and not name.startswith("fold:")]
         asked += _ask_payments(planned, heard, beside, design)
     return asked + _ask_unplanned(units, design, named)
-
-
-def _ask_times(units, of, observed, design):
-    """How many units of each arm have the longest time of all, with the event and without; sizes of those with it."""
-    last, ended = units.filter(units[of[1]] == units[of[1]].max().as_scalar()), units.filter(units[observed] >= 1)
-    ends = {"ended_last": (last[observed] >= 1).cast("int32"), "open_last": (last[observed] == 0).cast("int32")}
-    sizes, facts = _ask_sizes(ended, ended[of[1]], [of], design)
-    facts = {key: fact for key, fact in facts.items() if key[3] in ("sizes", "sum")}  # the others are told of all
-    return [_ask_sums(last, {of: ends}, design), (sizes, facts)]
 
 
 def _ask_column(units, of, metric, found, design, few):
@@ -271,7 +249,7 @@ def _ask_payments(planned, heard, further, design):
             void |= {"unpriced": lacks_money(planned[MONEY], value)} if MONEY in planned.columns else {}
             asked.append(_ask_sizes(planned, value, added, design, void))
         elif void:
-            asked.append(_ask_sums(planned, dict.fromkeys(added, _size(value) | void), design))
+            asked.append(_ask_sums(planned, dict.fromkeys(added, {"n": value.notnull().cast("int32")} | void), design))
     return asked
 
 
@@ -302,16 +280,6 @@ def _tell(grouped, of, facts, design):
     return asked
 
 
-def _size(value):
-    """How large values that are not 0 are, by their logarithms, and how many are whole; those of whole ones apart."""
-    known = value.cast("float64").nullif(0.0)
-    return {"n": known.notnull().cast("int32"), **_measure(known.abs().ln(), _tell_whole(known.fill_null(0.5)))}
-
-
-def _measure(log, whole):
-    return {"log": log, "square": log * log, "whole": whole, "log_whole": log * whole}
-
-
 def _tell_whole(known):
     """1 for a value that is nearly a whole number, as all beyond 2^53 are, else 0, as for none."""
     size = known.abs()
@@ -323,17 +291,8 @@ def _mark(value, code):
     return (value == code).cast("int32")
 
 
-def _look_logs(units, of, few, found, asked, design):
-    """Of a column what `_size` gives; of each of a few values once."""
-    if of[1] in few:
-        rows = units.group_by("variant", known=units[of[1]].cast("float64")).aggregate(n=ibis._.count())
-        asked.append(_ask_sums(rows, {of: {k: fact * rows["n"] for k, fact in _size(rows["known"]).items()}}, design))
-    else:
-        found[of] = _size(units[of[1]])
-
-
 def _ask_sizes(table, value, added, design, sums=None, *, is_few=False):
-    """Values that are not 0 by their sizes, what `_size` gives, and sums of facts of them: in one pass.
+    """Values that are not 0 by their sizes, their logarithms, how many are whole, and sums of facts of them.
 
     A size is a step of a logarithm, on either side of 0: how many are on it, the ends, and the sum. A few values are
     measured once each.
@@ -345,7 +304,8 @@ def _ask_sizes(table, value, added, design, sums=None, *, is_few=False):
         known = known.group_by(*by, "known").aggregate(times=n, **{name: known[name].sum() for name in sums})
         n, times = known["times"].sum(), known["times"]
     known = known.mutate(log=known["known"].abs().ln(), whole=_tell_whole(known["known"]))
-    measured = {"total": known["known"], **_measure(known["log"], known["whole"])}
+    log = known["log"]
+    measured = {"total": known["known"], "log": log, "square": log * log, "whole": known["whole"]}
     more = {f"sum:{what}": (fact * times if is_few else fact).sum() for what, fact in measured.items()}
     facts = {"n": n, "low": ibis._.known.min(), "high": ibis._.known.max(), "total": more.pop("sum:total")}
     more |= {name: known[name].sum() for name in sums}
@@ -387,8 +347,8 @@ def _look_marks(value):
 
 
 def _look_times(time, observed):
-    """Of times to an event their size, and how many are empty or 0 among those that ended and those that did not."""
-    time, facts = time.cast("float64"), _size(time) | _look_marks(observed.cast("float64"))
+    """How many times to an event are empty or 0 among those that ended and those that did not."""
+    time, facts = time.cast("float64"), _look_marks(observed.cast("float64"))
     for key, mine in (("ended", observed >= 1), ("open", observed == 0)):
         facts |= {key: mine.cast("int32"), f"{key}_empty": (mine & time.isnull()).cast("int32")}
         facts[f"{key}_zero"] = (mine & (time == 0)).cast("int32")
