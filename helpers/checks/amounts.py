@@ -1,9 +1,9 @@
-"""What adds to amounts: whether names, signs, currencies, states of payment and units of money agree with a sum."""
+"""What adds to amounts: whether names, signs, currencies and states of payment agree with a sum."""
 
 import re
 from collections import Counter
 
-from helpers.checks.rates import ALERT, compare_rates, count_shares, find_unit, write_rates
+from helpers.checks.rates import ALERT, compare_rates, count_shares, write_rates
 from helpers.checks.values import Size, read_answers, read_sizes
 from helpers.metrics import Units, count_units, payments
 from helpers.plan import ExperimentPlan
@@ -32,22 +32,15 @@ MANY = "Currencies are mixed: {label} adds up {n}; convert its values into one, 
 FOREIGN = "Another currency than {unit}, in which {label} is planned, is added up; convert the values, or correct unit."
 VOID = 0.01  # of the values that are added up may be of no payments, or without a currency
 GIVEN_BACK = 0.05  # of them may have been given back, alike in the arms
-MONEY = {"cents beside whole units": 100, "whole units beside thousands": 1000, "millionths beside whole units": 1e6}
-LOGS = ("n", "log", "square")  # of values that are not 0: how many, and the sums of their logarithms and squares
 FOUND = {  # what is wrong with some of the values that are added up, told by arm
     "unpriced": "No currency stands beside values of {label}: {rates}; write it, or leave its column out if it is one.",
     "void": "{label} counts what is no payment, as it failed, is open, cancelled or a test: {rates}; leave it out of "
     "the events.",
-    "deleted": "{label} counts events that are marked as deleted: {rates}; where they never were, leave them out.",
     "returned": "{label} adds up payments that were given back, and nothing takes them off: {rates}; leave them out, "
     "or give the refunds a minus sign.",
 }
 UNANSWERED = (
     "The answers of {label} are 0 far too often, {n:,} of {all:,}, as where nobody answered; leave those cells empty."
-)
-UNITS = (
-    "The values of {label} in {arm} are about {factor:,.0f} times those in {other}, as {unit} would be; give both "
-    "one unit."
 )
 CODES = (
     "{n:,} of the {all:,} values of {label} that are not 0 are {code}, {why}; leave them empty where that is a code "
@@ -77,13 +70,13 @@ def check_amounts(units: Units, design: ExperimentPlan) -> tuple[Check, ...]:
     Returns
     -------
     tuple of Check: `events_add` fails where a metric that decides (primary, guardrail, asked, or a part of such a
-        ratio) has one arm in another unit of money, values of no payments, or without a currency in one arm; adds an
+        ratio) has codes for none, values of no payments, or without a currency in one arm; adds an
         event that is named as money back to others; sums several currencies or another one than its unit. Of other
         metrics, and of names and signs that can be read in two ways, it warns.
         `value` counts the faults. `events_add_<metric>` fails where another metric has such a fault;
         `acknowledge: {events_add: why}` releases it too.
     """
-    told_of = {"log", "sizes", "void", "deleted", "answers"}
+    told_of = {"sizes", "void", "answers"}
     seen = ((of, arms) for (of, _), arms in units.seen.items() if of in design.metrics)
     sized = dict.fromkeys(of for of, arms in seen if told_of & set(next(iter(arms.values()))))
     apart = {name: told for name in sized if (told := [*_find_values(name, units, design)])}
@@ -140,7 +133,7 @@ def _is_money_in(event):
 
 
 def _find_values(name, units, design):
-    """Yield whether it is sure, and a sentence, of values of some arm that are in another unit, or of no payments."""
+    """Yield whether it is sure, and a sentence, of values that are codes for none, or of no payments."""
     metric, label, arms = design.metrics[name], design.label_of(name), design.variant.arms
     found = {read: [told[arm] for arm in arms] for (of, read), told in units.seen.items() if of == name}
     for told in found.values():
@@ -159,31 +152,9 @@ def _find_values(name, units, design):
         n, whole = map(sum, zip(*counts, strict=True))
         means_other = what == "void" and name not in units.heard and any(2 * low > high for low, high in counts)
         if n and not (means_other and all(low in (0, high) for low, high in counts)):  # the column is the arm itself
-            most = {"void": VOID, "deleted": VOID, "returned": GIVEN_BACK}.get(what, 1.0)
+            most = {"void": VOID, "returned": GIVEN_BACK}.get(what, 1.0)
             is_odd = compare_rates(shares) < ALERT or n > most * whole
-            if is_odd or what != "deleted":  # what was may be deleted later, and most of an arm's units are no payments
-                is_sure = is_odd and not means_other and what != "deleted"
-                yield is_sure, said.format(label=label, rates=write_rates(design, shares))
-    yield from _find_units(found, label, metric, design)
-
-
-def _find_units(found, label, metric, design):
-    """Yield whether it is sure, and a sentence, of amounts of an arm that are in another unit of money."""
-    control, *others = design.variant.arms
-    sums = {read: told for read, told in found.items() if metric.how.total == "amount" and "log" in told[0]}
-    pairs = [
-        (True, control, arm, told[0], one) for told in sums.values() for arm, one in zip(others, told[1:], strict=True)
-    ]
-    back = [read for read in sums if BACK.search(read.casefold())]
-    if 0 < len(back) < len(sums):  # money in beside money back, in all arms
-        sides = [[read for read in sums if (read in back) is is_back] for is_back in (False, True)]
-        facts = [{what: sum(one[what] for read in side for one in sums[read]) for what in LOGS} for side in sides]
-        pairs.append((False, *map(" and ".join, sides), *facts))
-    for of_arms, one, other, *facts in pairs:
-        if unit := find_unit(*facts, MONEY):
-            (large, small) = (other, one) if unit[1] > 0 else (one, other)
-            words = {"label": label, "arm": large, "other": small, "unit": unit[0]}
-            yield of_arms, UNITS.format(factor=MONEY[unit[0]], **words)  # money back may be a part of what was paid
+            yield is_odd and not means_other, said.format(label=label, rates=write_rates(design, shares))
 
 
 def _find_unanswered(arms, label):

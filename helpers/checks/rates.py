@@ -1,10 +1,8 @@
 """Shares, covariates and sizes in the arms: written without a small cell, and whether they differ beyond chance."""
 
-import math
-
 import numpy as np
 import scipy  # its stats load when they are first used
-from scipy.special import chdtrc, fdtrc, gammaln, ndtr
+from scipy.special import chdtrc, fdtrc, ndtr
 
 from helpers import metrics
 from helpers.checks.logs import percent
@@ -23,8 +21,6 @@ TURNS = {  # by what units may be assigned in turn, from hours since 1970 and th
     "an hour of the day": (lambda hour, first: hour % DAY, 1),
     "a weekday": (lambda hour, first: hour // DAY % 7, DAY),
 }
-LEAST_VALUES = 30  # an arm, below which its unit is not read
-CLOSE, SPREADS = 0.2, 1.25  # of the logarithm of a factor; of the spreads of both arms
 LEAK = 1e-6  # a p-value
 LEAST_MOMENTS = 30  # units of an arm, below which they are not read
 DIFFERS = "{name} differs between the arms far beyond chance"
@@ -95,7 +91,7 @@ def compare_rates(arms) -> float:
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
     if expected.min() >= LEAST_EXPECTED:
         return float(chdtrc(len(arms) - 1, np.sum((table - expected) ** 2 / expected)))
-    return _test_exactly(table) if len(arms) == 2 else NAN
+    return float(scipy.stats.fisher_exact(table).pvalue) if len(arms) == 2 else NAN
 
 
 def compare_counts(pairs) -> float:
@@ -157,15 +153,6 @@ def find_turn(hours) -> str | None:
         if all(in_turn):
             return time
     return None
-
-
-def _test_exactly(table):
-    """Fisher's exact test: the chance, given the margins, of a table that is no likelier than this one."""
-    (a, b), (c, d) = table
-    cells = np.arange(max(0, a - d), min(a + b, a + c) + 1)
-    log_chances = -sum(gammaln(cell + 1) for cell in (cells, a + b - cells, a + c - cells, d - a + cells))
-    chances = np.exp(log_chances - log_chances.max())
-    return float(chances[chances <= chances[a - cells[0]] * (1 + 1e-9)].sum() / chances.sum())
 
 
 def read_rate(moments: Moments) -> float:
@@ -266,22 +253,3 @@ def check_covariates(units: Units, design: ExperimentPlan) -> Check | None:
 def name_covariate(name):
     """Return a covariate's name without its level, which could be somebody's."""
     return name.removeprefix("x_").split("=")[0]
-
-
-def find_unit(one: dict, other: dict, factors: dict[str, float]) -> tuple[str, float] | None:
-    """Return the unit in which one of two groups of values seems to be, and the sign of what it is larger; or None.
-
-    Parameters
-    ----------
-    one, other : dict, of values that are not 0: how many (`n`), the sums of their logarithms (`log`) and their squares
-    factors : dict of str to float, the units, and how many times they are another
-    """
-    sides = (one, other)
-    if min(facts["n"] for facts in sides) < LEAST_VALUES:
-        return None
-    means = [facts["log"] / facts["n"] for facts in sides]
-    spreads = [math.sqrt(max(f["square"] / f["n"] - mean**2, 0)) for f, mean in zip(sides, means, strict=True)]
-    error = 3 * math.hypot(*(spread / facts["n"] ** 0.5 for spread, facts in zip(spreads, sides, strict=True)))
-    gap, are_alike = means[1] - means[0], max(spreads) <= SPREADS * min(spreads) + 1e-6
-    unit = min(factors, key=lambda unit: abs(abs(gap) - math.log(factors[unit])))
-    return (unit, gap) if are_alike and abs(abs(gap) - math.log(factors[unit])) <= CLOSE + error else None

@@ -6,11 +6,7 @@ import numpy as np
 import scipy  # its stats load when they are first used
 
 from helpers import schema
-from helpers.checks.rates import (
-    ALERT,
-    compare_counts,
-    write_p,
-)
+from helpers.checks.rates import ALERT, compare_counts, write_p
 from helpers.metrics import Units
 from helpers.metrics.values import UNPLANNED
 from helpers.plan import ExperimentPlan

@@ -40,7 +40,6 @@ TRUE_IS_NONE = re.compile(
     f"{TEST}|{BY}(is|was|has)?_?({UNDONE})_?(mode|order|payment|transaction|event|data|flag|account)?"
 )
 AT_IS_NONE = re.compile(f"{BY}({UNDONE})_(at|on|date|time|ts|datum)")
-DELETED = re.compile(f"{BY}(is|was|row)?_?deleted(_?(at|on|date|time|ts|flag))?")
 FALSE_IS_NONE = re.compile(
     r"(is|was|has)?_?(ok|accepted|live|production|paid|captured|success(ful|fully)?|succeeded|completed?|settled|confirmed|valid|"
     r"approved|authori[sz]ed)_?(mode|order|payment|transaction|event|data|flag)?"
@@ -132,11 +131,6 @@ def look_payments(table: ir.Table, value: ir.Value, columns, *, own: bool) -> di
     void = void.fill_null(False)
     facts = {"void": counts & void, "returned": counts & returned.fill_null(False) & ~void}
     return {what: fact.cast("int32") for what, fact in facts.items()} if told else {}
-
-
-def is_set(column: ir.Value) -> ir.BooleanValue:
-    """Return whether a column that marks rows marks this one: it holds something that means no "none"."""
-    return ~column.cast("string").strip().lower().isin((*NOTHING, "nat")).fill_null(True)
 
 
 def lacks_money(money: ir.Value, value: ir.Value) -> ir.IntegerValue:

@@ -11,7 +11,7 @@ from helpers import schema
 from helpers.kinds import COUNTED, VALUED
 from helpers.metrics import payments
 from helpers.metrics.events import ask, begin, mark
-from helpers.metrics.payments import PAYMENT, is_set, lacks_money, look_payments
+from helpers.metrics.payments import PAYMENT, lacks_money, look_payments
 from helpers.records import Refused
 
 ARM = "fold:arm"  # the arm of the unit of an event
@@ -23,7 +23,6 @@ CLOSE = 1e-6  # of a value, within which it is whole: 16.31 times 100 is 1630.99
 STEPS = 8  # of the natural logarithm, in which values are counted by their size
 MOST_ANSWER = 1e5  # whole answers beyond it are not told apart
 FIRST_ROWS, MOST_COLUMNS = 20_000, 20  # of the units, in which columns are looked at that the plan does not name
-FEW_VALUES = 500  # of a column, in the first rows: of so many each is looked at once, and not in every row
 TOTALS = (
     r"^(grand |sub ?|over)?(total|totals|totale|totaal|totaux|sum|summe|somma|somme|suma|soma|gesamt|gesamtsumme|"
     "insgesamt|ensemble|razem|итого|всего|合计|總計|合計)([ :].*)?$"
@@ -153,17 +152,7 @@ def ask_beside(source, units, totals, design, clock):
     return [(planned, lost | sums), *beside], lost, sums | monies, values
 
 
-def find_few(units: ir.Table, design) -> frozenset[str]:
-    """Return the columns of numbers of the plan that have few values in the first rows, such as counts and scores."""
-    read = {of for name, m in design.metrics.items() for of in (m.column or name, m.numerator, m.denominator)}
-    first, kinds = units.limit(FIRST_ROWS), units.schema()
-    names = [name for name in sorted(read & {*kinds} - {None}) if kinds[name].is_numeric()]
-    return frozenset(name for name, n in ask(first, {c: first[c].nunique() for c in names}).items() if n <= FEW_VALUES)
-
-
-def ask_values(
-    units: ir.Table, planned: ir.Table | None, totals, design, paid, few=frozenset()
-) -> list[tuple[ir.Table, dict]]:
+def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) -> list[tuple[ir.Table, dict]]:
     """Return what to ask of the values of each arm, some tables with their aggregates.
 
     Parameters
@@ -173,7 +162,6 @@ def ask_values(
     totals : sequence of Total, what the plan reads of events
     design : ExperimentPlan
     paid : Ibis column of `units` that names currencies, or None; that of events is called `MONEY`
-    few : collection of str, columns of the units whose values are looked at once each, which many rows take less for
 
     Returns
     -------
@@ -196,7 +184,7 @@ def ask_values(
             found[name, read] = _look_column(units, read, metric, paid)
             if metric.how.total == "amount" or (metric.how.total == "count" and PAYMENT.search(read.casefold())):
                 found[name, read] |= look_payments(units, units[read].cast("float64"), further, own=False)
-            asked += _ask_column(units, (name, read), metric, found, design, few)
+            asked += _ask_column(units, (name, read), metric, found, design)
             if metric.missing == "zero":
                 found.setdefault((name, read), {})["no"] = _mark(units[read].cast("float64"), 0)
         elif metric.numerator and planned is None:
@@ -216,19 +204,19 @@ def ask_values(
     return asked + _ask_unplanned(units, design, named)
 
 
-def _ask_column(units, of, metric, found, design, few):
+def _ask_column(units, of, metric, found, design):
     """Of a column of the units its answers; or its sizes, with what was found of it."""
     value, total = units[of[1]].cast("float64"), metric.how.total
     if metric.how.is_share or total not in ("last", *COUNTED):
         return []
     if total == "last":
         return [_ask_answers(units, value, *of, design)]
-    return [_ask_sizes(units, value, [of], design, found.pop(of), is_few=of[1] in few)]
+    return [_ask_sizes(units, value, [of], design, found.pop(of))]
 
 
 def _ask_payments(planned, heard, further, design):
     """Of the events of amounts, and of payments that are counted, their sizes, and what of them is no payment."""
-    of_values, asked, others = {}, [], []
+    of_values, asked = {}, []
     for name, total in heard.items():
         kind = design.metrics[name].how.total if name in design.metrics else None
         for event in total.events:
@@ -236,12 +224,6 @@ def _ask_payments(planned, heard, further, design):
                 of_values.setdefault(total.value, []).append((name, event))
             elif kind == "count" and PAYMENT.search(event.casefold()):
                 of_values.setdefault("at", []).append((name, event))
-            elif kind == "count":
-                others.append((name, event))
-    if others and (marks := [name for name in further if payments.DELETED.fullmatch(name.casefold().strip("_"))]):
-        is_deleted = ibis.or_(*(is_set(planned[name]) for name in marks))
-        facts = {"n": mark(planned["at"].notnull()), "deleted": mark(is_deleted)}
-        asked.append(_ask_sums(planned, dict.fromkeys(others, facts), design))
     for column, added in of_values.items():
         value = mark(planned["at"].notnull()) if column == "at" else planned[column]
         void = look_payments(planned, value, further, own=True)
@@ -291,30 +273,23 @@ def _mark(value, code):
     return (value == code).cast("int32")
 
 
-def _ask_sizes(table, value, added, design, sums=None, *, is_few=False):
-    """Values that are not 0 by their sizes, their logarithms, how many are whole, and sums of facts of them.
+def _ask_sizes(table, value, added, design, sums):
+    """Values that are not 0 by their sizes, how many are whole, and sums of facts of them.
 
-    A size is a step of a logarithm, on either side of 0: how many are on it, the ends, and the sum. A few values are
-    measured once each.
+    A size is a step of a logarithm, on either side of 0: how many are on it, the ends, and the sum.
     """
-    by, sums = _list_groups(table), {f"sum:{what}": fact for what, fact in (sums or {}).items()}
+    by = _list_groups(table)
     known = table.select(*by, known=value.cast("float64"), **sums)
-    known, n, times = known.filter(known["known"] != 0), ibis._.count(), 1
-    if is_few:
-        known = known.group_by(*by, "known").aggregate(times=n, **{name: known[name].sum() for name in sums})
-        n, times = known["times"].sum(), known["times"]
-    known = known.mutate(log=known["known"].abs().ln(), whole=_tell_whole(known["known"]))
-    log = known["log"]
-    measured = {"total": known["known"], "log": log, "square": log * log, "whole": known["whole"]}
-    more = {f"sum:{what}": (fact * times if is_few else fact).sum() for what, fact in measured.items()}
-    facts = {"n": n, "low": ibis._.known.min(), "high": ibis._.known.max(), "total": more.pop("sum:total")}
-    more |= {name: known[name].sum() for name in sums}
-    sizes = known.group_by(*by, above=known["known"] > 0, step=(known["log"] * STEPS).floor().cast("int64"))
+    known = known.filter(known["known"] != 0)
+    facts = {"n": ibis._.count(), "low": ibis._.known.min(), "high": ibis._.known.max(), "total": ibis._.known.sum()}
+    more = {name: known[name].sum() for name in sums} | {"whole": _tell_whole(known["known"]).sum()}
+    step = (known["known"].abs().ln() * STEPS).floor().cast("int64")
+    sizes = known.group_by(*by, above=known["known"] > 0, step=step)
     sizes = sizes.aggregate(**facts, **more)
     text = sizes["step"].cast("string")
     for fact in facts:
         text = text + ":" + sizes[fact].cast("string")
-    told = {"sizes": text, "sum": sizes["total"], "n": sizes["n"]} | {k.removeprefix("sum:"): sizes[k] for k in more}
+    told = {"sizes": text, "sum": sizes["total"], "n": sizes["n"]} | {name: sizes[name] for name in more}
     return sizes, {key: fact for of in added for key, fact in _tell(sizes, of, told, design).items()}
 
 
