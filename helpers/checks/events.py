@@ -13,7 +13,6 @@ import pandas as pd
 
 from helpers import schema
 from helpers.checks import faults, logs
-from helpers.checks.amounts import BACK
 from helpers.checks.logs import LABEL, LEAST_TOLD, WEEK, Log, percent
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
@@ -115,14 +114,12 @@ def _list_findings(log, design):
     judge, lose = cache(lambda find, event, arm: tuple(find(log, event, arm))), cache(log.find_lost)
     for of, label, events, window, metric in watched:
         named = {event: f"{label} ({event})" if len(events) > 1 else label for event in events}
-        is_own, is_amount = not metric or events == (metric.event or [of]), metric and metric.how.total == "amount"
+        is_own = not metric or events == (metric.event or [of])
         for one in _list_lost(log, lose, label, named, window, is_own=is_own):
             yield replace(one, of=of)
         for arm, event in itertools.product(log.arms, events):
             finds = [faults.find_elsewhere, faults.find_outside]
             finds += [faults.find_repeats] if metric and metric.kind not in ONCE else []
-            is_back = arm != log.arms[0] or BACK.search(event.casefold())  # what a treatment alone gives is its own
-            finds += [faults.find_no_return] if is_amount and is_back else []
             for one in itertools.chain.from_iterable(judge(find, event, arm) for find in finds):
                 yield _name(one, named[event], of)
 

@@ -1,7 +1,6 @@
-"""What is unlike in the events of an arm beside those of the others: by time, sign, size, repeats and name.
+"""What is unlike in the events of an arm beside those of the others: by time, repeats and name.
 
-A treatment makes events more or fewer, larger or smaller, and moves what follows assignment. It moves no clock, and
-turns no sign.
+A treatment makes events more or fewer, and moves what follows assignment. It moves no clock.
 """
 
 from collections.abc import Iterator
@@ -85,15 +84,3 @@ def find_repeats(log, event, arm) -> Iterator[Finding]:
     if n >= logs.LEAST_HEARD and n > REPEATED_FAILS * every:
         told = f"Of the {every:,} events of {LABEL} in {arm} {n:,} repeat another of their {log.unit} (its event_id, "
         yield Finding(n / every, f"{told}or its time and value); give each event once.", fails=True)
-
-
-def find_no_return(log, event, arm) -> Iterator[Finding]:
-    """Yield the money back that an arm lacks and the others have: an event whose amounts are below 0."""
-    (n, others), (_, below) = log.count("age", event, arm), log.count("age", event, arm, "below")
-    spread, ratio = log.bunches.get(event, 1.0), log.ratios[arm]
-    expected = others * ratio
-    is_usual = 2 * below < others or n > TENTH * expected
-    if is_usual or logs.measure_chance(n / spread, others / spread, ratio) < logs.SURE:
-        return
-    told = f"Of {LABEL} hardly any stands in {arm}, where {expected:,.0f} would be expected; money back may be lost."
-    yield Finding(1.0, told, fails=True)

@@ -12,8 +12,6 @@ from helpers import schema
 LEAST_SEEN = 100  # unit-days, below which a rate is not read
 WEEK = 7
 QUIET = 0.2  # of the median day: a day with less is quiet, as a log that is out may let a little through
-ROUNDS = 30  # of the fit of what a log that is out lets through
-LEAST = 1e-9  # what is divided by
 LOST_WARNS, LOST_FAILS = 0.01, 0.10  # of the events that a metric counts, or that stand where none should
 HOLE_FAILS = 0.5  # of them, in a hole that all arms have: a holiday may be one
 FAR = 3.5  # standard errors between arms: two logs in five thousand
@@ -48,8 +46,8 @@ class Log:
     """The days of a log of events, against those that the assigned units would lead to expect.
 
     `ratios` are an arm's units for one of the others; `spreads` by how much numbers of an event vary more than those
-    that come by themselves; `bunches` how many events of one unit come for one, which may share a sign; `early` the
-    share of an event just before assignment, beyond the daily rate of the week before, of all since.
+    that come by themselves; `early` the share of an event just before assignment, beyond the daily rate of the week
+    before, of all since.
     """
 
     def __init__(self, units, meeting, design):
@@ -70,7 +68,7 @@ class Log:
         self.ratios = {arm: n / max(1, others) for arm, (n, others) in counts.items()}
         since = self.take("since").groupby("event")[["n", "known", "squares"]].sum()
         self.spreads = (since["squares"] / since["known"] - since["known"] / since["n"]).clip(lower=1.0)
-        self.bunches, self.early = since["squares"] / since["known"], {}
+        self.early = {}
         for event, arm in itertools.product(schema.list_event_names(design), self.arms):
             own, _ = self.split("aged", event, arm)
             *week, last = count_days(own, "n", -8, 8)
@@ -226,12 +224,8 @@ def expect_lost(ages, starts, *, reach, end, window, hole=None, came=0.0) -> tup
     count, is_needed = starts["n"].to_numpy(float), day <= end
     seen = count_days(ages, "known", since, len(age))
     held, lacking = count @ (is_needed & is_held), count @ (is_needed & ~is_held)
-    known, part = held >= LEAST_SEEN, 0.0
-    through = max(0.0, came - seen[~known].sum())
-    for _ in range(ROUNDS):  # the part of its events that a log which is out lets through
-        shown = np.maximum(held + part * lacking, 1)
-        rate = np.where(known, seen / shown, 0.0)
-        part = min(1.0, through / max(rate @ lacking, LEAST))
+    known, shown = held >= LEAST_SEEN, np.maximum(held, 1)
+    rate = np.where(known, seen / shown, 0.0)
     expected, doubt = float(rate @ lacking), float(np.where(known, seen * (lacking / shown) ** 2, 0.0).sum())
     if known.sum() >= 2 * WEEK and not came:
         last = np.flatnonzero(known)[-1]

@@ -2,13 +2,10 @@
 
 import numpy as np
 import scipy  # its stats load when they are first used
-from scipy.special import chdtrc, fdtrc, ndtr
+from scipy.special import chdtrc, fdtrc
 
-from helpers import metrics
 from helpers.checks.logs import percent
-from helpers.metrics import Units
-from helpers.plan import ExperimentPlan
-from helpers.records import NAN, Check, Moments
+from helpers.records import NAN, Moments
 
 ALERT = 0.001  # a check that runs on every study must hardly ever alarm in vain
 LEAST_UNITS = 10  # an arm, below which nothing is decided; by chance none come once in 22,000 times
@@ -21,10 +18,6 @@ TURNS = {  # by what units may be assigned in turn, from hours since 1970 and th
     "an hour of the day": (lambda hour, first: hour % DAY, 1),
     "a weekday": (lambda hour, first: hour // DAY % 7, DAY),
 }
-LEAK = 1e-6  # a p-value
-LEAST_MOMENTS = 30  # units of an arm, below which they are not read
-DIFFERS = "{name} differs between the arms far beyond chance"
-AFTER = "; where it was measured after assignment, adjusting for it takes effects away: name what was measured before."
 LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)
 
 
@@ -223,31 +216,6 @@ def measure_imbalance(arms) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
         gaps = [abs(m.mean - control.mean) / np.sqrt((np.diag(m.cov) + np.diag(control.cov)) / 2) for m in others]
     return np.max(gaps, axis=0)
-
-
-def check_covariates(units: Units, design: ExperimentPlan) -> Check | None:
-    """Return the check `covariates_fit`: whether a covariate looks measured after assignment; None where none does.
-
-    Parameters
-    ----------
-    units : Units, with covariates
-    design : ExperimentPlan
-
-    Returns
-    -------
-    Check: unclear where a covariate differs between the arms with p below a millionth, failed where adjusted effects
-        decide then. `value` is the smallest of their p-values.
-    """
-    whole, least, name = metrics.summarise_covariates(units), LEAK, None
-    control, *others = (whole[arm] for arm in design.variant.arms)
-    for treated in (m for m in others if min(m.n, control.n) >= LEAST_MOMENTS):
-        errors = np.sqrt(np.diag(treated.cov) / treated.n + np.diag(control.cov) / control.n)
-        gaps = abs(treated.mean - control.mean)
-        p = np.where(gaps > 0, 2 * ndtr(-gaps / np.maximum(errors, 1e-300)), 1.0)
-        if p.min() < least:
-            least, name = float(p.min()), name_covariate(units.covariates[p.argmin()])
-    status = "fail" if design.decides_on == "adjusted" else "warn"  # on what a treatment, or another measure, moved
-    return Check("covariates_fit", status, least, LEAK, DIFFERS.format(name=name) + AFTER) if name else None
 
 
 def name_covariate(name):

@@ -42,6 +42,10 @@ IN_TURN = (
     "column into the plan, or a reason under acknowledge."
 )
 DRIFTS = " Whatever else changed with the weeks looks like an effect; compare the arms within each week."
+AFTER = (
+    " Adjusted effects, which decide, are taken away by a covariate that was measured after assignment; name what was "
+    "measured before."
+)
 MOST_LOST = 0.05  # of the randomised units may be missing from the table before it is in doubt
 SENTENCES = {  # too little to test, as chance would have it, unclear, and not
     "split": (
@@ -64,7 +68,7 @@ SENTENCES = {  # too little to test, as chance would have it, unclear, and not
         "Whether covariates are balanced is unclear: {largest}. Differences like these arise by chance in {chance} of "
         "randomisations, and below 1 % they are in doubt.",
         "Covariates differ more between the arms than chance explains: {largest}. Differences like these arise by "
-        "chance in {chance} of randomisations.",
+        "chance in {chance} of randomisations.{so}",
     ),
     "missing": (
         "Too few outcomes of {label} to test whether they are missing alike: {rates}.{asked}",
@@ -99,9 +103,9 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     -------
     tuple of Check: enough_units (where too few), srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants,
         clusters, missing_<metric>, attrition, exposure_over_time, events_fit, events_fit_<metric>,
-        exposure_fit, events_add, events_add_<metric>, units_fit and covariates_fit, those that the plan gives cause
-        for. `value` is a p-value, a count (duplicates, clusters, events_add) or a share (two_variants, attrition,
-        events_fit and its like, units_fit); nan where nothing is tested.
+        exposure_fit, events_add, events_add_<metric> and units_fit, those that the plan gives cause for. `value` is a
+        p-value, a count (duplicates, clusters, events_add) or a share (two_variants, attrition, events_fit and its
+        like, units_fit); nan where nothing is tested.
 
     Raises
     ------
@@ -140,7 +144,6 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
     found += [_check_exposure(units, design)] if design.exposure and design.assigned_at else []
     found += [*check_events(units, source.meeting, design), *check_amounts(units, design), assigned]
-    found += [rates.check_covariates(units, design)] if units.covariates else []
     return tuple(check for check in found if check)
 
 
@@ -212,7 +215,8 @@ def _check_balance(units, design):
     chance = "over 99.9 %" if p > 0.999 else f"under {percent(ALERT)}" if p < ALERT else percent(p)
     size = f"{gaps.max():.2f}" if np.isfinite(gaps.max()) else "without end, as nothing varies within the arms,"
     largest = f"largest standardised difference {size} ({name})"
-    return _report("balance", [p], "balance", largest=largest, chance=chance)
+    alarm, so = ("fail", AFTER) if design.decides_on == "adjusted" else ("warn", "")
+    return _report("balance", [p], "balance", alarm=alarm, largest=largest, chance=chance, so=so)
 
 
 def report_duplicates(n: int) -> Check:

@@ -9,7 +9,7 @@ from helpers import schema
 from helpers.sources.opening import ask, count_all
 
 DAY, MINUTE, EARLIEST = 86_400, 60, -9
-COUNTS = ("n", "same_day", "dated", "without", "known", "squares", "first", "last", "below")
+COUNTS = ("n", "same_day", "dated", "without", "known", "squares", "first", "last")
 LACKING = {name: ibis.literal(None if name in ("first", "last") else 0, "int64") for name in COUNTS}
 NO_NAME, NO_DAY = ibis.literal(""), ibis.literal(0, "int64")
 SIGNS = ("[A-Za-z]", "[0-9]", "[^A-Za-z0-9]")
@@ -32,7 +32,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
         - "age": events by `day` since assignment (of earlier ones whole days of 24 hours before it, -9 for all beyond
           eight), with `same_day` (those of the day of assignment), `first` and `last` (days since 1970), `clocked`
           (whether any has a time of day), `dated` (times that are dates alone), `without` (those without a value that
-          the plan reads), `known` (those by the plan's `as_of`), and of these `below` (of an amount below 0).
+          the plan reads) and `known` (those by the plan's `as_of`).
         - "day": events by day since 1970, `known` those since the day of assignment.
         - "start": units by the day of their assignment, with `dated`; "key": what was randomised, units by that day
           or clusters in all.
@@ -49,9 +49,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     key_day = ibis.literal(0).cast("int64") if design.cluster else begun
     told = {"start": units[design.assigned_at], "begun": begun, "key_day": key_day}
     start = units.select("unit", "variant", key=units[key], **told)
-    sums = {n: m for n, m in design.metrics.items() if m.how.total == "amount" and not (m.column or m.time)}
-    worth = [(schema.name_value(design, metric), metric.event or [name]) for name, metric in sums.items()]
-    heard = _join_events(shaped.table, start, design, worth)
+    heard = _join_events(shaped.table, start, design)
     is_dated = start["start"].epoch_seconds() % DAY == 0
     starts = _count(start, "start", event=NO_NAME, day=start["begun"], n=start.count(), dated=is_dated.sum())
     keys = _count(start, "key", event=NO_NAME, day=start["key_day"], n=start["key"].nunique())
@@ -101,15 +99,12 @@ def _differs(who, unit, shown):
     return is_strange | (who.length() > 2 * longest)
 
 
-def _join_events(events, start, design, worth):
+def _join_events(events, start, design):
     """The events beside the start of their unit, those that the plan does not name without a name."""
     names, as_of, read = schema.list_event_names(design), design.as_of, schema.list_values(design).items()
     lacks = [events["event"].isin(of) & events[column].isnull() for column, of in read]  # noqa: PD003 (of Ibis)
     lacks = ibis.or_(events["event"].isnull(), *lacks)  # noqa: PD003
-    amounts = [events["event"].isin(of).ifelse(events[name].cast("float64"), None) for name, of in worth]
-    amount = ibis.coalesce(*amounts) if worth else ibis.null("float64")
-    told = {"name": "event", "lacks": lacks, "worth": amount}
-    heard = events.select("unit", "at", **told).left_join(start, "unit")
+    heard = events.select("unit", "at", name="event", lacks=lacks).left_join(start, "unit")
     keys = [heard[name].cast("string") for name in ("key", "unit")]
     who = ibis.coalesce(*keys) if design.cluster else heard["unit"]
     # whole, as of what some engines return as a float no remainder can be taken in all of them
@@ -119,7 +114,7 @@ def _join_events(events, start, design, worth):
     before = ibis.greatest(((seconds - since) / DAY).floor().cast("int64"), EARLIEST)
     last = as_of and (as_of - dt.date(1970, 1, 1)).days
     return heard.select(
-        *("variant", "key_day", "lacks", "name", "worth"),
+        *("variant", "key_day", "lacks", "name"),
         event=heard["name"].isin(names).ifelse(heard["name"], ""),
         day=(seconds < since).ifelse(before, day - begun),
         who=who,
@@ -136,7 +131,6 @@ def _count_days(heard):
         n=heard.count(),
         dated=(heard["seconds"] % DAY == 0).sum(),
         lacks=heard["lacks"].sum(),
-        below=(heard["worth"] < 0).sum(),
     )
     counts = {name: cells[name].sum() for name in ("n", "dated")}
     yield _count(
@@ -149,7 +143,6 @@ def _count_days(heard):
         clocked=counts["n"] > counts["dated"],
         without=cells["lacks"].sum(),
         known=cells["is_known"].ifelse(cells["n"], 0).sum(),
-        below=cells["is_known"].ifelse(cells["below"], 0).sum(),
     )
     since = (cells["at_day"] >= cells["begun"]).ifelse(cells["n"], 0).sum()
     yield _count(cells, "day", day="at_day", n=counts["n"], known=since)

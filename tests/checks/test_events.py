@@ -317,7 +317,7 @@ def test_a_hole_in_the_log_of_one_arm_is_not_filled_by_the_other():
 
 
 @pytest.mark.parametrize(("lost", "enrolment", "side"), [
-    ("'2024-01-20' <= at < '2024-01-29'", 31, "from 2024-01-20 to 2024-01-29, where 29.1 % of all"),  # few a day
+    ("'2024-01-20' <= at < '2024-01-29'", 31, "from 2024-01-20 to 2024-01-29, where 30.2 % of all"),  # few a day
     ("'2024-01-20' <= at < '2024-01-22'", 31, ""),  # too few to tell
     ("'2024-01-08' <= at < '2024-01-15'", 1, ""),  # all are assigned on one day: a treatment may take a week
 ])  # fmt: skip
@@ -428,49 +428,6 @@ HEALTHY = {
 def test_effects_and_seasons_are_no_fault_of_the_log(of):
     for seed in range(2):
         assert _check(*_draw_many(seed, **HEALTHY[of]), REVENUE, as_of="2024-02-29")[0].status == "pass"
-
-
-SUM = {"revenue": {"kind": "amount", "role": "primary", "event": ["paid", "refund"], "within_days": 30}}
-
-
-def _draw_amounts(seed=1, prices=None, effect=1.0):
-    """Return assignments, payments of amounts, of a few prices where they are given, and refunds of a fifth of them."""
-    rng = np.random.default_rng(seed)
-    units, paid = _draw_many(seed, 2000, effect)
-    paid["value"] = rng.choice(prices, len(paid)) if prices else np.round(rng.lognormal(3, 0.5, len(paid)), 2)
-    back = paid[rng.random(len(paid)) < 0.2]
-    back = back.assign(event="refund", value=-back["value"], at=back["at"] + pd.Timedelta(days=3))
-    return units, pd.concat([paid, back], ignore_index=True)
-
-
-def _bend(units, events, how, arm="b"):
-    """Return events of amounts, bent in one arm or in all."""
-    rng = np.random.default_rng(5)
-    own = (events["id"].map(units.set_index("id")["variant"]) == arm).to_numpy()
-    is_paid, at = (events["event"] == "paid").to_numpy(), events["at"]
-    some = own & is_paid & (rng.random(len(events)) < 0.3)
-    return {
-        "no refunds": lambda: events[~(own & ~is_paid)],
-        "fewer refunds": lambda: events[~(own & ~is_paid & (rng.random(len(at)) < 0.7))],
-        "credits": lambda: pd.concat([events, events[some].assign(event="credit", value=-5.0)]),
-        "free": lambda: events.assign(value=events["value"].mask(some, 0.0)),
-    }[how]()
-
-
-@pytest.mark.parametrize(("how", "arm", "status", "said"), [
-    ("no refunds", "b", "fail", "Of revenue (refund) hardly any stands in b, where "),
-])  # fmt: skip
-def test_amounts_that_no_treatment_explains_are_a_fault_of_the_log(how, arm, status, said):
-    units, events = _draw_amounts()
-    check, withheld = _check(units, _bend(units, events, how, arm), SUM, as_of="2024-02-29")
-    assert said in check.message and (check.status, withheld) == (status, check.message if status == "fail" else None)
-
-
-@pytest.mark.parametrize("how", ["fewer refunds", "free", "credits"])
-def test_amounts_that_a_treatment_explains_are_none(how):
-    units, events = _draw_amounts(effect=1.5)
-    kinds = {"revenue": {**SUM["revenue"], "event": ["paid", "refund", *(["credit"] if how == "credits" else [])]}}
-    assert _check(units, _bend(units, events, how), kinds, as_of="2024-02-29")[0].status == "pass"
 
 
 def test_a_pause_of_all_arms_is_told_and_withholds_nothing():

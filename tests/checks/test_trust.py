@@ -288,6 +288,13 @@ def test_run_balance_says_the_largest_difference_without_a_level():
     )
     apart = _run(frame.assign(seats=np.where(frame["variant"] == "a", 1.0, 2.0)), covariates=["seats"])["balance"]
     assert "largest standardised difference without end, as nothing varies within the arms, (seats)." in apart.message
+    decided = _run(frame, covariates=["seats", "country"], decides_on="adjusted")["balance"]
+    assert (found[1].status, decided.status, decided.message) == (
+        "warn",
+        "fail",
+        f"{found[1].message} Adjusted effects, which decide, are taken away by "
+        "a covariate that was measured after assignment; name what was measured before.",
+    )
 
 
 COUNTED = [
