@@ -54,10 +54,8 @@ def find_outside(log, event, arm) -> Iterator[Finding]:
     """
     if (early := log.early[event, arm]) > EARLY_WARNS:
         told = f"Events of {LABEL} in {arm} come just before their {log.unit} is assigned, more than the week before "
-        told += (
-            f"leads to expect: {percent(early)}; the clocks of both tables may differ, or assignment follows what it "
-        )
-        yield Finding(early, f"{told}should lead to.", early > EARLY_FAILS)
+        told += f"leads to expect: {percent(early)}; the clocks of both tables may differ, or assignment follows what "
+        yield Finding(early, f"{told}it should lead to.", early > EARLY_FAILS)
     sides = log.split("aged", event, arm)
     share, elsewhere = (rows.loc[rows["day"] < 0, "n"].sum() / max(1, rows["n"].sum()) for rows in sides)
     told, more = f"Of the events of {LABEL} in {arm} ", share - elsewhere

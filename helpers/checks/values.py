@@ -6,7 +6,7 @@ import numpy as np
 import scipy  # its stats load when they are first used
 
 from helpers import schema
-from helpers.checks.rates import ALERT, compare_counts, write_p
+from helpers.checks.rates import ALERT, compare_counts
 from helpers.metrics import Units
 from helpers.metrics.values import UNPLANNED
 from helpers.plan import ExperimentPlan
@@ -78,11 +78,11 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
             answers = {arm: read_answers(found["answers"]) for arm, found in arms.items()}
             told = _find_codes(metric, answers, design.min_cell)
             whats = ()
-        facts = {
-            what: sum(arm[what] for arm in arms.values()) for what in whats if what not in LISTS and ":" not in what
-        }
-        for key, find in (("open", _find_untimed), ("empty", _find_empty), ("titled", _find_sum)):
+        facts = {what: sum(arm[what] for arm in arms.values()) for what in whats if what not in LISTS}
+        for key, find in (("open", _find_untimed), ("empty", _find_empty)):
             told = told or (find(facts, arms, metric, design) if key in facts else None)
+        if "sizes" in whats and name not in units.heard:
+            told = told or _find_sum(arms, design)
         if told:
             column = metric.observed if "every cell" in told and metric and metric.observed else read
             raise Refused(f"{column if column == name or not name else f'{name}, {column}'}: {told}")
@@ -119,15 +119,11 @@ def _find_untimed(facts, arms, metric, design):
     return None
 
 
-def _find_sum(facts, arms, metric, design):
-    """A row whose value is the sum of all others, or of those of its arm; or nearly so, where its id says so."""
-    sizes = [read_sizes([arm["sizes"]]) for arm in arms.values()]
-    sizes = [read_sizes([arm["sizes"] for arm in arms.values()]), *sizes]
-    is_whole = facts.get("whole", facts["n"]) == facts["n"]
-    is_sum = any(is_total(told, is_whole=is_whole) for told in sizes)
-    total, titled = facts["sum"], facts["titled"]
-    is_named = titled and abs(2 * titled - total) < 0.01 * abs(total) and facts["n"] > LEAST
-    return SUMS.format(unit=design.unit) if is_sum or is_named else None
+def _find_sum(arms, design):
+    """A row whose value is the sum of all others, or of those of its arm."""
+    told = [arm["sizes"] for arm in arms.values()]
+    is_sum = any(is_total(read_sizes(some)) for some in (told, *([one] for one in told)))
+    return SUMS.format(unit=design.unit) if is_sum else None
 
 
 @dataclass(frozen=True)
@@ -157,21 +153,18 @@ def read_sizes(arms) -> list[Size]:
     return sorted(sizes, key=lambda size: -size.high)
 
 
-def is_total(sizes: list[Size], *, is_whole: bool) -> bool:
-    """Return whether the largest value is the sum of all others.
+def is_total(sizes: list[Size]) -> bool:
+    """Return whether the largest value is the sum of all others, perhaps rounded, and far above them.
 
     Parameters
     ----------
     sizes : list of Size, the largest first
-    is_whole : bool
-        Whether values are whole numbers, among which a sum that fits is less of a surprise.
     """
     if len(sizes) < 2 or sizes[0].n > 1 or sizes[0].low <= 0 or sum(size.n for size in sizes) <= LEAST:
         return False
     top, next_ = sizes[0].low, max(sizes[1].high, 0)
     off, gap = abs(top - sum(size.total for size in sizes[1:])), top - next_
-    is_exact = off <= 1e-9 * top and (not is_whole or gap > GAP or top > 10 / 3 * next_)
-    return is_exact or off < WHOLE < gap / (10 * GAP)
+    return (off <= 1e-9 * top and (gap > GAP or top > 10 / 3 * next_)) or off < WHOLE < gap / (10 * GAP)
 
 
 def read_answers(told) -> tuple[dict[float, int], int]:
@@ -254,11 +247,6 @@ def _find_cluster(units, column, design):
     even = sum(share**2 for share in shares.values()) if shares else 1 / len(design.variant.arms)
     if several < MANY_LEVELS or alike < ALIKE * several or scipy.special.bdtrc(alike - 1, several, even) > CHANCE:
         return None
-    counts = [facts[arm]["alike"] for arm in design.variant.arms]
-    sizes = ", ".join(f"{arm} {n:,}" for arm, n in zip(design.variant.arms, counts, strict=True))
-    if shares:
-        planned = np.array([shares[arm] for arm in design.variant.arms])
-        p = float(scipy.stats.chisquare(counts, planned * sum(counts)).pvalue)
-        sizes = f"{sizes}; {write_p(p)} of the planned split"
+    sizes = ", ".join(f"{arm} {facts[arm]['alike']:,}" for arm in design.variant.arms)
     told = UNITS.format(column=column, unit=design.unit, sizes=sizes, alike=alike, several=several)
     return Check("units_fit", "warn", alike / several, ALIKE, told)

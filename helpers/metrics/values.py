@@ -4,7 +4,6 @@ import datetime as dt
 from functools import partial
 
 import ibis
-import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
 from helpers import schema
@@ -19,15 +18,9 @@ START = "fold:start"  # the column of the time of assignment, UTC, while units a
 MONEY = "fold:money"  # the currency of an event, where a column names it
 OWN = ("unit", "event", "variant", "at", "value", "start")  # columns that every table may have
 UNPLANNED = "*"  # in the place of a metric: a column that the plan does not name
-CLOSE = 1e-6  # of a value, within which it is whole: 16.31 times 100 is 1630.9999999999998
 STEPS = 8  # of the natural logarithm, in which values are counted by their size
 MOST_ANSWER = 1e5  # whole answers beyond it are not told apart
 FIRST_ROWS, MOST_COLUMNS = 20_000, 20  # of the units, in which columns are looked at that the plan does not name
-TOTALS = (
-    r"^(grand |sub ?|over)?(total|totals|totale|totaal|totaux|sum|summe|somma|somme|suma|soma|gesamt|gesamtsumme|"
-    "insgesamt|ensemble|razem|итого|всего|合计|總計|合計)([ :].*)?$"
-)
-INITIALS = "gsotierив合總"  # with which these begin
 MOST_LEVELS, OTHER = 20, "other"
 TELLING = (
     "plan, segments: the column {} tells who a unit is, not what it has in common: {:,} of {:,} units have a level of "
@@ -262,19 +255,12 @@ def _tell(grouped, of, facts, design):
     return asked
 
 
-def _tell_whole(known):
-    """1 for a value that is nearly a whole number, as all beyond 2^53 are, else 0, as for none."""
-    size = known.abs()
-    off, size = ((size < most).ifelse(size, most) for most in (1e5, 2.0**53))  # a least takes DuckDB five times as long
-    return ((size + off * CLOSE).floor() >= size - off * CLOSE).cast("int32")
-
-
 def _mark(value, code):
     return (value == code).cast("int32")
 
 
 def _ask_sizes(table, value, added, design, sums):
-    """Values that are not 0 by their sizes, how many are whole, and sums of facts of them.
+    """Values that are not 0 by their sizes, and sums of facts of them.
 
     A size is a step of a logarithm, on either side of 0: how many are on it, the ends, and the sum.
     """
@@ -282,39 +268,23 @@ def _ask_sizes(table, value, added, design, sums):
     known = table.select(*by, known=value.cast("float64"), **sums)
     known = known.filter(known["known"] != 0)
     facts = {"n": ibis._.count(), "low": ibis._.known.min(), "high": ibis._.known.max(), "total": ibis._.known.sum()}
-    more = {name: known[name].sum() for name in sums} | {"whole": _tell_whole(known["known"]).sum()}
+    more = {name: known[name].sum() for name in sums}
     step = (known["known"].abs().ln() * STEPS).floor().cast("int64")
     sizes = known.group_by(*by, above=known["known"] > 0, step=step)
     sizes = sizes.aggregate(**facts, **more)
     text = sizes["step"].cast("string")
     for fact in facts:
         text = text + ":" + sizes[fact].cast("string")
-    told = {"sizes": text, "sum": sizes["total"], "n": sizes["n"]} | {name: sizes[name] for name in more}
+    told = {"sizes": text, "n": sizes["n"]} | {name: sizes[name] for name in more}
     return sizes, {key: fact for of in added for key, fact in _tell(sizes, of, told, design).items()}
 
 
 def _look_column(units, read, metric, paid):
-    """Of a column of marks how many are 1, 0 and empty; of others how large, and whether a row sums the rest."""
+    """Of a column of marks how many are 1, 0 and empty; of amounts how many lack their currency."""
     value = units[read].cast("float64")
     if metric.how.is_share:
         return _look_marks(value) | {"n": (value > 0).cast("int32")}
-    if metric.how.total not in COUNTED:
-        return {}
-    sums, title = {"titled": ibis.literal(0.0)}, units["unit"]
-    if not _was_number(title):  # as numbers have no title, and ten million texts take long
-        is_total = title.substr(0, 1).lower().isin(list(INITIALS))
-        sums["titled"] = is_total.ifelse(title.lower().strip().re_search(TOTALS), False).ifelse(value, 0.0)
-    if metric.how.total == "amount" and paid is not None:
-        sums["unpriced"] = lacks_money(paid, value)
-    return sums
-
-
-def _was_number(column):
-    """Whether a column holds whole numbers, as they are or as text."""
-    op = column.op()
-    while isinstance(op, ops.Field) and op.name in op.rel.values:
-        op = op.rel.values[op.name]
-    return op.dtype.is_integer() or (isinstance(op, ops.Cast) and op.arg.dtype.is_integer())
+    return {"unpriced": lacks_money(paid, value)} if metric.how.total == "amount" and paid is not None else {}
 
 
 def _look_marks(value):
