@@ -139,8 +139,8 @@ class Test:
 
 # the checks of which one that fails withholds the answer, of experiments and of accounts
 GRAVE = (
-    *("enough_units", "srm", "srm_over_time", "two_variants", "clusters", "attrition", "events_fit", "events_add"),
-    *("covariates_fit", "leavers_fit"),
+    *("enough_units", "srm", "srm_over_time", "balance", "two_variants", "clusters", "attrition", "events_fit"),
+    *("events_add", "leavers_fit"),
 )
 TAKE_UP = ""  # its key among the metrics that a check may fail, which all have names
 STATUS_WORDS = {"warn": "unclear"}  # as a reader sees a check's status

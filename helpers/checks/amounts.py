@@ -1,11 +1,10 @@
-"""What adds to amounts: whether names, signs, currencies, states of payment and units of money agree with a sum."""
+"""What adds to amounts: whether names, signs, currencies and states of payment agree with a sum."""
 
-import math
 import re
+from collections import Counter
 
-from helpers.checks.logs import percent
-from helpers.checks.rates import ALERT, LEAST_VALUES, compare_rates, compare_sizes, count_shares, find_unit, write_rates
-from helpers.checks.values import Size, find_unanswered, is_mirrored, lay_answers, read_answers, read_sizes
+from helpers.checks.rates import ALERT, compare_rates, count_shares, write_rates
+from helpers.checks.values import Size, read_answers, read_sizes
 from helpers.metrics import Units, count_units, payments
 from helpers.plan import ExperimentPlan
 from helpers.records import Check
@@ -33,61 +32,19 @@ MANY = "Currencies are mixed: {label} adds up {n}; convert its values into one, 
 FOREIGN = "Another currency than {unit}, in which {label} is planned, is added up; convert the values, or correct unit."
 VOID = 0.01  # of the values that are added up may be of no payments, or without a currency
 GIVEN_BACK = 0.05  # of them may have been given back, alike in the arms
-MONEY = {"cents beside whole units": 100, "whole units beside thousands": 1000, "millionths beside whole units": 1e6}
-TIMES = {
-    "days beside weeks": 7,
-    "hours beside days": 24,
-    "days beside months": 365.25 / 12,
-    "days beside years": 365.25,
-    "minutes beside days": 1440,
-    "seconds beside days": 86_400,
-}
-DURATIONS = {"seconds beside minutes": 60, "milliseconds beside seconds": 1000, "seconds beside hours": 3600}
-DURATION = re.compile("(milli|micro)?sec(ond)?s?|ms|s|min(ute)?s?|h(ou)?rs?|h|days?", re.IGNORECASE)
-LOGS = ("n", "log", "square", "whole", "log_whole")  # of values that are not 0: how many, how large, of whole ones too
-LARGE = math.log(5)  # of means, from which on a treatment hardly explains how arms differ
-FEW = 0.8  # of the other arms' values may be multiples of a number, for those of one arm to be so by more than chance
-MOST_WHOLE = 0.7  # of the times to an event, from which on they are whole days
 FOUND = {  # what is wrong with some of the values that are added up, told by arm
     "unpriced": "No currency stands beside values of {label}: {rates}; write it, or leave its column out if it is one.",
     "void": "{label} counts what is no payment, as it failed, is open, cancelled or a test: {rates}; leave it out of "
     "the events.",
-    "deleted": "{label} counts events that are marked as deleted: {rates}; where they never were, leave them out.",
     "returned": "{label} adds up payments that were given back, and nothing takes them off: {rates}; leave them out, "
     "or give the refunds a minus sign.",
 }
-UNITS = (
-    "The values of {label} in {arm} are about {factor:,.0f} times those in {other}, as {unit} would be; give both "
-    "one unit."
+UNANSWERED = (
+    "The answers of {label} are 0 far too often, {n:,} of {all:,}, as where nobody answered; leave those cells empty."
 )
 CODES = (
     "{n:,} of the {all:,} values of {label} that are not 0 are {code}, {why}; leave them empty where that is a code "
     "for none."
-)
-LONGEST = (
-    "{n:,} of the {all:,} units with the event of {label} have it at the longest time of all, as those without it do "
-    "who were followed to the end; write 1 where it was seen, and 0 where it was not."
-)
-AT_ONCE = (
-    "The event of {label} is at the time 0 itself in one arm far more often: {rates}; leave the time empty where it is "
-    "not known."
-)
-UNANSWERED = "The answers of {label} are 0 far too often, {n}, as where nobody answered; leave those cells empty."
-SIGNS = (
-    "Values of {label} below 0 stand in one arm and not in another: {rates}; give both arms what was paid back, and "
-    "what was paid above 0."
-)
-FAR = (
-    "The values of {label} that are not 0 are about {factor:.2g} times as large in {arm} as in {other}, as in another "
-    "unit or span of time, or a logarithm or percentage in one of them; where that is so, give both arms one unit."
-)
-MULTIPLES = (
-    "All values of {label} in {arm} are multiples of {by}, and {share} elsewhere, as of packs, or of rows that are "
-    "joined several times; where they are, count each once."
-)
-MIRRORED = (
-    "{label} in {arm} would be as elsewhere if it were turned around, {how}; where its coding differs, give all arms "
-    "one."
 )
 TWICE = 2  # times the next value, from which on a code is no value
 FARTHER, FARTHEST = 10, 100  # times the next count, and amount, from which on nothing is one that is given often
@@ -95,6 +52,7 @@ FEW_CODES, SOME_CODES = 7, 4  # values, below which nothing is read into them; a
 NINES_OF_COUNTS, NINES_OF_AMOUNTS = 2, 4  # that a code has: 999 is a price
 LARGEST = {2**power - shift for power in (15, 16, 31, 32, 63, 64) for shift in (0, 1)}  # that numbers can be
 BELOW = {-float(str(digit) * times) for digit in (1, 8, 9) for times in range(1, 7)}  # codes below 0
+HEAP, STEEP = 1 / 3, 20  # of the answers, and times those of 1, above which answers of 0 are none
 ALIKE = 0.97  # 98 and 99, two codes
 NO_EFFECT = "Its effect is not estimated."
 RELEASE = "Where that is meant, a reason under the plan's key acknowledge releases the answer."
@@ -112,14 +70,13 @@ def check_amounts(units: Units, design: ExperimentPlan) -> tuple[Check, ...]:
     Returns
     -------
     tuple of Check: `events_add` fails where a metric that decides (primary, guardrail, asked, or a part of such a
-        ratio) has one arm in another unit (of money, or of days in a time to an event), values of no payments, or
-        without a currency in one arm; adds an event that is named as money back to others; sums several currencies or
-        another one than its unit. Of other metrics, and of names and signs that can be read in two ways, it warns; so
-        it does of an arm whose values are turned around, five times another's, or multiples of a number.
+        ratio) has codes for none, values of no payments, or without a currency in one arm; adds an
+        event that is named as money back to others; sums several currencies or another one than its unit. Of other
+        metrics, and of names and signs that can be read in two ways, it warns.
         `value` counts the faults. `events_add_<metric>` fails where another metric has such a fault;
         `acknowledge: {events_add: why}` releases it too.
     """
-    told_of = {"log", "sizes", "void", "deleted", "answers", "yes"}
+    told_of = {"sizes", "void", "answers"}
     seen = ((of, arms) for (of, _), arms in units.seen.items() if of in design.metrics)
     sized = dict.fromkeys(of for of, arms in seen if told_of & set(next(iter(arms.values()))))
     apart = {name: told for name in sized if (told := [*_find_values(name, units, design)])}
@@ -176,16 +133,14 @@ def _is_money_in(event):
 
 
 def _find_values(name, units, design):
-    """Yield whether it is sure, and a sentence, of values of some arm that are in another unit, or of no payments."""
+    """Yield whether it is sure, and a sentence, of values that are codes for none, or of no payments."""
     metric, label, arms = design.metrics[name], design.label_of(name), design.variant.arms
     found = {read: [told[arm] for arm in arms] for (of, read), told in units.seen.items() if of == name}
-    for is_sure, key, find in LOOKS:
-        for read, told in found.items():
-            if key in ("", *told[0]):
-                words = label if read in (name, metric.column) else f"{label} ({read})"
-                yield from ((is_sure, said) for said in find(told, label, words, design, metric))
-        if find is _find_times and name not in units.heard:  # events are compared by time, with all that is lost
-            yield from ((True, said) for said in _find_signs(found.values(), label, design))
+    for told in found.values():
+        if "answers" in told[0]:
+            yield from ((True, said) for said in _find_unanswered(told, label))
+        if "sizes" in told[0]:
+            yield from ((True, said) for said in _find_code(told, label, design, metric))
     has_back = any(BACK.search(read.casefold()) for read in found)
     for what, said in FOUND.items():
         if what == "returned" and (has_back or metric.how.total != "amount"):
@@ -197,138 +152,26 @@ def _find_values(name, units, design):
         n, whole = map(sum, zip(*counts, strict=True))
         means_other = what == "void" and name not in units.heard and any(2 * low > high for low, high in counts)
         if n and not (means_other and all(low in (0, high) for low, high in counts)):  # the column is the arm itself
-            most = {"void": VOID, "deleted": VOID, "returned": GIVEN_BACK}.get(what, 1.0)
+            most = {"void": VOID, "returned": GIVEN_BACK}.get(what, 1.0)
             is_odd = compare_rates(shares) < ALERT or n > most * whole
-            if is_odd or what != "deleted":  # what was may be deleted later, and most of an arm's units are no payments
-                is_sure = is_odd and not means_other and what != "deleted"
-                yield is_sure, said.format(label=label, rates=write_rates(design, shares))
-    yield from _find_units(found, label, metric, design)
+            yield is_odd and not means_other, said.format(label=label, rates=write_rates(design, shares))
 
 
-def _find_units(found, label, metric, design):
-    """Yield whether it is sure, and a sentence, of values of an arm that are in another unit."""
-    control, *others = design.variant.arms
-    lasts, is_amount = DURATION.fullmatch(metric.unit or "") is not None, metric.how.total == "amount"
-    factors = TIMES if metric.time else DURATIONS if lasts else MONEY
-    sums = {read: told for read, told in found.items() if (is_amount or metric.time) and "log" in told[0]}
-    pairs = [
-        (True, control, arm, told[0], one) for told in sums.values() for arm, one in zip(others, told[1:], strict=True)
-    ]
-    back = [read for read in sums if BACK.search(read.casefold())]
-    if is_amount and 0 < len(back) < len(sums):  # money in beside money back, in all arms
-        sides = [[read for read in sums if (read in back) is is_back] for is_back in (False, True)]
-        facts = [{what: sum(one[what] for read in side for one in sums[read]) for what in LOGS} for side in sides]
-        pairs.append((False, *map(" and ".join, sides), *facts))
-    for of_arms, one, other, *facts in pairs:
-        if unit := find_unit(*facts, factors, in_part=of_arms and factors is not TIMES):  # a horizon is a whole day
-            (large, small) = (other, one) if unit[1] > 0 else (one, other)
-            words = {"label": label, "arm": large, "other": small, "unit": unit[0]}
-            # help can be sixty times as fast, and money back be a part of what was paid
-            yield of_arms and not lasts, UNITS.format(factor=factors[unit[0]], **words)
+def _find_unanswered(arms, label):
+    """Yield a sentence where 0, the lowest answer, is given so often that it may stand for none."""
+    counts = sum((Counter(read_answers(told["answers"])[0]) for told in arms), Counter())
+    n = counts.total()
+    if counts and min(counts) == 0 and counts[0] > max(HEAP * n, STEEP * counts[1]):
+        yield UNANSWERED.format(n=counts[0], all=n, label=label)
 
 
-def _pair(arms):
-    """The control beside each treatment."""
-    return [(arms[0], told) for told in arms[1:]]
-
-
-def _find_unanswered(arms, label, words, design, metric):
-    if n := find_unanswered([told["answers"] for told in arms]):
-        yield UNANSWERED.format(n=n, label=label)
-
-
-def _find_code(arms, label, words, design, metric):
+def _find_code(arms, label, design, metric):
     """Yield a sentence of each event or column in which a code for none stands in the place of values."""
     whole = read_sizes([told["sizes"] for told in arms])
     if code := find_codes(whole, is_count=metric.how.total != "amount"):
         (size, why), n = code, sum(size.n for size in whole)
         shown = f"{size.low:,.10g}" if size.n >= design.min_cell and size.low == size.high else "a code for none"
         yield CODES.format(n=size.n, all=n, label=label, code=shown, why=why)
-
-
-def _find_times(arms, label, words, design, metric):
-    """Yield a sentence where the event is at the time 0 in one arm far more often, or at the longest time of all."""
-    is_whole = sum(arm["whole"] for arm in arms) > MOST_WHOLE * sum(arm["n"] for arm in arms)
-    at_once, least = (
-        count_shares([(arm["ended_zero"], arm["ended"]) for arm in arms]),
-        MOST_WHOLE if is_whole else MINOR,
-    )
-    late = [arm for arm in arms if arm["ended_last"] > max(LEAST_VALUES, least * arm["ended"])]
-    late = [arm for arm in late if arm["open_last"] < MINOR * arm["ended_last"]]
-    low = [m.mean[0] for m in at_once]
-    if late:
-        n, ended = (sum(arm[what] for arm in late) for what in ("ended_last", "ended"))
-        yield LONGEST.format(n=n, all=ended, label=label)
-    elif (not is_whole or min(low) == 0) and max(low) > MINOR and compare_rates(at_once) < ALERT:
-        yield AT_ONCE.format(label=label, rates=write_rates(design, at_once))
-
-
-def _find_signs(found, label, design):
-    """Yield a sentence where values below 0 stand in some arms, and in another none, of all that is added up."""
-    added = [[told["sizes"] for told in arms] for arms in found if "sizes" in arms[0]]
-    sizes = [read_sizes(of) for of in zip(*added, strict=True)]
-    below = [(sum(s.n for s in of if s.low < 0), sum(s.n for s in of)) for of in sizes]
-    shares = count_shares(below)
-    low = [m.mean[0] for m in shares]
-    is_told = added and min(n for _, n in below) >= LEAST_VALUES and min(low) == 0
-    if is_told and max(low) > MINOR and compare_rates(shares) < ALERT:
-        yield SIGNS.format(label=label, rates=write_rates(design, shares))
-
-
-def _find_mirrored(arms, label, words, design, metric):
-    """Yield a sentence where what a treatment has is what the control has, turned around."""
-    for arm, pair in zip(design.variant.arms[1:], _pair(arms), strict=True):
-        if "yes" in arms[0]:
-            rows, how = [[one["no"], one["yes"]] for one in pair], "no for yes"
-        elif "answers" in arms[0]:
-            levels, rows = lay_answers([read_answers(one["answers"])[0] for one in pair])
-            how = f"{levels[0]:g} for {levels[-1]:g}"
-        else:
-            continue
-        if is_mirrored(rows):
-            yield MIRRORED.format(label=label, arm=arm, how=how)
-
-
-def _find_multiples(arms, label, words, design, metric):
-    """Yield a sentence where all counts of one arm are multiples of a number, and hardly so those of the others."""
-    if metric.how.total != "count" or design.units_in_row:
-        return
-    counts = {arm: read_sizes([told["sizes"]]) for arm, told in zip(design.variant.arms, arms, strict=True)}
-    for arm, own in counts.items():
-        is_exact = len(own) > 1 and all(size.low == size.high for size in own)
-        by = math.gcd(*(int(size.low) for size in own)) if is_exact else 0
-        rest = [s for other, sizes in counts.items() if other != arm for s in sizes if s.low == s.high]
-        n, others = (sum(size.n for size in sizes) for sizes in (own, rest))
-        alike = sum(size.n for size in rest if by and size.low % by == 0)
-        if by > 1 and min(n, others) >= LEAST_VALUES and alike <= FEW * others:
-            yield MULTIPLES.format(label=label, arm=arm, by=by, share=percent(alike / others))
-
-
-def _find_far(arms, label, words, design, metric):
-    """Yield a sentence where the values of an arm are larger than another's by more than a treatment makes them.
-
-    Of values that are not 0 alone, as a treatment may bring what hardly anybody else has. Durations and times to an
-    event may well become so short; rows of several units are as large as they are many.
-    """
-    if metric.time or design.units_in_row or DURATION.fullmatch(metric.unit or ""):
-        return
-    control, *others = design.variant.arms
-    for arm, pair in zip(others, _pair(arms), strict=True):
-        gap, error, _ = compare_sizes(*pair)
-        is_told = metric.how.total == "amount" and find_unit(*pair, MONEY, in_part=True)
-        if abs(gap) - error > LARGE and not is_told:
-            sides = (arm, control) if gap > 0 else (control, arm)
-            yield FAR.format(label=words, factor=math.exp(abs(gap)), arm=sides[0], other=sides[1])
-
-
-LOOKS = (  # whether it is sure, what it reads, and what looks
-    (True, "answers", _find_unanswered),
-    (True, "sizes", _find_code),
-    (True, "ended", _find_times),
-    (False, "", _find_mirrored),
-    (False, "sizes", _find_multiples),
-    (False, "log", _find_far),
-)
 
 
 def find_codes(sizes: list[Size], *, is_count: bool) -> tuple[Size, str] | None:
@@ -353,11 +196,8 @@ def find_codes(sizes: list[Size], *, is_count: bool) -> tuple[Size, str] | None:
     top, times, farther = above[0], above[0].low / above[1].high, FARTHER if is_count else FARTHEST
     is_listed = not is_count and all(size.low == size.high for size in above)  # some prices, each its own
     is_far = times > farther or (times > TWICE and not is_listed and _is_code(top.high, is_count))
-    if is_far and top.n >= SOME_CODES and top.low >= ALIKE * top.high:
-        return top, "far above all others"
-    low = above[-1]
-    is_far = not is_count and low.low == low.high < above[-2].low / FARTHEST and low.n >= FEW_CODES
-    return (low, "far below all others") if is_far else None
+    is_code = is_far and top.n >= SOME_CODES and top.low >= ALIKE * top.high
+    return (top, "far above all others") if is_code else None
 
 
 def _is_code(value, is_count):

@@ -1,7 +1,7 @@
 """Whether those who left are written down like those who stayed: a fault is what no behaviour explains.
 
-Who leaves does less before, so fewer events are no fault; none at all of accounts that were customers for long, one
-plan for all who left, or events that are doubled among those who stayed are.
+Who leaves does less before, so fewer events are no fault; none at all of accounts that were customers for long, or one
+plan for all who left are.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ import pandas as pd
 from helpers import schema
 from helpers.checks.logs import LEAST_TOLD, TENTH, expect_lost, percent, write_day
 from helpers.metrics import Accounts
-from helpers.metrics.events import add_days, store
+from helpers.metrics.events import add_days, ask
 from helpers.records import Check
 from helpers.sources import AccountSource
 from helpers.sources.opening import fetch
@@ -22,13 +22,9 @@ DAY = 86_400
 NEARLY_ALL, MANY, HARDLY_ANY, OFTEN = 0.98, 0.5, 0.01, 0.5  # of those who left, or stayed, with one value
 PURGED = 0.2  # of those who left late without any event
 GRACE, MOST_AFTER = 30, 0.1  # days after a loss, to which a contract may run; the share of losses with later events
-CLOSE, NEAR = 10, 60  # seconds: one act logged twice, and what somebody may do twice
-DENSER, DOUBLED = 5.0, 0.05  # times as many within the former as within the rest of the latter; share of doubled events
-TWICE = 0.45  # of the events of every name close behind another, from which on the log holds each twice
-PILED, ALONE = 0.25, 0.1  # of an event's, on one day, and what another day may have of them
+CLOSE, TWICE = 10, 0.35  # seconds in which few do one thing twice; share of such from which on a log stands twice
+SOME = 5_000  # accounts whose events tell whether the log stands twice
 LEAST_LACKED = 20.0  # losses before the first one, by when accounts of such ages leave since
-FEWER, TAKEN = 0.2, 0.5  # of an event's, from the day on which another name takes so much of what it lacks
-MONTH = 28
 
 
 def check_leavers(source: AccountSource, accounts: Accounts, frame: pd.DataFrame) -> list[Check]:
@@ -42,28 +38,24 @@ def check_leavers(source: AccountSource, accounts: Accounts, frame: pd.DataFrame
 
     Returns
     -------
-    list of Check: `leavers_fit`, fails where what is compared is lost or rewritten for those who left, or events are
-        doubled for some alone, and warns where days or names of events, or days of losses, are in doubt; `value` is
-        the number of doubts, none where there is no doubt.
+    list of Check: `leavers_fit`, fails where what is compared is lost or rewritten for those who left, and warns where
+        days of losses are in doubt; `value` is the number of doubts, none where there is no doubt.
     """
     design, noun = accounts.design, schema.pluralise(accounts.design.unit)
     if design.is_snapshot:
         grave, doubts = find_rewritten(frame, frame["lost"], list_traits(design), noun)
-        grave += [*_find_odd_features(frame, design), *_find_odd_tenure(frame, design)]
-    else:
-        days = _count_days(source, accounts)
-        grave, doubts = _find_doubled(days)
-        doubts += [*_find_piled(days), *_find_renamed(source, accounts, days)]
-        if design.outcomes.retained.ends:
-            lacking, late = _find_silent(source, accounts)
-            there = accounts.table["lost_at"] >= add_days(accounts.table["started_at"], design.landmarks[0])
-            known = accounts.table.filter(there.fill_null(True))
-            left = known["lost_at"].notnull().cast("int32")  # noqa: PD004 (of Ibis)
-            rows = fetch(known.select("tier", "size", "seats", left=left), "accounts").to_pandas()
-            traits, alike = find_rewritten(rows, rows["left"], list_traits(design), noun)
-            grave = [*traits, *lacking, *grave]
-            doubts += [*alike, *late, *_find_no_losses(accounts)]
-    return report_leavers(grave, doubts)
+        return report_leavers([*grave, *_find_odd_features(frame, design)], doubts)
+    if not design.outcomes.retained.ends:
+        return []
+    lacking, late = _find_silent(source, accounts)
+    there = accounts.table["lost_at"] >= add_days(accounts.table["started_at"], design.landmarks[0])
+    known = accounts.table.filter(there.fill_null(True))
+    left = known["lost_at"].notnull().cast("int32")  # noqa: PD004 (of Ibis)
+    rows = fetch(known.select("tier", "size", "seats", left=left), "accounts").to_pandas()
+    grave, alike = find_rewritten(rows, rows["left"], list_traits(design), noun)
+    return report_leavers(
+        [*grave, *lacking], [*alike, *late, *_find_no_losses(accounts), *_find_twice(source, accounts)]
+    )
 
 
 def report_leavers(grave: list[str], doubts=()) -> list[Check]:
@@ -117,115 +109,25 @@ def _find_odd_features(frame, design):
     return told
 
 
-def _find_odd_tenure(frame, design):
-    """Tenures of those who left that all are 0, or as no account that stays has one."""
-    time, noun = design.outcomes.retained.time, schema.pluralise(design.unit)
-    sides = [frame.loc[frame["lost"] == lost, "lost_days"] for lost in (1, 0)]
-    if min(map(len, sides)) < LEAST_TOLD:
-        return []
-    gone, stay = sides
-    if (gone == 0).mean() >= NEARLY_ALL and (stay == 0).mean() <= MANY:
-        return [f"Of the {noun} that left {percent((gone == 0).mean())} have a {time} of 0: give that at their loss."]
-    if gone.median() > stay.max() > 0:
-        return [f"Most {noun} that left have a longer {time} than any that stayed: it may be in another unit."]
-    return []
-
-
 def _list_done(accounts) -> list[str]:
     """The events of the plan that are no losses."""
     lost = accounts.design.outcomes.retained.lost
     return [name for name in schema.list_account_event_names(accounts.design) if name not in lost]
 
 
-def _count_days(source, accounts) -> pd.DataFrame:
-    """Events by name, day and whether their account left by the end: `n`, `close` behind one, `near` behind others."""
-    events = source.events.filter(source.events["event"].isin(_list_done(accounts)))
-    heard = events.select("unit", "event", "at").inner_join(accounts.table.select("unit", "lost_at"), "unit")
-    heard = heard.filter(heard["at"] < ibis.literal(accounts.cutoff))
-    seconds = heard["at"].epoch_seconds().floor().cast("int64")
-    timed = heard.select("unit", "event", seconds=seconds, left=heard["lost_at"].notnull())  # noqa: PD004 (of Ibis)
-    by = {"group_by": ["unit", "event"], "order_by": "seconds"}
-    gaps = {f"gap{i}": timed["seconds"] - timed["seconds"].lag(i).over(**by) for i in (1, 2)}
-    timed = timed.mutate(**gaps, day=(timed["seconds"].cast("float64") / DAY).floor())
-    near = ((timed["gap1"] > CLOSE) & (timed["gap1"] <= NEAR)) | (timed["gap2"] <= NEAR).fill_null(False)
-    counts = {"n": timed.count(), "close": (timed["gap1"] <= CLOSE).sum(), "near": near.sum()}
-    days = timed.group_by("event", "day", "left").aggregate(**counts, fine=(timed["seconds"] % NEAR != 0).sum())
-    days = days.order_by("event", "day", "left").to_pyarrow().to_pandas().fillna(0)
-    return days.astype({name: int for name in ("day", "n", "close", "near", "fine")})
-
-
-def _find_doubled(days):
-    """Sentences on events that are doubled for those alone that left or stayed, and on one side of a day alone.
-
-    Such are many close behind another, and hardly any a little later, as none does by acting.
-    """
-    by_fate, by_day, sums = [], [], days.groupby("event")[["n", "close", "near", "fine"]].sum()
-    sums = sums[sums["n"] >= LEAST_TOLD]
-    is_twice = (sums["close"] >= TWICE * sums["n"]) & (sums["close"] >= DENSER * sums["near"]) & (sums["fine"] > 0)
-    if len(sums) and is_twice.all():
-        n, close = sums[["n", "close"]].sum()
-        told = f"Of the {n:,} events that the plan reads {percent(close / n)} come within {CLOSE} seconds of one "
-        by_day.append(told + "before, whatever they are: the log may hold each twice.")
-    for event, rows in days.groupby("event"):
-        close, near = rows["close"].sum(), rows["near"].sum()
-        if close < LEAST_TOLD or close < DENSER * near or not rows["fine"].any():
-            continue
-        sums = rows.groupby("left")[["close", "n"]].sum().reindex([True, False])
-        shares = (sums["close"] / sums["n"]).tolist()
-        if sums["n"].min() >= LEAST_TOLD and _are_apart(shares):
-            told = f"Of the events {event} {percent(shares[0])} of those that left, and {percent(shares[1])} of the "
-            by_fate.append(f"{told}others, come within {CLOSE} seconds of one before: some are logged twice.")
-        n, close = (rows.groupby("day")[name].sum() for name in ("n", "close"))
-        parts = [(part.cumsum() - part, part[::-1].cumsum()[::-1]) for part in (close, n)]
-        sides = [some / every.where(every >= LEAST_TOLD) for some, every in zip(*parts, strict=True)]
-        gap = (sides[1] - sides[0]).abs()
-        if gap.notna().any() and _are_apart(shares := sorted(side[gap.idxmax()] for side in sides)):
-            told = f"Of the events {event} {percent(shares[1])} come within {CLOSE} seconds of one before on one side "
-            told += f"of {write_day(gap.idxmax())}, and {percent(shares[0])} on the other: some are logged twice."
-            by_day.append(told)
-    return by_fate, by_day
-
-
-def _are_apart(shares):
-    return max(shares) >= DOUBLED and min(shares) <= TENTH * max(shares)
-
-
-def _find_piled(days):
-    """Events of which one day holds many, and any other hardly one: no accounts do that by themselves."""
-    for event, rows in days.groupby("event"):
-        first, *others = rows.groupby("day")["n"].sum().sort_values(ascending=False).items()
-        if others and first[1] >= max(LEAST_TOLD, PILED * rows["n"].sum()) and others[0][1] <= ALONE * first[1]:
-            yield (
-                f"Of the {rows['n'].sum():,} events {event} {first[1]:,} stand on {write_day(first[0])}, and at most "
-                f"{others[0][1]:,} on another day: their days may be those of a load."
-            )
-
-
-def _find_renamed(source, accounts, days):
-    """Events that become fewer on the day on which others come that the plan does not name, with nearly their name."""
-    done, every = _list_done(accounts), source.events
-    names = schema.list_account_event_names(accounts.design)
-    told = store(every.select("event").distinct())  # few names, where every event would be compared with each
-    told = told.filter(~told["event"].isin(names), ibis.or_(*(told["event"].startswith(name) for name in done)))
-    alike = told.to_pyarrow()["event"].to_pylist()
-    if not alike:
-        return
-    others = every.filter(every["event"].isin(alike), every["at"] < ibis.literal(accounts.cutoff))
-    day = (others["at"].epoch_seconds().cast("float64") / DAY).floor().cast("int64")
-    others = others.group_by("event", day=day).aggregate(n=others.count()).order_by("event", "day")
-    for other, rows in others.to_pyarrow().to_pandas().groupby("event"):
-        name = max((name for name in done if other.startswith(name)), key=len)
-        first, known = rows["day"].min(), days[days["event"] == name].groupby("day")["n"].sum()
-        before = known[(known.index >= first - MONTH) & (known.index < first)].sum()
-        after, new = (
-            n[(n.index >= first) & (n.index < first + MONTH)].sum() for n in (known, rows.set_index("day")["n"])
-        )
-        gone = before - after
-        if before >= LEAST_TOLD and gone >= FEWER * before and TAKEN * gone <= new <= before / TAKEN:
-            yield (
-                f"From {write_day(first)} on {name} has {percent(gone / before)} fewer events, and {schema.cut(other)} "
-                "begins, which the plan does not name: list both under event if they are one."
-            )
+def _find_twice(source, accounts):
+    """A sentence where the log holds each event twice, as of some accounts hardly one stands alone in its moment."""
+    some = accounts.table.select("unit").order_by("unit").limit(SOME)
+    heard = source.events.filter(source.events["event"].isin(_list_done(accounts))).semi_join(some, "unit")
+    second = heard["at"].epoch_seconds().floor().cast("int64")
+    moments = heard.group_by("unit", "event", moment=second // CLOSE).aggregate(
+        n=heard.count(), timed=(second % 60 != 0).sum()
+    )
+    told = ask(moments, {"n": moments["n"].sum(), "moments": moments.count(), "timed": moments["timed"].sum()})
+    share = 1 - told["moments"] / told["n"] if told["n"] else 0.0
+    if told["n"] and told["n"] >= LEAST_TOLD and share >= TWICE and told["timed"]:
+        said = f"{percent(share)} of the events come in the same {CLOSE} seconds as another"
+        yield f"{said}: the log may hold each twice."
 
 
 def _find_silent(source, accounts):

@@ -1,16 +1,11 @@
 """Shares, covariates and sizes in the arms: written without a small cell, and whether they differ beyond chance."""
 
-import math
-
 import numpy as np
 import scipy  # its stats load when they are first used
-from scipy.special import chdtrc, fdtrc, gammaln, ndtri
+from scipy.special import chdtrc, fdtrc
 
-from helpers import metrics
 from helpers.checks.logs import percent
-from helpers.metrics import Units
-from helpers.plan import ExperimentPlan
-from helpers.records import NAN, Check, Moments
+from helpers.records import NAN, Moments
 
 ALERT = 0.001  # a check that runs on every study must hardly ever alarm in vain
 LEAST_UNITS = 10  # an arm, below which nothing is decided; by chance none come once in 22,000 times
@@ -23,15 +18,6 @@ TURNS = {  # by what units may be assigned in turn, from hours since 1970 and th
     "an hour of the day": (lambda hour, first: hour % DAY, 1),
     "a weekday": (lambda hour, first: hour // DAY % 7, DAY),
 }
-LEAST_VALUES = 30  # an arm, below which its unit is not read
-CLOSE, SPREADS = 0.2, 1.25  # of the logarithm of a factor; of the spreads of both arms
-PART = 0.7  # of that logarithm, where a part of the values is in another unit
-SAME = 1e-9  # of the mean: what rounding leaves of no spread
-ONE_TO_ONE, LEAK = 0.95, 1e-6  # a correlation, a p-value
-LEAST_MOMENTS = 30  # units of an arm, below which neither is read
-ALONG = "{name} goes along with {label} nearly one to one, with a correlation of {found:.2f} or more in every arm"
-DIFFERS = "{name} differs between the arms far beyond chance"
-AFTER = "; where it was measured after assignment, adjusting for it takes effects away: name what was measured before."
 LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)
 
 
@@ -98,7 +84,7 @@ def compare_rates(arms) -> float:
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
     if expected.min() >= LEAST_EXPECTED:
         return float(chdtrc(len(arms) - 1, np.sum((table - expected) ** 2 / expected)))
-    return _test_exactly(table) if len(arms) == 2 else NAN
+    return float(scipy.stats.fisher_exact(table).pvalue) if len(arms) == 2 else NAN
 
 
 def compare_counts(pairs) -> float:
@@ -160,15 +146,6 @@ def find_turn(hours) -> str | None:
         if all(in_turn):
             return time
     return None
-
-
-def _test_exactly(table):
-    """Fisher's exact test: the chance, given the margins, of a table that is no likelier than this one."""
-    (a, b), (c, d) = table
-    cells = np.arange(max(0, a - d), min(a + b, a + c) + 1)
-    log_chances = -sum(gammaln(cell + 1) for cell in (cells, a + b - cells, a + c - cells, d - a + cells))
-    chances = np.exp(log_chances - log_chances.max())
-    return float(chances[chances <= chances[a - cells[0]] * (1 + 1e-9)].sum() / chances.sum())
 
 
 def read_rate(moments: Moments) -> float:
@@ -241,102 +218,6 @@ def measure_imbalance(arms) -> np.ndarray:
     return np.max(gaps, axis=0)
 
 
-def check_covariates(units: Units, design: ExperimentPlan) -> Check | None:
-    """Return the check `covariates_fit`: whether a covariate looks measured after assignment; None where none does.
-
-    Parameters
-    ----------
-    units : Units, with covariates
-    design : ExperimentPlan
-
-    Returns
-    -------
-    Check: unclear where a covariate differs between the arms with p below a millionth, or follows an outcome nearly
-        one to one in every arm; failed where one differs so and adjusted effects decide. `value` is the largest
-        correlation.
-    """
-    whole, apart, closest = metrics.summarise_covariates(units), [], (0.0, "")
-    control, *others = (whole[arm] for arm in design.variant.arms)
-    for treated in (m for m in others if min(m.n, control.n) >= LEAST_MOMENTS):
-        errors = np.sqrt(np.diag(treated.cov) / treated.n + np.diag(control.cov) / control.n)
-        gaps = abs(treated.mean - control.mean)
-        apart += [units.covariates[i] for i in np.flatnonzero(gaps > -ndtri(LEAK / 2) * errors)]
-    for name, arms in metrics.summarise(units, adjusted=True)[None].items():
-        mine = [arms[arm] for arm in design.variant.arms]
-        if mine[0].names[0] == "y" and len(mine[0].names) > 1 and min(m.n for m in mine) >= LEAST_MOMENTS:
-            spreads = [np.sqrt(np.diag(m.cov)) for m in mine]
-            found = [abs(m.cov[0, 1:]) / np.maximum(s[0] * s[1:], 1e-300) for m, s in zip(mine, spreads, strict=True)]
-            least = np.min(found, axis=0)  # in one arm a single large value can make it
-            told = {"name": name_covariate(mine[0].names[1 + least.argmax()]), "label": design.label_of(name)}
-            closest = max(closest, (float(least.max()), ALONG.format(found=least.max(), **told)))
-    told = [closest[1]] if closest[0] >= ONE_TO_ONE else []
-    told = [DIFFERS.format(name=name_covariate(name)) for name in apart[:1]] + told
-    is_decided = apart and design.decides_on == "adjusted"  # on what a treatment, or another measure, moved
-    status, said = "fail" if is_decided else "warn", " and ".join(told) + AFTER
-    return Check("covariates_fit", status, closest[0], ONE_TO_ONE, said) if told else None
-
-
-def check_spread(units: Units, design: ExperimentPlan) -> Check | None:
-    """Return the check `outcomes_vary`, unclear where an outcome is the same for all units of all arms; else None."""
-    same = []
-    for name, arms in metrics.summarise(units)[None].items():
-        mine = [arms[arm] for arm in design.variant.arms]
-        if min(m.n for m in mine) < LEAST_MOMENTS:
-            continue
-        shares = [m.mean[0] / m.mean[1] if len(m.names) > 1 and m.mean[1] else m.mean[0] for m in mine]
-        weights = [[1.0, -share, *[0.0] * len(m.names)][: len(m.names)] for m, share in zip(mine, shares, strict=True)]
-        spreads = [np.sqrt(abs(w @ m.cov @ w)) for m, w in zip(mine, map(np.array, weights), strict=True)]
-        if max([max(shares) - min(shares), *spreads]) <= SAME * max(np.abs(m.mean[0]) for m in mine):
-            same.append(design.label_of(name))
-    if not same:
-        return None
-    names = ", ".join(same[:3]) + (f" and {len(same) - 3} more" if len(same) > 3 else "")
-    said = f"The same for every {design.unit} of every arm, so that no difference can show: {names}."
-    return Check("outcomes_vary", "warn", float(len(same)), 0.0, said)
-
-
 def name_covariate(name):
     """Return a covariate's name without its level, which could be somebody's."""
     return name.removeprefix("x_").split("=")[0]
-
-
-def compare_sizes(one: dict, other: dict) -> tuple[float, float, bool]:
-    """Return the difference of the means of two logarithms, three of its errors, and whether they spread alike.
-
-    Parameters
-    ----------
-    one, other : dict, of values that are not 0: how many (`n`), the sums of their logarithms (`log`) and their squares
-    """
-    if min(one["n"], other["n"]) < LEAST_VALUES:
-        return 0.0, math.inf, False
-    means = [facts["log"] / facts["n"] for facts in (one, other)]
-    spreads = [math.sqrt(max(f["square"] / f["n"] - mean**2, 0)) for f, mean in zip((one, other), means, strict=True)]
-    error = 3 * math.hypot(*(s / f["n"] ** 0.5 for s, f in zip(spreads, (one, other), strict=True)))
-    return means[1] - means[0], error, max(spreads) <= SPREADS * min(spreads) + 1e-6
-
-
-def find_unit(one: dict, other: dict, factors: dict[str, float], *, in_part: bool) -> tuple[str, float] | None:
-    """Return the unit in which one of two arms seems to be, and the sign of what it is larger; None without.
-
-    Parameters
-    ----------
-    one, other : dict, as `compare_sizes` takes them; for a part also how many values are whole, and their logarithms
-    factors : dict of str to float, the units, and how many times they are another
-    in_part : bool, whether whole values alone may be in another unit, as cents beside prices with places are
-    """
-    sizes = [facts["n"] for facts in (one, other)]
-    gap, error, alike = compare_sizes(one, other)
-    if math.isinf(error):
-        return None
-    unit = min(factors, key=lambda unit: abs(abs(gap) - math.log(factors[unit])))
-    if alike and abs(abs(gap) - math.log(factors[unit])) <= CLOSE + error:
-        return unit, gap
-    whole = [facts["whole"] for facts in (one, other)]
-    broken, more = sum(sizes) - sum(whole), int(whole[1] / sizes[1] > whole[0] / sizes[0])
-    is_apart = compare_counts(list(zip(whole, sizes, strict=True))) < ALERT
-    if not (in_part and is_apart) or min(whole[more], broken) < LEAST_VALUES:
-        return None
-    rest = sum(facts["log"] - facts["log_whole"] for facts in (one, other)) / broken
-    gap = (one, other)[more]["log_whole"] / whole[more] - rest
-    unit = min(factors, key=lambda unit: abs(gap - math.log(factors[unit])))
-    return (unit, more or -1) if abs(gap - math.log(factors[unit])) <= PART else None

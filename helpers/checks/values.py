@@ -1,39 +1,23 @@
 """Values that are not what they seem: codes for none among answers, empty cells that mean no, rows that sum others."""
 
 from dataclasses import dataclass
-from itertools import combinations, pairwise
 
 import numpy as np
 import scipy  # its stats load when they are first used
 
 from helpers import schema
-from helpers.checks.rates import (
-    ALERT,
-    LEAST_EXPECTED,
-    compare_counts,
-    compare_rates,
-    count_shares,
-    write_p,
-    write_rates,
-)
+from helpers.checks.rates import ALERT, compare_counts
 from helpers.metrics import Units
-from helpers.metrics.values import FLAGS, UNPLANNED
+from helpers.metrics.values import UNPLANNED
 from helpers.plan import ExperimentPlan
 from helpers.records import Check, Refused
 
 LEAST = 10  # values, below which nothing is read into them
-APART = 1.25  # times the next value, from which on rows that sum others stand above them
-LEVELS = 3  # totals of one kind, of their totals, and of all
-MOST_SUMS = 0.2  # of the rows may be sums of others
 WHOLE, GAP = 0.5, 100  # of a unit, to which a sum is rounded; times less than the gap above which it stands
 RARE = 7  # times that two answers are given, from which on one between them would be too: e^-7 is one in a thousand
 TOP, NO_ANSWER = 10, 20  # the highest answer of most scales; from there on a number is a code beside them
 NINES = (99, 999, 9999, 99_999)  # codes for none on scales that reach further
 REACH = range(3, 10)  # the highest answers of scales that rarely begin with 0
-HEAP, STEEP = 1 / 3, 20  # of the answers, and times those of 1, above which answers of 0 are none
-LOW, DOUBT = 3, 0.01  # answers up to it go down with those of 0 where people are unhappier; below this p they differ
-LEAST_MIRRORED, FEWEST_LEVELS = 200, 4  # answers of an arm, and levels of a scale, below which neither is told
-MIRRORED = 0.4  # of the scale between two arms, of which one may be turned around
 PROMOTES = 8  # the answer that a net promoter score of 0 to 10 reaches among some thirty
 MOST_OPEN = 0.5  # of the units without an event may have a time of 0
 MANY_LEVELS, ALIKE, CHANCE = 10, 0.95, 1e-6  # levels of a column, the share of them in one arm alone, and how odd
@@ -57,12 +41,7 @@ PROMOTER = (
     "were asked, or write kind: score"
 )
 SUMS = "a row holds the sum of all others, so that it is a total and no {unit}; leave it out"
-PARTS = "{n:,} rows hold sums of others, so that they are totals and no {units}; leave them out"
 LISTS = ("sizes", "hours")  # of texts, one for each of some values
-FLAGGED = (
-    "The column {column} marks {units} far more often in one arm: {rates}; leave the marked ones out of every arm, "
-    "where the mark was known before assignment."
-)
 UNITS = (
     "Whoever has the same {column} is in the same arm, in {alike:,} of {several:,} cases ({sizes}): arms look "
     "assigned by {column} and not by {unit}. Where they were, write cluster: {column} into the plan, as intervals are "
@@ -82,8 +61,7 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
     Returns
     -------
     Check: unclear where arms keep to the levels of a column that the plan does not name, so that they look assigned by
-        it; `value` is the share of levels that do; or where a column that marks bots, staff or deleted rows holds of
-        more of one arm: the share there.
+        it; `value` is the share of levels that do.
 
     Raises
     ------
@@ -94,34 +72,22 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
     for (name, read), arms in units.seen.items():
         told, metric = None, design.metrics.get(name)
         whats = next(iter(arms.values()))
-        if name in (UNPLANNED, FLAGS):
+        if name == UNPLANNED:
             continue
         if "answers" in whats:
             answers = {arm: read_answers(found["answers"]) for arm, found in arms.items()}
             told = _find_codes(metric, answers, design.min_cell)
             whats = ()
-        facts = {
-            what: sum(arm[what] for arm in arms.values()) for what in whats if what not in LISTS and ":" not in what
-        }
-        for key, find in (("open", _find_untimed), ("empty", _find_empty), ("titled", _find_sum)):
+        facts = {what: sum(arm[what] for arm in arms.values()) for what in whats if what not in LISTS}
+        for key, find in (("open", _find_untimed), ("empty", _find_empty)):
             told = told or (find(facts, arms, metric, design) if key in facts else None)
+        if "sizes" in whats and name not in units.heard:
+            told = told or _find_sum(arms, design)
         if told:
             column = metric.observed if "every cell" in told and metric and metric.observed else read
             raise Refused(f"{column if column == name or not name else f'{name}, {column}'}: {told}")
-    finds = {} if design.cluster else {UNPLANNED: _find_cluster, FLAGS: _find_flags}
-    found = [find(units, column, design) for at, find in finds.items() for name, column in units.seen if name == at]
-    return next((check for check in found if check), None)
-
-
-def _find_flags(units, column, design):
-    """The check of a column that marks bots, people of the house or deleted rows, where one arm holds more of them."""
-    told = [units.seen[FLAGS, column][arm] for arm in design.variant.arms]
-    shares = count_shares([(facts["flagged"], facts["units"]) for facts in told])
-    most = max(m.mean[0] for m in shares)
-    if most > MOST_OPEN or not compare_rates(shares) < ALERT:  # what is true of most of an arm may be the arm itself
-        return None
-    said = FLAGGED.format(column=column, units=schema.pluralise(design.unit), rates=write_rates(design, shares))
-    return Check("units_fit", "warn", float(most), ALERT, said)
+    columns = [column for name, column in units.seen if name == UNPLANNED and not design.cluster]
+    return next((check for column in columns if (check := _find_cluster(units, column, design))), None)
 
 
 def _find_empty(facts, arms, metric, design):
@@ -153,17 +119,11 @@ def _find_untimed(facts, arms, metric, design):
     return None
 
 
-def _find_sum(facts, arms, metric, design):
-    """Rows whose values are the sums of others, in all or in one arm; or nearly that of all, where an id says so."""
-    sizes = [read_sizes([arm["sizes"]]) for arm in arms.values()]
-    sizes = [read_sizes([arm["sizes"] for arm in arms.values()]), *sizes]
-    is_whole = facts.get("whole", facts["n"]) == facts["n"]
-    n = max(count_sums(told, is_whole=is_whole) for told in sizes)
-    if n > 1:
-        return PARTS.format(n=n, units=schema.pluralise(design.unit))
-    total, titled = facts["sum"], facts["titled"]
-    is_named = titled and abs(2 * titled - total) < 0.01 * abs(total) and facts["n"] > LEAST
-    return SUMS.format(unit=design.unit) if n or is_named else None
+def _find_sum(arms, design):
+    """A row whose value is the sum of all others, or of those of its arm."""
+    told = [arm["sizes"] for arm in arms.values()]
+    is_sum = any(is_total(read_sizes(some)) for some in (told, *([one] for one in told)))
+    return SUMS.format(unit=design.unit) if is_sum else None
 
 
 @dataclass(frozen=True)
@@ -193,27 +153,18 @@ def read_sizes(arms) -> list[Size]:
     return sorted(sizes, key=lambda size: -size.high)
 
 
-def count_sums(sizes: list[Size], *, is_whole: bool) -> int:
-    """Return how many of the largest values are sums of the others: of some, of all, or of such sums; 0 for none.
+def is_total(sizes: list[Size]) -> bool:
+    """Return whether the largest value is the sum of all others, perhaps rounded, and far above them.
 
     Parameters
     ----------
     sizes : list of Size, the largest first
-    is_whole : bool
-        Whether values are whole numbers, among which a sum that fits is less of a surprise.
     """
-    n, total, top, k = sum(size.n for size in sizes), sum(size.total for size in sizes), 0.0, 0
-    for size, next_ in pairwise(sizes):
-        top, k = top + size.total, k + size.n
-        if k > MOST_SUMS * n or n <= LEAST or size.low <= 0:
-            return 0
-        gap = size.low - max(next_.high, 0)
-        off = min(abs((level + 1) * top - level * total) for level in range(1, LEVELS + 1))
-        is_apart = k == 1 or size.low > APART * next_.high
-        is_exact = off <= 1e-9 * abs(total) and (not is_whole or gap > GAP or size.low > 10 / 3 * next_.high)
-        if is_apart and (is_exact or off < WHOLE * k < gap / (10 * GAP)):
-            return k
-    return 0
+    if len(sizes) < 2 or sizes[0].n > 1 or sizes[0].low <= 0 or sum(size.n for size in sizes) <= LEAST:
+        return False
+    top, next_ = sizes[0].low, max(sizes[1].high, 0)
+    off, gap = abs(top - sum(size.total for size in sizes[1:])), top - next_
+    return (off <= 1e-9 * top and (gap > GAP or top > 10 / 3 * next_)) or off < WHOLE < gap / (10 * GAP)
 
 
 def read_answers(told) -> tuple[dict[float, int], int]:
@@ -227,61 +178,8 @@ def read_answers(told) -> tuple[dict[float, int], int]:
     return {float(answer): int(n) for answer, n in found.items() if answer != "none"}, int(found.get("none", 0))
 
 
-def lay_answers(counts) -> tuple[list[float], list[list[int]]]:
-    """Return the levels of whole answers, at most one more than scales have, and how often arms give each.
-
-    Parameters
-    ----------
-    counts : sequence of dict, the first of what `read_answers` returns
-    """
-    given = sorted(set().union(*counts)) or [0.0]
-    levels = [given[0] + i for i in range(int(min(given[-1] - given[0], TOP + 1)) + 1)]
-    return levels, [[found.get(level, 0) for level in levels] for found in counts]
-
-
-def is_mirrored(rows) -> bool:
-    """Return whether one of two rows of counts by level is far from the other, and as it once it is turned around.
-
-    Of a few answers that cannot be told; nor of levels of which some are left out, between the lowest and the highest.
-    """
-    one, other = np.array(rows, float)
-    if min(one.sum(), other.sum()) < LEAST_MIRRORED or len(one) not in (2, *range(FEWEST_LEVELS, TOP + 2)):
-        return False
-    levels = np.arange(len(one)) / (len(one) - 1)
-    apart = abs(one @ levels / one.sum() - other @ levels / other.sum())
-    table = np.array([one, other[::-1]])
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
-    is_told = expected.min(axis=0) >= LEAST_EXPECTED
-    off = ((table - expected) ** 2 / np.maximum(expected, 1e-9))[:, is_told].sum()
-    return apart > MIRRORED and scipy.special.chdtrc(max(1, is_told.sum() - 1), off) > DOUBT
-
-
-def find_unanswered(arms) -> str | None:
-    """Return why answers of 0, the lowest, may be a code for none: a heap, or one arm's, beside answers alike; or None.
-
-    Parameters
-    ----------
-    arms : sequence of sequences of str, as `seen` of `Units` has them under "answers"
-    """
-    counts = [read_answers(told)[0] for told in arms]
-    zeros, ones = ([found.get(answer, 0) for found in counts] for answer in (0, 1))
-    sizes = [sum(found.values()) for found in counts]
-    if not any(zeros) or min(answer for found in counts for answer in found) < 0:
-        return None
-    if sum(zeros) > max(HEAP * sum(sizes), STEEP * sum(ones)):
-        return f"{sum(zeros):,} of {sum(sizes):,}"
-    shares = count_shares(list(zip(zeros, sizes, strict=True)))
-    worst = max(range(len(shares)), key=lambda i: shares[i].mean[0])
-    low = [sum(n for answer, n in found.items() if 0 < answer <= LOW) for found in counts]
-    rest = count_shares([(n, size - zero) for n, size, zero in zip(low, sizes, zeros, strict=True)])
-    is_alike = compare_rates(rest) > DOUBT or rest[worst].mean[0] <= min(m.mean[0] for m in rest)
-    if zeros[worst] > 2 * ones[worst] and compare_rates(shares) < ALERT and is_alike:
-        return f"{zeros[worst]:,} of {sizes[worst]:,} in one arm"
-    return None
-
-
 def _find_codes(metric, arms, least):
-    """Answers that stand apart from all others, by a gap, by their sign, by a heap at 0, or in one arm alone."""
+    """Answers that stand apart from all others, by a gap, by their sign, or by a heap at 0."""
     counts = {}
     for found, _ in arms.values():
         for answer, n in found.items():
@@ -298,7 +196,7 @@ def _find_codes(metric, arms, least):
     if (
         not told and not is_broken and metric.scale != "ordered"
     ):  # what lies between levels without distances is not known
-        told = _find_apart(counts) or _find_alone({arm: found for arm, (found, _) in arms.items()})
+        told = _find_apart(counts)
     codes, why = told or ([], "")
     if not codes:
         return None
@@ -340,19 +238,6 @@ def _find_apart(counts):
     return None
 
 
-def _find_alone(arms):
-    """The lowest or highest answer, where one arm gives it often and another never, unless it is turned around."""
-    if any(is_mirrored(lay_answers(pair)[1]) for pair in combinations(arms.values(), 2)):
-        return None
-    answers = sorted(set().union(*arms.values()))
-    sizes = [sum(found.values()) for found in arms.values()]
-    for answer in (answers[0], answers[-1]):
-        shares = [(found.get(answer, 0), n) for found, n in zip(arms.values(), sizes, strict=True)]
-        if min(n for n, _ in shares) == 0 and compare_counts(shares) < ALERT:
-            return [answer], "in one arm alone"
-    return None
-
-
 def _find_cluster(units, column, design):
     """The check of a column whose levels keep to one arm each, far more often than units alone would; None if not."""
     if any(word in column.lower() for word in HASHED):
@@ -362,11 +247,6 @@ def _find_cluster(units, column, design):
     even = sum(share**2 for share in shares.values()) if shares else 1 / len(design.variant.arms)
     if several < MANY_LEVELS or alike < ALIKE * several or scipy.special.bdtrc(alike - 1, several, even) > CHANCE:
         return None
-    counts = [facts[arm]["alike"] for arm in design.variant.arms]
-    sizes = ", ".join(f"{arm} {n:,}" for arm, n in zip(design.variant.arms, counts, strict=True))
-    if shares:
-        planned = np.array([shares[arm] for arm in design.variant.arms])
-        p = float(scipy.stats.chisquare(counts, planned * sum(counts)).pvalue)
-        sizes = f"{sizes}; {write_p(p)} of the planned split"
+    sizes = ", ".join(f"{arm} {facts[arm]['alike']:,}" for arm in design.variant.arms)
     told = UNITS.format(column=column, unit=design.unit, sizes=sizes, alike=alike, several=several)
     return Check("units_fit", "warn", alike / several, ALIKE, told)

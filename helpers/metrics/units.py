@@ -192,7 +192,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     kept["capped"] = () if design.cluster else tuple(amounts)
     if design.assigned_at and clock["as_of"]:
         kept["unfinished"] = frozenset(n for n, how, days in told if how.outcome != "y" or days is not None)
-    kept["values"] = lambda: found if at_once else found | log.ask_apart(look(few=values.find_few(units, design)))
+    kept["values"] = lambda: found if at_once else found | log.ask_apart(look())
     kept |= {"added": tuple(added.values()), "n_two_variants": source.n_two_variants, "assigned": days}
     return Units(folded, design, tuple(c for c in columns if c.startswith("x_")), clock["as_of"], notes, **kept)
 

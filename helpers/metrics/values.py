@@ -1,18 +1,16 @@
 """What stands in columns and events: levels of segments and covariates, sizes and answers of each arm, no payments."""
 
 import datetime as dt
-import re
 from functools import partial
 
 import ibis
-import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
 from helpers import schema
 from helpers.kinds import COUNTED, VALUED
 from helpers.metrics import payments
 from helpers.metrics.events import ask, begin, mark
-from helpers.metrics.payments import PAYMENT, is_set, lacks_money, look_payments
+from helpers.metrics.payments import PAYMENT, lacks_money, look_payments
 from helpers.records import Refused
 
 ARM = "fold:arm"  # the arm of the unit of an event
@@ -20,21 +18,9 @@ START = "fold:start"  # the column of the time of assignment, UTC, while units a
 MONEY = "fold:money"  # the currency of an event, where a column names it
 OWN = ("unit", "event", "variant", "at", "value", "start")  # columns that every table may have
 UNPLANNED = "*"  # in the place of a metric: a column that the plan does not name
-FLAGS = "!"  # in that place: a column that marks rows that are no units, as people or machines of the house are
-FLAG = re.compile(
-    "(is_?|was_?)?(bot|crawler|robot|spider|internal|employee|staff|tester|test_?user|test_?account|qa)(_?(user|flag))?"
-    "|is_?test|_(fivetran|sdc)_deleted(_at)?"
-)
-CLOSE = 1e-6  # of a value, within which it is whole: 16.31 times 100 is 1630.9999999999998
 STEPS = 8  # of the natural logarithm, in which values are counted by their size
 MOST_ANSWER = 1e5  # whole answers beyond it are not told apart
 FIRST_ROWS, MOST_COLUMNS = 20_000, 20  # of the units, in which columns are looked at that the plan does not name
-FEW_VALUES = 500  # of a column, in the first rows: of so many each is looked at once, and not in every row
-TOTALS = (
-    r"^(grand |sub ?|over)?(total|totals|totale|totaal|totaux|sum|summe|somma|somme|suma|soma|gesamt|gesamtsumme|"
-    "insgesamt|ensemble|razem|итого|всего|合计|總計|合計)([ :].*)?$"
-)
-INITIALS = "gsotierив合總"  # with which these begin
 MOST_LEVELS, OTHER = 20, "other"
 TELLING = (
     "plan, segments: the column {} tells who a unit is, not what it has in common: {:,} of {:,} units have a level of "
@@ -159,17 +145,7 @@ def ask_beside(source, units, totals, design, clock):
     return [(planned, lost | sums), *beside], lost, sums | monies, values
 
 
-def find_few(units: ir.Table, design) -> frozenset[str]:
-    """Return the columns of numbers of the plan that have few values in the first rows, such as counts and scores."""
-    read = {of for name, m in design.metrics.items() for of in (m.column or name, m.numerator, m.denominator)}
-    first, kinds = units.limit(FIRST_ROWS), units.schema()
-    names = [name for name in sorted(read & {*kinds} - {None}) if kinds[name].is_numeric()]
-    return frozenset(name for name, n in ask(first, {c: first[c].nunique() for c in names}).items() if n <= FEW_VALUES)
-
-
-def ask_values(
-    units: ir.Table, planned: ir.Table | None, totals, design, paid, few=frozenset()
-) -> list[tuple[ir.Table, dict]]:
+def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) -> list[tuple[ir.Table, dict]]:
     """Return what to ask of the values of each arm, some tables with their aggregates.
 
     Parameters
@@ -179,7 +155,6 @@ def ask_values(
     totals : sequence of Total, what the plan reads of events
     design : ExperimentPlan
     paid : Ibis column of `units` that names currencies, or None; that of events is called `MONEY`
-    few : collection of str, columns of the units whose values are looked at once each, which many rows take less for
 
     Returns
     -------
@@ -198,29 +173,22 @@ def ask_values(
         read = metric.column or name
         if metric.time and metric.observed:
             found[name, metric.time] = _look_times(units[metric.time], units[metric.observed])
-            asked += _ask_times(units, (name, metric.time), metric.observed, design)
         elif metric.how.total and name not in heard and read in units.columns:
             found[name, read] = _look_column(units, read, metric, paid)
             if metric.how.total == "amount" or (metric.how.total == "count" and PAYMENT.search(read.casefold())):
                 found[name, read] |= look_payments(units, units[read].cast("float64"), further, own=False)
-            asked += _ask_column(units, (name, read), metric, found, design, few)
-            if metric.how.total == "last":
-                _look_logs(units, (name, read), few, found, asked, design)
+            asked += _ask_column(units, (name, read), metric, found, design)
             if metric.missing == "zero":
                 found.setdefault((name, read), {})["no"] = _mark(units[read].cast("float64"), 0)
         elif metric.numerator and planned is None:
             for part in sorted({metric.numerator, metric.denominator} - set(design.metrics)):
-                _look_logs(units, (name, part), few, found, asked, design)
                 if metric.missing == "zero":
-                    found.setdefault((name, part), {})["no"] = _mark(units[part].cast("float64"), 0)
+                    found[name, part] = {"no": _mark(units[part].cast("float64"), 0)}
         elif metric.how.total == "last" and planned is not None:
             answers = planned.filter(planned["event"].isin(heard[name].events))
             asked.append(_ask_answers(answers, answers[heard[name].value], name, heard[name].events[0], design))
     if design.exposure and (column := design.exposure.column):
         found["", column] = _look_marks(units[column])
-    for name in further:
-        if FLAG.fullmatch(name.casefold()):
-            found[FLAGS, name] = {"flagged": mark(is_set(units[name])), "units": mark(units["unit"].notnull())}
     if any(found.values()):
         asked.append(_ask_sums(units, found, design))
     if planned is not None:
@@ -229,28 +197,19 @@ def ask_values(
     return asked + _ask_unplanned(units, design, named)
 
 
-def _ask_times(units, of, observed, design):
-    """How many units of each arm have the longest time of all, with the event and without; sizes of those with it."""
-    last, ended = units.filter(units[of[1]] == units[of[1]].max().as_scalar()), units.filter(units[observed] >= 1)
-    ends = {"ended_last": (last[observed] >= 1).cast("int32"), "open_last": (last[observed] == 0).cast("int32")}
-    sizes, facts = _ask_sizes(ended, ended[of[1]], [of], design)
-    facts = {key: fact for key, fact in facts.items() if key[3] in ("sizes", "sum")}  # the others are told of all
-    return [_ask_sums(last, {of: ends}, design), (sizes, facts)]
-
-
-def _ask_column(units, of, metric, found, design, few):
+def _ask_column(units, of, metric, found, design):
     """Of a column of the units its answers; or its sizes, with what was found of it."""
     value, total = units[of[1]].cast("float64"), metric.how.total
     if metric.how.is_share or total not in ("last", *COUNTED):
         return []
     if total == "last":
         return [_ask_answers(units, value, *of, design)]
-    return [_ask_sizes(units, value, [of], design, found.pop(of), is_few=of[1] in few)]
+    return [_ask_sizes(units, value, [of], design, found.pop(of))]
 
 
 def _ask_payments(planned, heard, further, design):
     """Of the events of amounts, and of payments that are counted, their sizes, and what of them is no payment."""
-    of_values, asked, others = {}, [], []
+    of_values, asked = {}, []
     for name, total in heard.items():
         kind = design.metrics[name].how.total if name in design.metrics else None
         for event in total.events:
@@ -258,12 +217,6 @@ def _ask_payments(planned, heard, further, design):
                 of_values.setdefault(total.value, []).append((name, event))
             elif kind == "count" and PAYMENT.search(event.casefold()):
                 of_values.setdefault("at", []).append((name, event))
-            elif kind == "count":
-                others.append((name, event))
-    if others and (marks := [name for name in further if payments.DELETED.fullmatch(name.casefold().strip("_"))]):
-        is_deleted = ibis.or_(*(is_set(planned[name]) for name in marks))
-        facts = {"n": mark(planned["at"].notnull()), "deleted": mark(is_deleted)}
-        asked.append(_ask_sums(planned, dict.fromkeys(others, facts), design))
     for column, added in of_values.items():
         value = mark(planned["at"].notnull()) if column == "at" else planned[column]
         void = look_payments(planned, value, further, own=True)
@@ -271,7 +224,7 @@ def _ask_payments(planned, heard, further, design):
             void |= {"unpriced": lacks_money(planned[MONEY], value)} if MONEY in planned.columns else {}
             asked.append(_ask_sizes(planned, value, added, design, void))
         elif void:
-            asked.append(_ask_sums(planned, dict.fromkeys(added, _size(value) | void), design))
+            asked.append(_ask_sums(planned, dict.fromkeys(added, {"n": value.notnull().cast("int32")} | void), design))
     return asked
 
 
@@ -302,84 +255,36 @@ def _tell(grouped, of, facts, design):
     return asked
 
 
-def _size(value):
-    """How large values that are not 0 are, by their logarithms, and how many are whole; those of whole ones apart."""
-    known = value.cast("float64").nullif(0.0)
-    return {"n": known.notnull().cast("int32"), **_measure(known.abs().ln(), _tell_whole(known.fill_null(0.5)))}
-
-
-def _measure(log, whole):
-    return {"log": log, "square": log * log, "whole": whole, "log_whole": log * whole}
-
-
-def _tell_whole(known):
-    """1 for a value that is nearly a whole number, as all beyond 2^53 are, else 0, as for none."""
-    size = known.abs()
-    off, size = ((size < most).ifelse(size, most) for most in (1e5, 2.0**53))  # a least takes DuckDB five times as long
-    return ((size + off * CLOSE).floor() >= size - off * CLOSE).cast("int32")
-
-
 def _mark(value, code):
     return (value == code).cast("int32")
 
 
-def _look_logs(units, of, few, found, asked, design):
-    """Of a column what `_size` gives; of each of a few values once."""
-    if of[1] in few:
-        rows = units.group_by("variant", known=units[of[1]].cast("float64")).aggregate(n=ibis._.count())
-        asked.append(_ask_sums(rows, {of: {k: fact * rows["n"] for k, fact in _size(rows["known"]).items()}}, design))
-    else:
-        found[of] = _size(units[of[1]])
+def _ask_sizes(table, value, added, design, sums):
+    """Values that are not 0 by their sizes, and sums of facts of them.
 
-
-def _ask_sizes(table, value, added, design, sums=None, *, is_few=False):
-    """Values that are not 0 by their sizes, what `_size` gives, and sums of facts of them: in one pass.
-
-    A size is a step of a logarithm, on either side of 0: how many are on it, the ends, and the sum. A few values are
-    measured once each.
+    A size is a step of a logarithm, on either side of 0: how many are on it, the ends, and the sum.
     """
-    by, sums = _list_groups(table), {f"sum:{what}": fact for what, fact in (sums or {}).items()}
+    by = _list_groups(table)
     known = table.select(*by, known=value.cast("float64"), **sums)
-    known, n, times = known.filter(known["known"] != 0), ibis._.count(), 1
-    if is_few:
-        known = known.group_by(*by, "known").aggregate(times=n, **{name: known[name].sum() for name in sums})
-        n, times = known["times"].sum(), known["times"]
-    known = known.mutate(log=known["known"].abs().ln(), whole=_tell_whole(known["known"]))
-    measured = {"total": known["known"], **_measure(known["log"], known["whole"])}
-    more = {f"sum:{what}": (fact * times if is_few else fact).sum() for what, fact in measured.items()}
-    facts = {"n": n, "low": ibis._.known.min(), "high": ibis._.known.max(), "total": more.pop("sum:total")}
-    more |= {name: known[name].sum() for name in sums}
-    sizes = known.group_by(*by, above=known["known"] > 0, step=(known["log"] * STEPS).floor().cast("int64"))
+    known = known.filter(known["known"] != 0)
+    facts = {"n": ibis._.count(), "low": ibis._.known.min(), "high": ibis._.known.max(), "total": ibis._.known.sum()}
+    more = {name: known[name].sum() for name in sums}
+    step = (known["known"].abs().ln() * STEPS).floor().cast("int64")
+    sizes = known.group_by(*by, above=known["known"] > 0, step=step)
     sizes = sizes.aggregate(**facts, **more)
     text = sizes["step"].cast("string")
     for fact in facts:
         text = text + ":" + sizes[fact].cast("string")
-    told = {"sizes": text, "sum": sizes["total"], "n": sizes["n"]} | {k.removeprefix("sum:"): sizes[k] for k in more}
+    told = {"sizes": text, "n": sizes["n"]} | {name: sizes[name] for name in more}
     return sizes, {key: fact for of in added for key, fact in _tell(sizes, of, told, design).items()}
 
 
 def _look_column(units, read, metric, paid):
-    """Of a column of marks how many are 1, 0 and empty; of others how large, and whether a row sums the rest."""
+    """Of a column of marks how many are 1, 0 and empty; of amounts how many lack their currency."""
     value = units[read].cast("float64")
     if metric.how.is_share:
         return _look_marks(value) | {"n": (value > 0).cast("int32")}
-    if metric.how.total not in COUNTED:
-        return {}
-    sums, title = {"titled": ibis.literal(0.0)}, units["unit"]
-    if not _was_number(title):  # as numbers have no title, and ten million texts take long
-        is_total = title.substr(0, 1).lower().isin(list(INITIALS))
-        sums["titled"] = is_total.ifelse(title.lower().strip().re_search(TOTALS), False).ifelse(value, 0.0)
-    if metric.how.total == "amount" and paid is not None:
-        sums["unpriced"] = lacks_money(paid, value)
-    return sums
-
-
-def _was_number(column):
-    """Whether a column holds whole numbers, as they are or as text."""
-    op = column.op()
-    while isinstance(op, ops.Field) and op.name in op.rel.values:
-        op = op.rel.values[op.name]
-    return op.dtype.is_integer() or (isinstance(op, ops.Cast) and op.arg.dtype.is_integer())
+    return {"unpriced": lacks_money(paid, value)} if metric.how.total == "amount" and paid is not None else {}
 
 
 def _look_marks(value):
@@ -387,8 +292,8 @@ def _look_marks(value):
 
 
 def _look_times(time, observed):
-    """Of times to an event their size, and how many are empty or 0 among those that ended and those that did not."""
-    time, facts = time.cast("float64"), _size(time) | _look_marks(observed.cast("float64"))
+    """How many times to an event are empty or 0 among those that ended and those that did not."""
+    time, facts = time.cast("float64"), _look_marks(observed.cast("float64"))
     for key, mine in (("ended", observed >= 1), ("open", observed == 0)):
         facts |= {key: mine.cast("int32"), f"{key}_empty": (mine & time.isnull()).cast("int32")}
         facts[f"{key}_zero"] = (mine & (time == 0)).cast("int32")

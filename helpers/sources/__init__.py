@@ -22,7 +22,6 @@ from helpers.sources.meeting import meet_events
 from helpers.sources.numerals import SPACES
 from helpers.sources.opening import ask, read_model
 
-UNEVEN, CHANCE = 0.05, 3.3  # more dates without a time of day in an arm than in another, beyond what chance leads to
 LEAST_LOST, MOST_ON_A_DAY, MOST_ON_LAST = 30, 0.9, 0.1  # losses, and of them on one day, or on the last where all are
 MANY_LABELS = 1000
 MANY_NAMES = 10_000
@@ -151,24 +150,9 @@ def load(
 
 
 def _meet(heard, units, shaped, design, n_two):
-    """Return how events lie beside assignments, and what is to be said of it; refuse what cannot be compared.
-
-    So it is with times of day in an arm beside dates alone in another: a day begins before the moment of an assignment.
-    """
+    """Return how events lie beside assignments, and what is to be said of it; refuse clocks that cannot be compared."""
     _refuse_clocks(heard, shaped, design)
     meeting, told = meet_events(heard, units, design), heard.messages
-    rows = meeting[meeting["variant"].isin(design.variant.arms) & meeting["what"].isin(("age", "start"))]
-    dated = rows.groupby(["what", "event", "variant"])[["dated", "n"]].sum()
-    has_times = dated.loc["start", "dated"].sum() < dated.loc["start", "n"].sum()
-    many = dated[has_times & (dated["n"] >= ids.LEAST_REWRITTEN)]
-    for (what, _), arms in many.groupby(level=["what", "event"]):
-        share = (arms["dated"] / arms["n"]).droplevel(["what", "event"])
-        whole = arms["dated"].sum() / arms["n"].sum()
-        if share.max() - share.min() > UNEVEN + CHANCE * (whole * (1 - whole) * 2 / arms["n"].min()) ** 0.5:
-            table, column = (shaped, design.assigned_at) if what == "start" else (heard, *heard.clocks)
-            told = f"{share.max():.0%} of the times in {share.idxmax()} and {share.min():.0%} in {share.idxmin()}"
-            told += " are dates without a time of day, so that the arms cannot be compared"
-            raise Refused(f"{table.name}, column {column}: {told}; give both arms times, or both dates")
     if again := int(meeting.loc[meeting["what"] == "repeat", "n"].sum()):
         repeat = f"{schema.say(again, 'event')} repeat{'s' * (again == 1)}"
         told += (f"{heard.name}: {repeat} another of the same {design.unit}, counted",)

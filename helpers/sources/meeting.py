@@ -3,16 +3,13 @@
 import datetime as dt
 
 import ibis
-import numpy as np
 import pandas as pd
 
 from helpers import schema
 from helpers.sources.opening import ask, count_all
 
-DAY, HOUR, MINUTE, EARLIEST = 86_400, 3_600, 60, -9
-PILE, LEAST_PILED = 0.01, 10  # of the events of an arm, in one minute
-WEEK = 7 * DAY // HOUR
-COUNTS = ("n", "same_day", "dated", "without", "known", "squares", "first", "last", "void", "below", "logs")
+DAY, MINUTE, EARLIEST = 86_400, 60, -9
+COUNTS = ("n", "same_day", "dated", "without", "known", "squares", "first", "last")
 LACKING = {name: ibis.literal(None if name in ("first", "last") else 0, "int64") for name in COUNTS}
 NO_NAME, NO_DAY = ibis.literal(""), ibis.literal(0, "int64")
 SIGNS = ("[A-Za-z]", "[0-9]", "[^A-Za-z0-9]")
@@ -35,23 +32,14 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
         - "age": events by `day` since assignment (of earlier ones whole days of 24 hours before it, -9 for all beyond
           eight), with `same_day` (those of the day of assignment), `first` and `last` (days since 1970), `clocked`
           (whether any has a time of day), `dated` (times that are dates alone), `without` (those without a value that
-          the plan reads), `known` (those by the plan's `as_of`), and of these `void` (of no amount or 0) and `below`
-          (of one below 0).
-        - "day": events by day since 1970, `known` those since the day of assignment, and of these `void` as above,
-          and `logs` (the sum of the logarithms of the other amounts without signs, times 1,000).
-        - "hour": events since assignment by hour of the week (UTC; 0 is Thursday 00:00 to 01:00), of `known` at any
-          time, of which `last` are the most in one hour.
-        - "pile": events by minute since 1970, in minutes that hold more than 1 % of those of an arm, where an hour
-          holds as many, and ten.
+          the plan reads) and `known` (those by the plan's `as_of`).
+        - "day": events by day since 1970, `known` those since the day of assignment.
         - "start": units by the day of their assignment, with `dated`; "key": what was randomised, units by that day
           or clusters in all.
         - "before", "since": what was randomised that has an event before its assignment, or since, by the day of
           "key" rows; `known` is the sum of their events, `squares` that of its squares, `last` the most of one.
         - "repeat": events that repeat another of their unit: its `event_id`, or without one its time and value (none
           where no time has seconds, as such events may well be several).
-        - "echo": events with the amount of another of their unit in the same hour (`event` is the first of those that a
-          sum reads together), of `known` in all; of `first` that come in a later hour, `last` have an amount as before.
-        - "alike": `n` such amounts, one a unit and hour, and `squares`, the sum of the squares of how often each comes.
         - "strange": events of ids unlike those of any unit, as cookies are, or a word for nobody.
         - "meant": events of ids that are those of units but for what stands before them or after, if any.
         - "near": events that the plan does not name, of names that stand in one arm alone.
@@ -61,9 +49,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     key_day = ibis.literal(0).cast("int64") if design.cluster else begun
     told = {"start": units[design.assigned_at], "begun": begun, "key_day": key_day}
     start = units.select("unit", "variant", key=units[key], **told)
-    sums = {n: m for n, m in design.metrics.items() if m.how.total == "amount" and not (m.column or m.time)}
-    worth = [(schema.name_value(design, metric), metric.event or [name]) for name, metric in sums.items()]
-    heard = _join_events(shaped.table, start, design, worth)
+    heard = _join_events(shaped.table, start, design)
     is_dated = start["start"].epoch_seconds() % DAY == 0
     starts = _count(start, "start", event=NO_NAME, day=start["begun"], n=start.count(), dated=is_dated.sum())
     keys = _count(start, "key", event=NO_NAME, day=start["key_day"], n=start["key"].nunique())
@@ -72,13 +58,8 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     near = near.group_by(event="name").aggregate(n=near.count(), **arms)
     near = near.filter(near["arms"] == 1)
     parts = [starts, keys, _count(near, "near", day=NO_DAY, n=near["n"].sum()), *_count_days(heard)]
-    known = heard.filter(heard["event"] != "", heard["variant"].notnull(), heard["is_known"])  # noqa: PD004 (of Ibis)
-    parts += [_count_units(heard), _count_hours(known), *_count_repeats(shaped.table, start, design, worth)]
+    parts += [_count_units(heard), _count_repeats(shaped.table, start, design)]
     found = _collect(parts, shaped.name)
-    hours = found[found["what"] == "hour"]
-    every = hours.groupby(["event", "variant"])["known"].transform("sum")
-    if (hours["last"] >= np.maximum(PILE * every, LEAST_PILED)).any():  # a minute of many is in an hour of many
-        found = pd.concat([found, _collect([_count_piles(known)], shaped.name)], ignore_index=True)
     strangers = heard.filter(heard["variant"].isnull() & (heard["event"] != ""))  # noqa: PD003 (a column of Ibis)
     if not (found["variant"].isna() & found["what"].eq("age") & found["event"].ne("")).any():
         return found
@@ -118,16 +99,12 @@ def _differs(who, unit, shown):
     return is_strange | (who.length() > 2 * longest)
 
 
-def _join_events(events, start, design, worth):
+def _join_events(events, start, design):
     """The events beside the start of their unit, those that the plan does not name without a name."""
     names, as_of, read = schema.list_event_names(design), design.as_of, schema.list_values(design).items()
     lacks = [events["event"].isin(of) & events[column].isnull() for column, of in read]  # noqa: PD003 (of Ibis)
     lacks = ibis.or_(events["event"].isnull(), *lacks)  # noqa: PD003
-    amounts = [events["event"].isin(of).ifelse(events[name].cast("float64"), None) for name, of in worth]
-    amount = ibis.coalesce(*amounts).nullif(0) if worth else ibis.null("float64")
-    is_void = ibis.or_(*(events["event"].isin(of) for _, of in worth)) & amount.isnull()  # noqa: PD003 (of Ibis)
-    told = {"name": "event", "lacks": lacks, "worth": amount, "is_void": is_void}
-    heard = events.select("unit", "at", **told).left_join(start, "unit")
+    heard = events.select("unit", "at", name="event", lacks=lacks).left_join(start, "unit")
     keys = [heard[name].cast("string") for name in ("key", "unit")]
     who = ibis.coalesce(*keys) if design.cluster else heard["unit"]
     # whole, as of what some engines return as a float no remainder can be taken in all of them
@@ -137,7 +114,7 @@ def _join_events(events, start, design, worth):
     before = ibis.greatest(((seconds - since) / DAY).floor().cast("int64"), EARLIEST)
     last = as_of and (as_of - dt.date(1970, 1, 1)).days
     return heard.select(
-        *("variant", "key_day", "lacks", "name", "worth", "is_void"),
+        *("variant", "key_day", "lacks", "name"),
         event=heard["name"].isin(names).ifelse(heard["name"], ""),
         day=(seconds < since).ifelse(before, day - begun),
         who=who,
@@ -154,12 +131,8 @@ def _count_days(heard):
         n=heard.count(),
         dated=(heard["seconds"] % DAY == 0).sum(),
         lacks=heard["lacks"].sum(),
-        void=heard["is_void"].sum(),
-        below=(heard["worth"] < 0).sum(),
-        logs=heard["worth"].abs().ln().sum().fill_null(0),
     )
     counts = {name: cells[name].sum() for name in ("n", "dated")}
-    known = {"known": "n", "void": "void", "below": "below"}
     yield _count(
         cells,
         "age",
@@ -169,11 +142,10 @@ def _count_days(heard):
         last=cells["at_day"].max(),
         clocked=counts["n"] > counts["dated"],
         without=cells["lacks"].sum(),
-        **{name: cells["is_known"].ifelse(cells[of], 0).sum() for name, of in known.items()},
+        known=cells["is_known"].ifelse(cells["n"], 0).sum(),
     )
-    since = {name: (cells["at_day"] >= cells["begun"]).ifelse(cells[name], 0).sum() for name in ("n", "void", "logs")}
-    logs = (since["logs"] * 1000).round()
-    yield _count(cells, "day", day="at_day", n=counts["n"], known=since["n"], void=since["void"], logs=logs)
+    since = (cells["at_day"] >= cells["begun"]).ifelse(cells["n"], 0).sum()
+    yield _count(cells, "day", day="at_day", n=counts["n"], known=since)
 
 
 def _count_units(heard):
@@ -186,33 +158,13 @@ def _count_units(heard):
     return _count(each, each["is_before"].ifelse("before", "since"), day="key_day", **told)
 
 
-def _count_hours(known):
-    """The events of the plan by hour of the week, beside all of an arm, and the most that it has in one hour."""
-    hour = (known["seconds"] / HOUR).floor().cast("int64")
-    hours = known.group_by("event", "variant", hour=hour).aggregate(n=known.count(), since=(known["day"] >= 0).sum())
-    told = {"n": hours["since"].sum(), "known": hours["n"].sum(), "last": hours["n"].max()}
-    return _count(hours, "hour", day=hours["hour"] % WEEK, **told)
-
-
-def _count_piles(known):
-    """The events of the plan by minute, in minutes that hold many of an arm's."""
-    minute = (known["seconds"] / MINUTE).floor().cast("int64")
-    minutes = known.group_by("event", "variant", day=minute).aggregate(n=known.count())
-    every = minutes.group_by("event", "variant").aggregate(every=minutes["n"].sum())
-    both = minutes.inner_join(every, ["event", "variant"])
-    many = both.filter(both["n"] > PILE * both["every"]).select("event", "day").distinct()
-    piles = minutes.semi_join(many, ["event", "day"])
-    return _count(piles, "pile", n=piles["n"].sum())
-
-
-def _count_repeats(events, start, design, worth):
+def _count_repeats(events, start, design):
     """The events of the plan that repeat another: its id, or without one the value and the time, if with seconds.
 
     Times without seconds repeat by chance, though never each one as often as another: then the log stands there twice.
     """
     planned = events.filter(events["event"].isin(schema.list_event_names(design)))
-    values = [*dict.fromkeys(("value", *schema.list_values(design)))]
-    by = ["unit", "event", "at", *values]
+    by = ["unit", "event", "at", *dict.fromkeys(("value", *schema.list_values(design)))]
     if "event_id" in events.columns:
         alone = planned["event_id"].isnull()  # noqa: PD003 (a column of Ibis)
         kept = {name: alone.ifelse(planned[name], ibis.null(planned[name].type())) for name in by[2:]}
@@ -222,25 +174,4 @@ def _count_repeats(events, start, design, worth):
     each = told.group_by(by).aggregate(n=told.count())
     fine = (told["at"].epoch_seconds() % MINUTE != 0).fill_null(True).any() | ((each["n"] % 2).max().as_scalar() == 0)
     each = each.filter(each["n"] > 1).inner_join(start.select("unit", "variant"), "unit")
-    yield _count(each, "repeat", day=NO_DAY, n=fine.ifelse((each["n"] - 1).sum(), 0))
-    if worth:
-        yield from _count_echoes(planned, start, values, worth)
-
-
-def _count_echoes(planned, start, values, worth):
-    """The events with the amount of another of their unit in the same hour, and how alike amounts are otherwise."""
-    names = {event: of[0] for _, of in reversed(worth) for event in of}
-    has_amount = ibis.or_(*(planned[name].notnull() for name in values))  # noqa: PD004 (columns of Ibis)
-    heard = planned.filter(planned["event"].isin(list(names)), has_amount)
-    by = {"event": heard["event"].substitute(names), "hour": (heard["at"].epoch_seconds() / HOUR).floor().cast("int64")}
-    hours = heard.group_by("unit", *values, **by).aggregate(n=heard.count())
-    same = hours.group_by("unit", "event", *values).aggregate(n=lambda t: t["n"].sum(), hours=lambda t: t.count())
-    units = same.group_by("unit", "event").aggregate(
-        n=same["n"].sum(), hours=same["hours"].sum(), same=(same["hours"] - 1).sum()
-    )
-    units = units.inner_join(start.select("unit", "variant"), "unit")
-    counts = {"n": units["n"] - units["hours"], "known": units["n"], "first": units["hours"] - 1, "last": units["same"]}
-    yield _count(units, "echo", day=NO_DAY, **{name: of.sum() for name, of in counts.items()})
-    each = same.group_by("event", *values).aggregate(n=same["hours"].sum())
-    told = {"n": each["n"].sum(), "squares": (each["n"] * each["n"]).sum()}
-    yield _count(each, "alike", variant=ibis.null("string"), day=NO_DAY, **told)
+    return _count(each, "repeat", day=NO_DAY, n=fine.ifelse((each["n"] - 1).sum(), 0))

@@ -18,7 +18,7 @@ from helpers.view import numbers, scales
 DEFAULT = "experiment"
 RELEASED = "{} The plan releases the answer all the same, for this reason: {}."
 TRUST = (  # checks of whether the data fit, told where unclear
-    *("srm", "attrition", "events_fit", "events_add", "exposure_fit", "exposure_turned", "units_fit", "covariates_fit"),
+    *("srm", "attrition", "events_fit", "events_add", "exposure_fit", "units_fit"),
 )
 
 

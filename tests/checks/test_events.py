@@ -317,7 +317,7 @@ def test_a_hole_in_the_log_of_one_arm_is_not_filled_by_the_other():
 
 
 @pytest.mark.parametrize(("lost", "enrolment", "side"), [
-    ("'2024-01-20' <= at < '2024-01-29'", 31, "from 2024-01-20 to 2024-01-28, where 23.3 % of all"),  # few a day
+    ("'2024-01-20' <= at < '2024-01-29'", 31, "from 2024-01-20 to 2024-01-29, where 30.2 % of all"),  # few a day
     ("'2024-01-20' <= at < '2024-01-22'", 31, ""),  # too few to tell
     ("'2024-01-08' <= at < '2024-01-15'", 1, ""),  # all are assigned on one day: a treatment may take a week
 ])  # fmt: skip
@@ -325,7 +325,7 @@ def test_a_hole_in_the_log_of_one_arm_is_seen_beside_the_others(lost, enrolment,
     units, events = _draw(seed=6, n=800, enrolment=enrolment)
     events = events[events["at"] < "2024-03-16"]
     check, withheld = _check(units, _lose(units, events, lost), as_of="2024-03-15")
-    told = f"Events of paid in b are lost: hardly any stands {side} would be expected."
+    told = f"Events of paid in b are lost: none stands {side} would be expected."
     assert (check.status, told in check.message, withheld) == (
         ("fail", True, check.message) if side else ("pass", False, None)
     )
@@ -368,7 +368,7 @@ def _spoil(units, events, how):
     rng = np.random.default_rng(5)
     is_b = (events["id"].map(units.set_index("id")["variant"]) == "b").to_numpy()
     some = is_b & (rng.random(len(events)) < 0.4)
-    at, late = events["at"], (events["at"] >= "2024-01-20").to_numpy()
+    at = events["at"]
     hole = (events["at"] >= "2024-01-15").to_numpy() & (events["at"] < "2024-02-12").to_numpy()
     return {
         "epoch": lambda: events.assign(at=at.mask(some, pd.Timestamp("1970-01-01 00:00:01"))),
@@ -378,7 +378,6 @@ def _spoil(units, events, how):
         "twice": lambda: pd.concat([events, events[some]]),
         "all twice": lambda: pd.concat([events.assign(at=at.dt.floor("min"))] * 2),
         "strangers": lambda: events.assign(id=events["id"].mask(some, "anonymous")),
-        "sampled": lambda: events[~(some | (is_b & (rng.random(len(events)) < 0.5))) | ~late],
         "renamed": lambda: events.assign(event=events["event"].mask(some, "paid_v2")),
         "called": lambda: events.assign(event=events["event"].mask(some, "order_placed")),
         "all called": lambda: events.assign(event=events["event"].mask(is_b, "order_placed")),
@@ -394,7 +393,6 @@ def _spoil(units, events, how):
     ("twice", "fail", "of revenue in b 474 repeat another of their unit (its event_id, or its time and value); gi"),
     ("all twice", "fail", "Of the 2,534 events of revenue in a 1,267 repeat another of their unit (its event_id"),
     ("strangers", "fail", "have ids unlike those of any unit, and fewer of b than of the others have any: either"),
-    ("sampled", "fail", "Events of revenue in b are fewer after 2024-01-20, of units assigned before and after al"),
     ("renamed", "warn", "Events named paid_v2 stand in b alone, where fewer have revenue: either the treatment di"),
     ("called", "warn", "Events named order_placed stand in b alone, where fewer have revenue: either the treatment"),
     ("all called", "fail", "Events named order_placed stand in b alone, where fewer have revenue: either the trea"),
@@ -416,20 +414,6 @@ def test_a_log_that_fades_by_itself_is_not_lost():
         assert _check(units, events[rng.random(1500) < 0.4], kinds, as_of="2024-03-10")[0].status == "pass"
 
 
-@pytest.mark.parametrize(
-    ("hours", "arms", "said"), [(9, "b", "9 hours later"), (-3, "b", "3 hours earlier"), (9, "ab", "")]
-)
-def test_an_arm_whose_clock_differs_is_told_by_the_hours_of_its_events(hours, arms, said):
-    units, events = _draw(n=4000)
-    rng = np.random.default_rng(3)
-    noon = events["at"].dt.floor("D") + pd.to_timedelta((30 + rng.normal(14, 3, len(events))) * 3600 // 1, unit="s")
-    of = events["id"].map(units.set_index("id")["variant"])
-    moved = noon.where(~of.isin(list(arms)), noon + pd.Timedelta(hours=hours))
-    check, withheld = _check(units, events.assign(at=moved.dt.as_unit("s")))
-    told = f"come {said} in the day than those of the others, whose hours they have else; the clocks or time zones may"
-    assert (check.status, told in check.message, withheld) == ("warn" if said else "pass", bool(said), None)
-
-
 HEALTHY = {
     "twice as many": {"effect": 2.0},
     "half as many": {"effect": 0.5},
@@ -446,129 +430,11 @@ def test_effects_and_seasons_are_no_fault_of_the_log(of):
         assert _check(*_draw_many(seed, **HEALTHY[of]), REVENUE, as_of="2024-02-29")[0].status == "pass"
 
 
-SUM = {"revenue": {"kind": "amount", "role": "primary", "event": ["paid", "refund"], "within_days": 30}}
-
-
-def _draw_amounts(seed=1, prices=None, effect=1.0):
-    """Return assignments, payments of amounts, of a few prices where they are given, and refunds of a fifth of them."""
-    rng = np.random.default_rng(seed)
-    units, paid = _draw_many(seed, 2000, effect)
-    paid["value"] = rng.choice(prices, len(paid)) if prices else np.round(rng.lognormal(3, 0.5, len(paid)), 2)
-    back = paid[rng.random(len(paid)) < 0.2]
-    back = back.assign(event="refund", value=-back["value"], at=back["at"] + pd.Timedelta(days=3))
-    return units, pd.concat([paid, back], ignore_index=True)
-
-
-def _retry(events, some):
-    """Return events with some of them once more, forty seconds later."""
-    again = events[some]
-    return pd.concat([events, again.assign(at=again["at"] + pd.Timedelta(seconds=40))])
-
-
-def _bend(units, events, how, arm="b"):
-    """Return events of amounts, bent in one arm or in all."""
-    rng = np.random.default_rng(5)
-    own = (events["id"].map(units.set_index("id")["variant"]) == arm).to_numpy()
-    is_paid, at = (events["event"] == "paid").to_numpy(), events["at"]
-    some, late = own & is_paid & (rng.random(len(events)) < 0.3), (at >= "2024-01-29").to_numpy()
-    load = pd.Timestamp("2024-02-15 23:12:09") + pd.to_timedelta(rng.integers(0, 300, len(events)), unit="s")
-    few = own & is_paid & (rng.random(len(events)) < 0.08)
-    night = at.dt.normalize() + pd.Timedelta(hours=26)
-    monday = at + pd.to_timedelta(np.where(at.dt.day_of_week > 4, 7 - at.dt.day_of_week, 0), unit="D")
-    mailed = at.mask(some, at.dt.to_period("W").dt.start_time + pd.Timedelta(days=6, hours=18))
-    mailed += pd.to_timedelta(rng.integers(0, 7200, len(events)) * some, unit="s")
-    hour = at.dt.hour
-    return {
-        "load": lambda: events.assign(at=at.mask(some, load)),
-        "second": lambda: events.assign(at=at.mask(some, load[0])),
-        "retries": lambda: _retry(events, few),
-        "minutes": lambda: pd.concat([events, events[few]]).assign(at=lambda t: t["at"].dt.floor("min")),
-        "days": lambda: pd.concat([events, events[few]]).assign(at=lambda t: t["at"].dt.floor("D")),
-        "confirmed": lambda: pd.concat([events, events[few].assign(event="refund")]),
-        "weekend": lambda: events[~(own & (at.dt.day_of_week > 4))],
-        "hours": lambda: events[~(own & (hour >= 22))],
-        "weekend nights": lambda: events[~(own & (at.dt.day_of_week > 4) & (hour < 8))],
-        "zero": lambda: events.assign(value=events["value"].mask(own & late, 0.0)),
-        "half zero": lambda: events.assign(value=events["value"].mask(own & late & (rng.random(len(at)) < 0.6), 0.0)),
-        "cents": lambda: events.assign(value=events["value"].mask(late, events["value"] * 100)),
-        "signs": lambda: events.assign(value=events["value"].mask(some, -events["value"])),
-        "no refunds": lambda: events[~(own & ~is_paid)],
-        "fewer refunds": lambda: events[~(own & ~is_paid & (rng.random(len(at)) < 0.7))],
-        "nightly": lambda: events.assign(at=at.mask(own & is_paid, night)),
-        "deferred": lambda: events.assign(at=at.mask(own & is_paid, monday)),
-        "mailed": lambda: events.assign(at=mailed),
-        "credits": lambda: pd.concat([events, events[some].assign(event="credit", value=-5.0)]),
-        "free": lambda: events.assign(value=events["value"].mask(some, 0.0)),
-    }[how]()
-
-
-@pytest.mark.parametrize(("how", "arm", "status", "said"), [
-    ("load", "b", "fail", "more than elsewhere stand in the same minutes, most of them at 2024-02-15 23:1"),
-    ("second", "a", "fail", "more than elsewhere stand in the same minutes, most of them at 2024-02-15 23:1"),
-    ("retries", "b", "fail", "of revenue (paid) in b 181 have the amount of another of their unit in the same hour"),
-    ("minutes", "a", "fail", "have the amount of another of their unit in the same hour, and 0.0 % elsewhere"),
-    ("days", "b", "fail", "have the amount of another of their unit in the same hour, and 0.0 % elsewhere"),
-    ("confirmed", "b", "fail", "have the amount of another of their unit in the same hour, and 0.0 % elsewhere"),
-    ("weekend", "b", "fail", "(paid) in b are lost: hardly any stands on Saturday and Sunday, where 2"),
-    ("hours", "a", "warn", "(paid) in a are lost: hardly any stands in the hours (UTC) 22, 23, where "),
-    (
-        "weekend nights",
-        "b",
-        "warn",
-        "are lost: hardly any stands on Saturday 00-04, Saturday 04-08, Sunday 00-04, where",
-    ),
-    ("zero", "b", "fail", "with an amount in b are lost: none stands after 2024-01-28, where 5"),
-    ("half zero", "b", "fail", "Events of revenue (paid) with an amount in b are fewer after 2024-01-29, of units"),
-    ("cents", "b", "fail", "Amounts of revenue (paid) in a are about 100 times as large after 2024-01-28, as in "),
-    ("signs", "b", "fail", "Of the amounts of revenue (paid) in b 31.2 % are below 0, and 0.0 % elsewhere; a sign"),
-    ("no refunds", "b", "fail", "Of revenue (refund) hardly any stands in b, where "),
-    ("nightly", "b", "warn", "(paid) in b come when those of the others do not: hardly any stands "),
-    (
-        "deferred",
-        "b",
-        "warn",
-        "(paid) in b come when those of the others do not: hardly any stands on Saturday and Sunday, where 27.9 %",
-    ),
-])  # fmt: skip
-def test_amounts_that_no_treatment_explains_are_a_fault_of_the_log(how, arm, status, said):
-    units, events = _draw_amounts()
-    check, withheld = _check(units, _bend(units, events, how, arm), SUM, as_of="2024-02-29")
-    assert said in check.message and (check.status, withheld) == (status, check.message if status == "fail" else None)
-
-
-@pytest.mark.parametrize("how", ["fewer refunds", "mailed", "free", "credits"])
-def test_amounts_that_a_treatment_explains_are_none(how):
-    units, events = _draw_amounts(effect=1.5)
-    kinds = {"revenue": {**SUM["revenue"], "event": ["paid", "refund", *(["credit"] if how == "credits" else [])]}}
-    assert _check(units, _bend(units, events, how), kinds, as_of="2024-02-29")[0].status == "pass"
-
-
-def test_equal_prices_that_come_again_are_told_where_one_arm_alone_has_them():
-    units, events = _draw_amounts(prices=[9.0, 29.0])
-    twice = _retry(events, events["value"] > 0)  # in all arms, as of two seats
-    assert _check(units, twice, SUM, as_of="2024-02-29")[0].status == "pass"
-    is_b = (events["id"].map(units.set_index("id")["variant"]) == "b") & (events["value"] > 0)
-    check, withheld = _check(units, _retry(events, is_b), SUM, as_of="2024-02-29")
-    assert "have the amount of another of their unit in the same hour" in check.message
-    assert (check.status, withheld) == ("warn", None)
-
-
 def test_a_pause_of_all_arms_is_told_and_withholds_nothing():
     units, events = _draw_many(season=lambda at: (at < "2024-01-20") | (at >= "2024-01-31"))
     check, withheld = _check(units, events, REVENUE, as_of="2024-02-29")
     assert "are lost: none stands from 2024-01-20 to 2024-01-30, where " in check.message
     assert (check.status, withheld) == ("warn", None)
-
-
-@pytest.mark.parametrize("day", ["2024-01-25", "2024-02-10"])
-def test_a_day_of_many_events_withholds_nothing(day):
-    units, events = _draw(n=2000)
-    rng = np.random.default_rng(3)
-    events = events[(events["at"] - units.loc[events.index, "assigned_at"]) < pd.Timedelta(days=3)]
-    there = units[(units["assigned_at"] < day) & (rng.random(len(units)) < 0.3)]
-    late = pd.to_timedelta(rng.integers(0, 86_400, len(there)), unit="s")
-    promo = pd.DataFrame({"id": there["id"], "event": "paid", "at": (pd.Timestamp(day) + late).as_unit("s")})
-    assert _check(units, pd.concat([events, promo]), PAID)[1] is None
 
 
 def test_an_event_before_assignment_is_not_hidden_by_others_that_come_often():
@@ -580,27 +446,6 @@ def test_an_event_before_assignment_is_not_hidden_by_others_that_come_often():
     counts = {"kind": "count", "role": "secondary", "event": "opened", "within_days": 21}
     check, withheld = _check(units, pd.concat([early, often]), PAID | {"opens": counts})
     assert check.message.startswith("Events of paid in b come just before their unit is assigned") and withheld
-
-
-def test_payments_that_recur_at_the_hour_of_their_unit_are_no_lost_hours():
-    """Some eighty units of each arm pay every third day, each at an hour of its own: few hours, and not few events."""
-    for seed in range(4):
-        rng = np.random.default_rng(seed)
-        units = pd.DataFrame({"id": [f"u{i:03d}" for i in range(400)], "variant": np.tile(["a", "b"], 200)})
-        units["assigned_at"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.uniform(0, 21, 400), "D")
-        payers = units[rng.random(400) < 0.4].merge(pd.Series(range(3, 24, 3), name="later"), how="cross")
-        at = payers["assigned_at"] + pd.to_timedelta(payers["later"], "D")
-        events = pd.DataFrame({"id": payers["id"], "event": "paid", "at": at, "value": 9.0 + payers["later"]})
-        check, withheld = _check(units, events, SUM, as_of="2024-02-29")
-        assert withheld is None and "hardly any stands" not in check.message
-
-
-def test_loads_at_night_that_all_arms_have_are_alike_but_for_chance():
-    for seed in range(3):
-        units, events = _draw(seed, n=800, enrolment=2)
-        nightly = events.assign(at=(events["at"].dt.ceil("D") + pd.Timedelta(hours=2)).dt.as_unit("s"))
-        nightly = nightly[nightly["at"] < "2024-01-07"]
-        assert _check(units, nightly, as_of="2024-01-06")[0].status == "pass"
 
 
 def test_an_event_that_decides_and_that_the_log_never_holds_is_told():

@@ -1,4 +1,4 @@
-"""What looks lost of a part of the data, or counted in another way, each told in whole, and healthy data that pass."""
+"""Files that end where exports do, each told in whole, and others that pass."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,6 @@ import pytest
 from made_sources import make_design
 
 from helpers import checks, metrics, sources
-from helpers.checks.events import find_lost_parts as find_lost
 
 N = 3000
 COUNTRY = np.resize(["DE", "FR", "US"], N)
@@ -39,65 +38,6 @@ def _check(units, events=None, kinds=METRICS, **plan):
     design = make_design(kinds, **plan)
     source = sources.load(design, units, events=events)
     return {check.id: check for check in checks.run(metrics.fold(source, design), source, design)}
-
-
-def test_amounts_of_which_an_arm_has_the_sign_turned_tell_of_no_lost_part():
-    units, events = _draw()
-    is_turned = events["id"].isin(units["id"][units["variant"] == "b"])
-    found = _check(units, events.assign(value=events["value"].mask(is_turned, -events["value"])))
-    assert "where country is" not in found["events_fit"].message
-    assert "100.0 % are below 0" in found["events_fit"].message
-
-
-def test_events_of_one_country_that_an_arm_lacks_are_told():
-    units, events = _draw()
-    lost = set(units["id"][(units["variant"] == "b") & (units["country"] == "DE")])
-    check = _check(units, events[~events["id"].isin(lost)])["events_fit"]
-    assert (check.status, check.value) == ("warn", 0.0)  # the share may be of the treatment
-    assert check.message == " ".join(
-        f"Of {name} in b hardly anything stands where country is DE, and {share} % of all would be expected there: "
-        "either a part of the log is lost, or the treatment did it."
-        for name, share in (("paid", "32.3"), ("order", "37.7"))
-    )
-
-
-# sums of DE, and what they are worth: in arm b, in a; of b in each other country; of a there; whether b's is told
-TOLD = [
-    ((0, 0), (190, 18), (300, 15), 600, False),  # half the units at twice the rate: a chance of 2 ** -18
-    ((0, 0), (190, 19), (300, 15), 600, True),  # with three countries 12 + log 3 is asked, and 19 log 2 is above
-    ((0, 0), (190, 19), (300, 14), 600, False),  # two of 14 are too few to tell how often b's come
-    ((0, 0), (190, 19), (300, 15), 0, False),
-    ((19, 19), (190, 190), (300, 15), 600, True),
-    ((20, 20), (190, 190), (300, 15), 600, False),  # more than a tenth
-]
-
-
-@pytest.mark.parametrize(("own", "rest", "mine", "others", "is_told"), TOLD)
-def test_find_lost_by_hand(own, rest, mine, others, is_told):
-    totals = {level: {"a": (200, others, others / 10), "b": (50, *mine)} for level in ("FR", "US")}
-    found = find_lost(totals | {"DE": {"a": (200, *rest), "b": (100, *own)}})
-    assert found == ([(190 / 790, "b", "DE")] if is_told else [])
-
-
-def test_find_lost_tells_the_cell_that_lost_and_not_the_one_across():
-    there, gone = (100, 190, 190), (100, 10, 10)
-    found = find_lost({"DE": {"a": there, "b": gone}, "FR": {"a": (100, 200, 200), "b": (100, 200, 200)}})
-    assert [(arm, level) for _, arm, level in found] == [("b", "DE")]
-
-
-@pytest.mark.parametrize("effect", [(1, 1, 1), (0.3, 1, 1.6), (0.4, 0.4, 0.4), (0.3, 1, 1)])
-def test_effects_that_differ_by_country_are_no_loss(effect):
-    # no table says how far from a tenth such skewed counts stay
-    n, rng, alarms, missed = 300, np.random.default_rng(300), 0, 0
-    for _ in range(100):
-        totals = {}
-        for level, times in enumerate(effect):
-            drawn = rng.poisson(rng.gamma(0.5, 2.0, (3, n)) * np.array([1, times, times])[:, None])
-            totals[level] = {arm: (n, x.sum(), x.sum() ** 2 / max(1, (x**2).sum())) for arm, x in enumerate(drawn)}
-        alarms += bool(find_lost(totals))
-        totals[2][1] = (n, 0.0, 0.0)
-        missed += [(arm, level) for _, arm, level in find_lost(totals)] != [(1, 2)]
-    assert alarms == 0 and missed < 5
 
 
 @pytest.mark.parametrize(("n", "status"), [(1000, "pass"), (10_000, "warn")])

@@ -499,27 +499,6 @@ def test_load_events_refuses_events_in_another_spelling(load_events):
     assert tell_refusal(load_events, EVENTS + "\n".join(rows)) == f"events.csv, column event: {told}; {cure}"
 
 
-@pytest.mark.parametrize("column", ["at", "assigned_at"])
-def test_load_events_refuses_dates_in_one_arm_beside_times_in_the_other(load_events, column):
-    clocks = {name: " 10:30:00" for name in ("at", "assigned_at", "old")}
-    units, events = UNITS.splitlines()[0] + "\n", EVENTS.splitlines()[0] + "\n"
-
-    def write_both(dated):
-        rows = [(n, ("old", "new")[n % 2]) for n in range(40)]
-        clock = {c: lambda arm, c=c: "" if c == column and arm in dated else clocks[c] for c in ("at", "assigned_at")}
-        told = "".join(f"{n},{arm},2024-01-01{clock['assigned_at'](arm)}\n" for n, arm in rows)
-        return events + "".join(f"{n},spend,2024-01-02{clock['at'](arm)},1,\n" for n, arm in rows), units + told
-
-    log, table = write_both(("old", "new"))
-    load_events(log, units=table)
-    log, table = write_both(("new",))
-    file = "events.csv" if column == "at" else "units.csv"
-    assert tell_refusal(lambda: load_events(log, units=table)) == (
-        f"{file}, column {column}: 100% of the times in new and 0% in old are dates without a time of day, so that "
-        "the arms cannot be compared; give both arms times, or both dates"
-    )
-
-
 @pytest.mark.parametrize(("one", "two", "words"), [("u{}", "U{}", "case"), ("{}", "0{}", "zeros before them")])
 def test_load_tells_ids_that_differ_in_spelling_only(load_events, one, two, words):
     ids, head = [way.format(n) for n in range(1, 21) for way in (one, two)], UNITS.splitlines()[0] + "\n"
