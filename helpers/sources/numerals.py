@@ -1,5 +1,7 @@
 """Numerals: numbers, and words for yes and no, as text writes them: spaces, decimal signs, thousands set apart."""
 
+import datetime as dt
+
 import ibis
 
 from helpers import schema
@@ -265,3 +267,18 @@ def judge_monies(value, where):
     fault = f"without a currency beside others in {found['least']}; write it in each or in none"
     schema.refuse_some(found["plain"], "amount", where, fault)
     return [f"amounts are read without their {found['least']}"]
+
+
+def cast_epoch(value, unit):
+    """Return numbers, or text that holds them, as moments to the microsecond.
+
+    Parameters
+    ----------
+    value : Ibis column; NaN is null
+    unit : float, seconds that 1 stands for, since 1970
+    """
+    if value.type().is_string():
+        value = read_digits(fill(value))
+    number = value.cast("float64")
+    micro = (number.isnan().ifelse(ibis.null("float64"), number) * (unit * 1e6)).round().cast("int64")
+    return (ibis.literal(dt.datetime(1970, 1, 1)) + micro.as_interval("us")).cast("timestamp")

@@ -1,6 +1,5 @@
 """Tables: what stands in each column is counted, refused where it does not fit, and cast to what the plan needs."""
 
-import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, replace
 
@@ -347,7 +346,7 @@ def cast(value, kind, counts, *, sign=".", zone=None):
         return value.cast("string")
     if kind == "timestamp":
         if unit := next((unit for name, unit in EPOCHS.items() if counts.get(name)), None):
-            return _cast_epoch(value, unit)
+            return numerals.cast_epoch(value, unit)
         if found.is_string():
             return _cast_time(value, counts, zone)
         if found.is_timestamp() and found.timezone and value.get_backend().name == "duckdb":
@@ -363,25 +362,15 @@ def _take_zone(value):
     return ibis.coalesce(_make_moment(_count_micro(value)), value.cast("timestamp"))
 
 
-def _cast_epoch(value, unit):
-    """Return numbers, or text that holds them, as moments to the microsecond."""
-    if value.type().is_string():
-        value = numerals.read_digits(numerals.fill(value))
-    number = value.cast("float64")
-    micro = (number.isnan().ifelse(ibis.null("float64"), number) * (unit * 1e6)).round().cast("int64")
-    return (ibis.literal(dt.datetime(1970, 1, 1)) + micro.as_interval("us")).cast("timestamp")
-
-
 def _cast_time(value, counts, zone):
     text = value if "unlike" in counts else numerals.fill(value)
     text = text.lower().isin(numerals.MISSING).ifelse(ibis.null("string"), text) if counts["missing"] else text
     if counts["slash"]:
         day, month = (1, 2) if counts["day_first"] else (2, 1)
         text = text.re_replace(PARTS, rf"\3-\{month}-\{day}")
-    moment = numerals.try_cast(text, "timestamp('UTC')").cast("timestamp")
     if counts["zoned"]:
         text = text.re_replace(TO_MINUTE, r"\1:00\2").re_replace(APART, r"\1")
-        moment = ibis.coalesce(moment, numerals.try_cast(text, "timestamp('UTC')").cast("timestamp"))
+    moment = numerals.try_cast(text, "timestamp('UTC')").cast("timestamp")
     if zone and counts["clocked"]:
         is_placed = text.re_search(ZONED) | ~text.contains(":")
         moment = is_placed.ifelse(moment, _place(zone, moment).cast("timestamp"))

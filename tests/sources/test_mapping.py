@@ -102,7 +102,8 @@ def test_what_stands_in_values_is_looked_at_in_the_column_that_a_metric_reads(wo
     design = plan.read(PLAN | {"metrics": own}).design
     seen = metrics.fold(sources.load(design, units, events=wide), design).seen
     assert {text.split(":")[0] for text in seen["rating", "rated"]["old"]["answers"]} == {"3"}
-    assert seen["spend", "order"]["old"]["log"] > 0 == seen["gross", "order"]["old"]["log"]  # of values that are all 1
+    own, others = ({float(text.split(":")[3]) for text in seen[n, "order"]["old"]["sizes"]} for n in ("spend", "gross"))
+    assert len(own) > 1 and others == {1.0}
 
 
 MISSING = [
