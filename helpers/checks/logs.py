@@ -135,7 +135,7 @@ class Log:
         quiet, found = {}, {}
         for arm, own in days.groupby("variant"):
             longest, hole, reach = find_quiet(own.groupby("day", as_index=False)["n"].sum())
-            quiet[arm] = longest, hole or self._find_gap(own, days[days["variant"] != arm], arm), reach
+            quiet[arm] = longest, hole or self._find_gap(own, days[days["variant"] != arm]), reach
         for arm in (arm for arm in self.arms if arm in quiet):
             own, begun, held = (t[t["variant"] == arm] for t in (ages, self.take("begun"), days))
             lost = None if own.empty or begun.empty else self._judge(own, begun, held, window, quiet[arm], least)
@@ -152,18 +152,23 @@ class Log:
         side, day = cut
         return bool(others["last"].max() > day + WEEK if side == "after" else others["first"].min() < day - WEEK)
 
-    def _find_gap(self, own, rest, arm):
-        """The first and last of the days between others on which an arm hardly has what the others lead to expect."""
+    def _find_gap(self, own, rest):
+        """The first and last of the days between others on which an arm hardly has what the others lead to expect.
+
+        They lead to expect what the arm has for one of theirs on all other days, as a treatment may move that.
+        """
         n = self.end + 1 - self.first
         if n > MOST_DAYS or rest.empty:
             return None
         counts = [count_days(table, "n", self.first, n) for table in (own, rest)]
         edges = [np.concatenate([[0.0], part.cumsum()]) for part in counts]
         came, others = (edge - edge[:, None] for edge in edges)  # from the day of the row to that of the column
-        is_inside = (edges[0][:, None] > 0) & (edges[0] < edges[0][-1])
-        lost = np.where(is_inside & (came <= TENTH * self.ratios[arm] * others), others, 0.0)
+        is_inside = (edges[0][:, None] > 0) & (edges[0] < edges[0][-1]) & (counts[0].sum() - came >= LEAST_TOLD)
+        ratios = (counts[0].sum() - came) / np.maximum(counts[1].sum() - others, 1.0)
+        lost = np.where(is_inside & (came <= TENTH * ratios * others), ratios * others, 0.0)
         first, end = np.unravel_index((lost - came).argmax(), lost.shape)
-        chance = measure_chance(came[first, end], others[first, end], self.ratios[arm]) if lost[first, end] else 0.0
+        place, is_lost = (first, end), lost[first, end] > 0
+        chance = measure_chance(came[place], others[place], ratios[place]) if is_lost else 0.0
         is_gap = chance > SURE + 2 * math.log(n)  # these days were chosen among all
         return (int(self.first + first), int(self.first + end) - 1) if is_gap else None
 

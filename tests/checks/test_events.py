@@ -430,6 +430,12 @@ def test_effects_and_seasons_are_no_fault_of_the_log(of):
         assert _check(*_draw_many(seed, **HEALTHY[of]), REVENUE, as_of="2024-02-29")[0].status == "pass"
 
 
+@pytest.mark.parametrize("seed", [2, 4])
+def test_a_treatment_after_which_hardly_any_comes_leaves_no_hole(seed):
+    tables = _draw_many(seed, n=6000, effect=0.02, turn=1, enrolment=60)
+    assert _check(*tables, REVENUE, as_of="2024-06-20")[0].status == "pass"
+
+
 def test_a_pause_of_all_arms_is_told_and_withholds_nothing():
     units, events = _draw_many(season=lambda at: (at < "2024-01-20") | (at >= "2024-01-31"))
     check, withheld = _check(units, events, REVENUE, as_of="2024-02-29")
