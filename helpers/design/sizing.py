@@ -324,10 +324,10 @@ class Sized:
             tested = likely * (1 - likely) / self.share + beside * (1 - beside) / (1 - self.share) + self.effect**2
         return math.sqrt((one / self.share + other / (1 - self.share)) / tested) if self.is_scored else 1.0
 
-    def _errors(self):
-        """The errors of one unit for a guardrail: its own where nothing changes, and the test's."""
+    def _find_errors(self):
+        """The level, and the errors of one unit for a guardrail: its own where nothing changes, and the test's."""
         error = self.find_error(1.0, 0.0)
-        return {"unit_error": error, "tested_error": error / self.find_stretch()}
+        return {"unit_error": error, "tested_error": error / self.find_stretch(), "alpha": self.level}
 
     def find_exaggeration(self, n_units) -> float:
         """Return by how much a clear result overstates the effect, with so many units in both arms."""
@@ -336,15 +336,14 @@ class Sized:
     def find_power(self, n_units) -> float:
         """Return the chance that the effect is found; of a guardrail that it is shown to hold where nothing changes."""
         if self.role == "guardrail":
-            return planning.power_normal(self.effect, n_units=n_units / self.price, alpha=self.level, **self._errors())
+            return planning.power_normal(self.effect, n_units=n_units / self.price, **self._find_errors())
         n = n_units / self.dilution / self.price
         return self._choose(planning.power_proportions, planning.power_means)(n_units=n)
 
     def find_size(self, power) -> float:
         """Return how many units, both arms together, find the effect with a given power."""
         if self.role == "guardrail":
-            n = planning.sample_size_normal(self.effect, power=power, alpha=self.level, **self._errors())
-            return n * self.price
+            return planning.sample_size_normal(self.effect, power=power, **self._find_errors()) * self.price
         found = self._choose(planning.sample_size_proportions, planning.sample_size_means)(power=power)
         return found * self.dilution * self.price
 
@@ -352,7 +351,7 @@ class Sized:
         """Return the smallest effect, above 0, that so many units find; of means in large arms by the normal curve."""
         n, told = n_units / self.dilution / self.price, {"power": power, "alpha": self.level}
         if self.is_share:
-            told |= {"share_treatment": self.share, "direction": np.sign(self.effect), "is_scored": self.is_scored}
+            told |= {"share_treatment": self.share, "is_scored": self.is_scored, "direction": 2 * (self.effect > 0) - 1}
             return abs(planning.mde_proportions(self.baseline.mean, n, **told))
         if n >= LARGE:
             return planning.mde_normal(self.find_error(1.0), n_units / self.price, **told)

@@ -9,7 +9,7 @@ from helpers import schema
 from helpers.sources.opening import ask, count_all
 
 DAY, MINUTE, EARLIEST = 86_400, 60, -9
-COUNTS = ("n", "same_day", "dated", "without", "known", "squares", "first", "last")
+COUNTS = ("n", "same_day", "without", "known", "squares", "first", "last")
 LACKING = {name: ibis.literal(None if name in ("first", "last") else 0, "int64") for name in COUNTS}
 NO_NAME, NO_DAY = ibis.literal(""), ibis.literal(0, "int64")
 SIGNS = ("[A-Za-z]", "[0-9]", "[^A-Za-z0-9]")
@@ -31,10 +31,10 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
 
         - "age": events by `day` since assignment (of earlier ones whole days of 24 hours before it, -9 for all beyond
           eight), with `same_day` (those of the day of assignment), `first` and `last` (days since 1970), `clocked`
-          (whether any has a time of day), `dated` (times that are dates alone), `without` (those without a value that
-          the plan reads) and `known` (those by the plan's `as_of`).
+          (whether any has a time of day), `without` (those without a value that the plan reads) and `known` (those by
+          the plan's `as_of`).
         - "day": events by day since 1970, `known` those since the day of assignment.
-        - "start": units by the day of their assignment, with `dated`; "key": what was randomised, units by that day
+        - "start": units by the day of their assignment; "key": what was randomised, units by that day
           or clusters in all.
         - "before", "since": what was randomised that has an event before its assignment, or since, by the day of
           "key" rows; `known` is the sum of their events, `squares` that of its squares, `last` the most of one.
@@ -50,8 +50,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     told = {"start": units[design.assigned_at], "begun": begun, "key_day": key_day}
     start = units.select("unit", "variant", key=units[key], **told)
     heard = _join_events(shaped.table, start, design)
-    is_dated = start["start"].epoch_seconds() % DAY == 0
-    starts = _count(start, "start", event=NO_NAME, day=start["begun"], n=start.count(), dated=is_dated.sum())
+    starts = _count(start, "start", event=NO_NAME, day=start["begun"], n=start.count())
     keys = _count(start, "key", event=NO_NAME, day=start["key_day"], n=start["key"].nunique())
     near = heard.filter(heard["event"] == "", heard["variant"].isin(design.variant.arms))
     arms = {"arms": near["variant"].nunique(), "variant": near["variant"].max()}
@@ -132,20 +131,20 @@ def _count_days(heard):
         dated=(heard["seconds"] % DAY == 0).sum(),
         lacks=heard["lacks"].sum(),
     )
-    counts = {name: cells[name].sum() for name in ("n", "dated")}
+    n = cells["n"].sum()
     yield _count(
         cells,
         "age",
-        **counts,
+        n=n,
         same_day=(cells["at_day"] == cells["begun"]).ifelse(cells["n"], 0).sum(),
         first=cells["at_day"].min(),
         last=cells["at_day"].max(),
-        clocked=counts["n"] > counts["dated"],
+        clocked=n > cells["dated"].sum(),
         without=cells["lacks"].sum(),
         known=cells["is_known"].ifelse(cells["n"], 0).sum(),
     )
     since = (cells["at_day"] >= cells["begun"]).ifelse(cells["n"], 0).sum()
-    yield _count(cells, "day", day="at_day", n=counts["n"], known=since)
+    yield _count(cells, "day", day="at_day", n=n, known=since)
 
 
 def _count_units(heard):

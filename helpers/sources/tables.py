@@ -225,15 +225,13 @@ def count_raw(value, kind) -> dict[str, ir.BooleanValue]:
         return {}
     if kind in TEXTS:
         text = numerals.trim(value)
-        parted = {"parted": numerals.compose(value) != value}
-        rounded = {"rounded": text.re_search(ROUNDED), "word": text.lower().isin(numerals.NOBODY)}
         is_long = text.length() > DIGITS_KEPT
-        rounded |= {"long": is_long, "cut": is_long.ifelse(text.re_search(CUT), False)}
-        rounded |= {"sharp": is_long.ifelse(text.re_search(SHARP), False)}
+        rounded = {"rounded": text.re_search(ROUNDED), "word": text.lower().isin(numerals.NOBODY), "long": is_long}
+        rounded |= {n: is_long.ifelse(text.re_search(sign), False) for n, sign in (("cut", CUT), ("sharp", SHARP))}
         rounded = rounded if kind == "id" else {}
         # labels are compared without their spaces later, where the plan spells them
         spaced = {"spaced": (text != "") & (text != value)} if kind != "label" else {}
-        return {"blank": text.isin(NOTHING), **rounded, **spaced, **parted}
+        return {"blank": text.isin(NOTHING), **rounded, **spaced, "parted": numerals.compose(value) != value}
     text = numerals.fill(value.cast("string") if is_number else value)
     counts = {"filled": text.notnull(), "missing": text.lower().isin(numerals.MISSING)}
     slash, zoned = text.re_search(SLASH), text.re_search(ZONED)
@@ -352,8 +350,7 @@ def cast(value, kind, counts, *, sign=".", zone=None):
         if found.is_timestamp() and found.timezone and value.get_backend().name == "duckdb":
             return _take_zone(value)
         return (_place(zone, value) if zone and counts["clocked"] else value).cast("timestamp")
-    if found.is_boolean():
-        return value.cast("int32").cast("float64")
+    value = value.cast("int32") if found.is_boolean() else value
     return numerals.cast_number(value, counts, sign) if found.is_string() else value.cast("float64")
 
 
@@ -392,9 +389,7 @@ def count_cast(value, kind) -> dict[str, ir.Value]:
     if kind in ALLOWED:
         counts["outside"] = ~value.isin(ALLOWED[kind]) & ~value.isnan()
     if kind in ("count", "whole"):
-        counts["outside"] = value < 0
-    if kind == "whole":
-        counts["outside"] |= _has_fraction(value, 0.0)
+        counts["outside"] = (value < 0) | _has_fraction(value, 0.0) if kind == "whole" else value < 0
     return counts
 
 

@@ -1,16 +1,16 @@
 -- proactive_help b3fecd479d70
--- proactive_help 41d777b82669
+-- proactive_help d3c6135b4bc3
 -- proactive_help 71a02c701058
 -- proactive_help cd06a82a3424
--- proactive_help 0aadbb892c0f
+-- proactive_help 7bd97b8513ac
 -- proactive_help 431f3ec776a7
 -- proactive_help 0f1854e23d6d
--- proactive_help 608ce2227104
+-- proactive_help 1354d124aba6
 -- proactive_help 8c1c0ed2cd2b
 -- proactive_help ef379e270bfa
 -- proactive_help 24a807c1e6b0
 -- proactive_help 78a45257e455
--- proactive_help 48f6598a1334
+-- proactive_help e2366a6fa018
 -- proactive_help f59cddf72305
 -- proactive_help 2a28fce51180
 -- proactive_help 3cf49be64d2b
@@ -22,18 +22,18 @@
 -- proactive_help 7f8883d8fd97
 -- proactive_help 16e77446adb0
 -- live_support 259e62b20852
--- live_support eb235ef0e4db
+-- live_support 9995317ac08d
 -- live_support e92325dbbefc
 -- live_support 058c87172438
--- live_support 1ef279c18e02
+-- live_support 679eae1a1085
 -- live_support 6d253321ff1f
 -- live_support 01caf2be52ce
--- live_support ce239b02adc8
+-- live_support fe1b9ab3351d
 -- live_support 1168fb69c6d7
 -- live_support a8486da800b5
 -- live_support 1e1cac26260c
 -- live_support b0d2fa4ccb16
--- live_support d109ff864d98
+-- live_support d0885d5c7075
 -- live_support bb66413ee612
 -- live_support 01e60504c414
 -- live_support 44ea79aedcf0
@@ -50,10 +50,10 @@
 -- live_support ad8632e38562
 -- live_support df2af7bd5733
 -- customer_milestones d2d6ff9c094b
--- customer_milestones 8a43db281184
+-- customer_milestones 04192805a953
 -- customer_milestones c2d3e3e140b5
 -- customer_milestones d56f7a2ae279
--- customer_milestones 5d446375f420
+-- customer_milestones 83d4e757bda1
 -- customer_milestones 0ca5afe8d58f
 -- customer_milestones e195b3674282
 -- customer_milestones 9a4e33962fbb
@@ -81,12 +81,10 @@
 -- customer_milestones 6d39ffa7bc31
 -- customer_milestones f5e6e6576674
 -- customer_milestones 5008a6169bca
--- customer_milestones 3b7616f38e1c
--- customer_milestones 9d5396aa1245
--- customer_milestones 1fa42f125efc
--- customer_milestones 0e3b5f460d0b
+-- customer_milestones 35a2024717f5
 -- customer_milestones 4c17e00ab1f3
 -- customer_milestones 1df0fca45579
+-- customer_milestones 8192c06aea88
 -- customer_milestones 9881b3485fb1
 -- customer_milestones ebcc15ffd968
 -- customer_milestones c23bc195ea31
@@ -95,13 +93,13 @@
 -- customer_milestones f20c63ef6d85
 -- customer_milestones a9d4cf55a4fd
 -- in_app_support 863ee2bb9f28
--- in_app_support 60590ebe2386
+-- in_app_support ecbe319054c6
 -- in_app_support f4ae0adbd124
 -- in_app_support 596026b25a80
--- in_app_support f7f555418cc8
+-- in_app_support d258009eb4fc
 -- in_app_support 91af359741e0
 -- in_app_support 441a44e057b9
--- in_app_support e51f1aade064
+-- in_app_support 7f85aef33a51
 -- in_app_support a131201659c0
 -- in_app_support 06517f9065f2
 -- in_app_support 7eaff57a3df4
@@ -118,10 +116,10 @@
 -- in_app_support eca53e41e0e6
 -- in_app_support 5464adeafeb8
 -- support_metrics 256039122bbc
--- support_metrics 1e3e7ba30897
+-- support_metrics 0a00d53eebcb
 -- support_metrics 4d78fb2ff0b0
 -- support_metrics a5f9f2788914
--- support_metrics f7d2703ac63b
+-- support_metrics f50a6de09b7a
 -- support_metrics 1ef3aa144865
 -- support_metrics 20de7a30abf4
 -- support_metrics 6515c8f13b71
@@ -129,18 +127,18 @@
 -- support_metrics b8ca81b12cf1
 -- support_metrics 3b21e812f195
 -- support_metrics ec5ee51b7433
--- support_metrics 66b1f15df19f
+-- support_metrics 5f9e3dc8b619
 -- support_metrics 29952437469f
 -- experiment 80e1d0ee5b66
--- experiment 1c09d36a294e
+-- experiment 4655080cd152
 -- experiment ed2b1deed98a
 -- experiment 0ca5afe8d58f
--- experiment fa8ad4cd6e96
+-- experiment 890c222d4d4c
 -- experiment f14e57ec30f2
 -- experiment 1527a7025460
 -- experiment 5b64f8ea9961
 -- experiment 3c709f12897a
--- experiment f43e959dcb17
+-- experiment c8c854444282
 -- experiment b69a8ca57b59
 -- experiment cb14b699347a
 -- experiment 14f34047b0d9
@@ -168,7 +166,6 @@ SELECT MAX(`t0`.`last`) AS `n0` FROM `temp`.`main`.`table_0` AS `t0`;
 SELECT `t0`.`unit`, `t0`.`started_at`, `t0`.`lost_at`, `t0`.`seats` FROM `temp`.`main`.`table_0` AS `t0` LIMIT 5000001;
 SELECT `t1`.`unit`, `t1`.`at`, `t1`.`value`, `t1`.`start` FROM ( SELECT * FROM `temp`.`main`.`table_0` AS `t0` WHERE `t0`.`event` = 'seats_changed' AND `t0`.`value` IS NOT NULL ) AS `t1` LIMIT 5000001;
 SELECT MIN(`t1`.`started_at`) AS `n0`, SUM(CAST(`t1`.`started_at` <= DATETIME('2022-12-05T00:00:00') AS INT64)) AS `n1`, COUNT(`t1`.`started_at`) AS `n2` FROM ( SELECT `t0`.`account_id` AS `unit`, CAST(`t0`.`started_at` AS DATETIME) AS `started_at`, CAST(`t0`.`seats` AS FLOAT64) AS `seats`, `t0`.`plan_tier`, `t0`.`country` FROM `table_0` AS `t0` ) AS `t1`;
-SELECT DISTINCT * FROM ( SELECT `t1`.`event` FROM ( SELECT `t0`.`account_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2`;
 SELECT `t1`.`tier`, `t1`.`size`, `t1`.`seats`, CAST(`t1`.`lost_at` IS NOT NULL AS INT64) AS `left` FROM ( SELECT * FROM `temp`.`main`.`table_0` AS `t0` WHERE COALESCE( `t0`.`lost_at` >= TIMESTAMP_ADD(`t0`.`started_at`, INTERVAL '7776000' SECOND), TRUE ) ) AS `t1` LIMIT 5000001;
 SELECT CAST(FLOOR(ieee_divide(CAST(UNIX_SECONDS(`t0`.`started_at`) AS FLOAT64), 86400)) AS INT64) AS `start`, CAST(FLOOR(ieee_divide(CAST(UNIX_SECONDS(`t0`.`lost_at`) AS FLOAT64), 86400)) AS INT64) AS `lost`, COUNT(*) AS `n` FROM `temp`.`main`.`table_0` AS `t0` GROUP BY 1, 2;
 SELECT `t2`.`event`, COUNT(*) AS `rows`, SUM(CAST(`t2`.`value` IS NULL AS INT64)) AS `missing`, MIN(`t2`.`at`) AS `first`, MAX(`t2`.`at`) AS `latest` FROM ( SELECT * FROM ( SELECT `t0`.`account_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value` FROM `table_0` AS `t0` ) AS `t1` WHERE `t1`.`at` < DATETIME('2023-09-01T00:00:00') ) AS `t2` GROUP BY 1;

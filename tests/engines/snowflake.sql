@@ -1,16 +1,16 @@
 -- proactive_help 2150a5fda8d1
--- proactive_help da482c40bee0
+-- proactive_help 26764e80ba9c
 -- proactive_help c90706e6dad1
 -- proactive_help bb0907219875
--- proactive_help 0fbec796e2be
+-- proactive_help 41bc5c0683b6
 -- proactive_help 8f7cc2f3b0ce
 -- proactive_help 3c0966d9320f
--- proactive_help c22a5c117399
+-- proactive_help 2ec88ea2676d
 -- proactive_help f61006a08bbd
 -- proactive_help 9d2b6d7aa24a
 -- proactive_help 02118647f271
 -- proactive_help 96bab4a9ed61
--- proactive_help 6b4fdc2ec2c5
+-- proactive_help a5f3f4ad96ea
 -- proactive_help 60f66979b29d
 -- proactive_help 7455691b5a4c
 -- proactive_help d8e946efbefa
@@ -22,18 +22,18 @@
 -- proactive_help 51752c3b9d1b
 -- proactive_help 5c6f407c11a0
 -- live_support 86f6e291d356
--- live_support b7c74e08d828
+-- live_support 32adb7de5508
 -- live_support 70e6456d6e9a
 -- live_support dcc824f52fee
--- live_support ee9a0e3f5716
+-- live_support c5b5aadec244
 -- live_support 88b98307369b
 -- live_support 6c06395bab7c
--- live_support 944071c2febe
+-- live_support 83e4e2417a8c
 -- live_support c23edf2a78c6
 -- live_support 56ebb3d1a51f
 -- live_support 84b245f15b9f
 -- live_support 776ce19d2608
--- live_support f7823f7883c3
+-- live_support 63cf7da2ab40
 -- live_support 26b3d9b33cc8
 -- live_support 42ca5a299fc0
 -- live_support faaf9be05076
@@ -50,10 +50,10 @@
 -- live_support 80f195a22211
 -- live_support 762d342a1051
 -- customer_milestones 352146387503
--- customer_milestones 2b67ede01da2
+-- customer_milestones cfa156dec4c1
 -- customer_milestones de8592d86022
 -- customer_milestones 584fc1d38b5b
--- customer_milestones cc4d896c899e
+-- customer_milestones 0baabc2b97db
 -- customer_milestones 809f50f088c9
 -- customer_milestones d0ca6e2289f1
 -- customer_milestones 250877828ebb
@@ -81,12 +81,10 @@
 -- customer_milestones 12acc42b5c05
 -- customer_milestones c2df1f84a2e5
 -- customer_milestones 244d7a5b2ab1
--- customer_milestones fd42b5c56807
--- customer_milestones 95052de7cb38
--- customer_milestones f20f60739806
--- customer_milestones 8f127e8f8947
+-- customer_milestones 3b53b026d987
 -- customer_milestones 19a4d27b598b
 -- customer_milestones ca36a25645d2
+-- customer_milestones 8a35ecfbd0f8
 -- customer_milestones dae2e729efe8
 -- customer_milestones 694d573420b6
 -- customer_milestones e475bb560fc3
@@ -95,13 +93,13 @@
 -- customer_milestones 9dfb1fe7c344
 -- customer_milestones 44cd4f66dc0b
 -- in_app_support c43147347954
--- in_app_support faeece7e4dfc
+-- in_app_support 8991f16baee4
 -- in_app_support c0301d882e4e
 -- in_app_support ee2bf7d5203d
--- in_app_support 37d38bfa6f7f
+-- in_app_support 7288d8244533
 -- in_app_support 6dafda845185
 -- in_app_support ab2907a2d81f
--- in_app_support 07b36e2329ed
+-- in_app_support 39a31b19c0d3
 -- in_app_support 1e1c54d32212
 -- in_app_support cab584be9e06
 -- in_app_support 927f96477c1a
@@ -118,10 +116,10 @@
 -- in_app_support 12c1e5225e11
 -- in_app_support 2eeca8cda536
 -- support_metrics 72a06d9bcbd0
--- support_metrics f5e9f4b12581
+-- support_metrics c481e979c138
 -- support_metrics 8477818195b0
 -- support_metrics 65b8b527cfbd
--- support_metrics d6046474cce8
+-- support_metrics 3464d25bf4a1
 -- support_metrics be981edeac17
 -- support_metrics bf235c5e1f27
 -- support_metrics b3a3fcf7390f
@@ -129,18 +127,18 @@
 -- support_metrics 3e3e844e08e7
 -- support_metrics b2f53f1527c7
 -- support_metrics f90b8d031c5c
--- support_metrics 37dcd3c879b8
+-- support_metrics 5c4aa4f24c05
 -- support_metrics b8a8350f4307
 -- experiment f9a1a618b4de
--- experiment 5d6065160269
+-- experiment 45ad97e0abc0
 -- experiment 5bf8a8ab9f90
 -- experiment 809f50f088c9
--- experiment 10d6aab967e3
+-- experiment 9874a7784fbf
 -- experiment ef7341c6bf8d
 -- experiment b18167f3ea02
 -- experiment 989c7beb362f
 -- experiment 53ec325cb500
--- experiment 85b2b30aeca6
+-- experiment 59f43b1fae47
 -- experiment 1235c03e0ea6
 -- experiment 1e838abe612a
 -- experiment c7596b683084
@@ -168,7 +166,6 @@ SELECT MAX("t0"."last") AS "n0" FROM "temp"."main"."table_0" AS "t0";
 SELECT "t0"."unit", "t0"."started_at", "t0"."lost_at", "t0"."seats" FROM "temp"."main"."table_0" AS "t0" LIMIT 5000001;
 SELECT "t1"."unit", "t1"."at", "t1"."value", "t1"."start" FROM ( SELECT * FROM "temp"."main"."table_0" AS "t0" WHERE "t0"."event" = 'seats_changed' AND "t0"."value" IS NOT NULL ) AS "t1" LIMIT 5000001;
 SELECT MIN("t1"."started_at") AS "n0", SUM(CAST("t1"."started_at" <= TIMESTAMP_FROM_PARTS(2022, 12, 5, 0, 0, 0, 0) AS INT)) AS "n1", COUNT("t1"."started_at") AS "n2" FROM ( SELECT "t0"."account_id" AS "unit", CAST("t0"."started_at" AS TIMESTAMP) AS "started_at", CAST("t0"."seats" AS DOUBLE) AS "seats", "t0"."plan_tier", "t0"."country" FROM "table_0" AS "t0" ) AS "t1";
-SELECT DISTINCT * FROM ( SELECT "t1"."event" FROM ( SELECT "t0"."account_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2";
 SELECT "t1"."tier", "t1"."size", "t1"."seats", CAST("t1"."lost_at" IS NOT NULL AS INT) AS "left" FROM ( SELECT * FROM "temp"."main"."table_0" AS "t0" WHERE COALESCE("t0"."lost_at" >= DATEADD(SECOND, '7776000', "t0"."started_at"), TRUE) ) AS "t1" LIMIT 5000001;
 SELECT CAST(FLOOR(CAST(DATE_PART('epoch', "t0"."started_at") AS DOUBLE) / 86400) AS BIGINT) AS "start", CAST(FLOOR(CAST(DATE_PART('epoch', "t0"."lost_at") AS DOUBLE) / 86400) AS BIGINT) AS "lost", COUNT(*) AS "n" FROM "temp"."main"."table_0" AS "t0" GROUP BY 1, 2;
 SELECT "t2"."event", COUNT(*) AS "rows", SUM(CAST("t2"."value" IS NULL AS INT)) AS "missing", MIN("t2"."at") AS "first", MAX("t2"."at") AS "latest" FROM ( SELECT * FROM ( SELECT "t0"."account_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value" FROM "table_0" AS "t0" ) AS "t1" WHERE "t1"."at" < TIMESTAMP_FROM_PARTS(2023, 9, 1, 0, 0, 0, 0) ) AS "t2" GROUP BY 1;
