@@ -203,7 +203,8 @@ def measure_revenue(customers, renewals, *, days, confidence_level=0.95) -> pd.D
     ratio, rows = lambda part: part["part"].sum() / part["whole"].sum(), []
     for name, table in asked.items():
         if len(table) and table["whole"].notna().all():
-            found = jackknife(table, ratio, confidence_level=confidence_level, is_share=name != "net")
+            of = table[["unit", "part", "whole"]]
+            found = jackknife(of, ratio, confidence_level=confidence_level, is_share=name != "net")
             rows.append({"measure": name, "n": len(table), **found})
     change = last - first
     parts = {"starting": first, "expansion": change.clip(lower=0), "churn": first[last == 0]}

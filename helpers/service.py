@@ -96,7 +96,7 @@ def measure_desk(tickets: pd.DataFrame, rules, *, confidence_level=0.95) -> pd.D
     ]
     found = []
     for name, rows, measure in asked:
-        if len(rows) >= FEW and (name not in rows or rows[name].notna().any()):
+        if len(rows) >= FEW and (name.split(",")[0] not in rows or rows[name.split(",")[0]].notna().any()):
             limit = partial(jackknife, is_share=True) if callable(measure) else _limit_median
             told = limit(rows, measure, confidence_level=confidence_level)
             found.append({"measure": name, "n": len(rows), **told})

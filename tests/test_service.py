@@ -81,6 +81,18 @@ def test_measure_desk_tells_no_more_than_all_and_no_certainty_of_a_hundred_ticke
     assert found.loc["median reply", "ci_high"] > 1  # hours
 
 
+def test_measure_desk_knows_of_satisfaction_what_those_who_rated_tell():
+    rows = make_tickets(400).assign(solved=1.0, end=5.0)
+    for n in (1, 3):
+        rated = rows.assign(satisfied=np.where(np.arange(400) < n, 1.0, np.nan))
+        found = service.measure_desk(rated, RULES).set_index("measure").loc[["satisfied", "satisfied, weighted"]]
+        assert (found["value"] == 1).all()
+        who = rows["unit"].head(n).nunique()
+        assert found["ci_low"].tolist() == pytest.approx(2 * [who / (who + 2.063899**2)])  # of all it would be .96
+    silent = service.measure_desk(rows.assign(satisfied=np.nan), RULES)["measure"]
+    assert not silent.str.startswith("satisfied").any()
+
+
 def test_measure_desk_leaves_out_what_no_ticket_has():
     rows = make_tickets(400).assign(replied=np.nan, solved=np.nan, **{"solved in one reply": np.nan})
     assert service.measure_desk(rows, RULES).empty

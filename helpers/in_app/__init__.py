@@ -171,7 +171,7 @@ def _doubt_waits(seconds):
     """Why the time to a reply cannot be read; None where it can."""
     early = float((seconds < 0).mean())
     if early > LOST_FAILS:
-        return f"Of the tickets {percent(early)} are answered before they come: give both in UTC."
+        return f"Of the first replies {percent(early)} come before their ticket: give both in UTC."
     return find_automatic(seconds)
 
 

@@ -159,7 +159,7 @@ def mde_proportions(
         return power_proportions(baseline, direction * size, n_units, **options) - power
 
     room = 1 - baseline if direction > 0 else baseline
-    if not room > 0 or exceed(room) < 0:
+    if not (room > 0 and exceed(room) >= 0):
         return math.nan
     return direction * scipy.optimize.brentq(exceed, 1e-12 * room, room, xtol=1e-15, rtol=1e-14)
 

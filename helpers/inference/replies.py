@@ -446,7 +446,8 @@ def jackknife(rows: pd.DataFrame, measure, *, confidence_level: float = 0.95, is
     confidence_level : float
     is_share : bool
         Of a measure that lies within 0 and 1: where the interval would leave them, or has no width, it is Wilson's at
-        the number of units that the standard error is worth, or at all of them where there is none.
+        the number of units that the standard error is worth, or where there is none at all that have a row without a
+        gap.
 
     Returns
     -------
@@ -465,5 +466,6 @@ def jackknife(rows: pd.DataFrame, measure, *, confidence_level: float = 0.95, is
     t = -stdtrit(n - 1, (1 - confidence_level) / 2)
     low, high = value - t * error, value + t * error
     if is_share and not 0 < low < high < 1:
-        low, high = wilson_interval(value, value * (1 - value) / error**2 if error > 0 else place.max() + 1, t)
+        worth = value * (1 - value) / error**2 if error > 0 else max(rows.dropna()["unit"].nunique(), 1)
+        low, high = wilson_interval(value, worth, t)
     return {"value": value, "std_error": error, "ci_low": low, "ci_high": high}

@@ -80,11 +80,12 @@ def read_tickets(source: AccountSource, design) -> pd.DataFrame:
 def _cut(source, design):
     """The events up to the last day, the plan's or else that of the latest event; the first moment not known.
 
-    What the plan calls a loss is `left` here.
+    What the plan calls a loss is `left` here, and no other event is.
     """
     end = find_end(design.as_of or ask(source.events, {"last": source.events["at"].max()})["last"].date())
     events, lost = source.events.filter(source.events["at"] < ibis.literal(end)), design.outcomes.retained.lost
     if lost and lost != ["left"]:
+        events = events.filter((events["event"] != "left") | events["event"].isin(lost))
         events = events.mutate(event=events["event"].isin(lost).ifelse("left", events["event"]))
     return events, end
 
@@ -120,20 +121,22 @@ def read_customers(source: AccountSource, design) -> pd.DataFrame:
     rows = fetch(table.order_by("unit"), "customers").to_pandas()
     start = pd.to_datetime(rows["started_at"], utc=True)
     days = {name: _count_days(rows[name], start) for name in ENDS}
-    if early := int((days["left"] < 0).sum()):
+    left = pd.to_datetime(rows["left"], utc=True)
+    if early := int((left.dt.normalize() < start.dt.normalize()).sum()):  # a date alone is the day's first moment
         who = schema.say(early, design.unit)
         raise Refused(f"events: {who} left before the start in {design.started_at}; give when each began")
     tier = rows[design.plan_tier].fillna("unknown").astype(str) if design.plan_tier else "all"
     size = rows[design.size].astype(float) if design.size else np.nan
     amount = rows["amount"].astype(float) if "amount" in rows else np.nan
     found = {"unit": rows["unit"], "started_at": start, "tier": tier, "size": size, "amount": amount, **days}
+    found["left"] = days["left"].clip(lower=0)
     return pd.DataFrame(found | {"end": _count_days(pd.Timestamp(end, tz="UTC"), start)}).query("end > 0")
 
 
 def read_renewals(source: AccountSource, design) -> pd.DataFrame:
     """Return one row a renewal that came due, renewed or left: unit, at (UTC), left (0/1), amount (of what renewed).
 
-    What stands twice at one moment counts once.
+    What stands twice at one moment counts once, by the lower amount that is known.
     """
     events, _ = _cut(source, design)
     ended = events.filter(events["event"].isin(["left", "renewed"]))
@@ -141,7 +144,7 @@ def read_renewals(source: AccountSource, design) -> pd.DataFrame:
     rows = fetch(ended, "renewals and losses").to_pandas()
     rows = rows.assign(at=pd.to_datetime(rows["at"], utc=True), left=(rows["event"] == "left").astype(int))
     rows = rows.rename(columns={"value": "amount"})[["unit", "at", "left", "amount"]]
-    return rows.drop_duplicates(["unit", "at", "left"], ignore_index=True)
+    return rows.sort_values("amount").drop_duplicates(["unit", "at", "left"]).sort_index().reset_index(drop=True)
 
 
 def judge_tickets(tickets: pd.DataFrame, rules) -> pd.DataFrame:

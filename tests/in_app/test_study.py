@@ -129,7 +129,7 @@ def test_the_segment_is_that_of_the_plan(found, loaded):
         ),
         (
             lambda seconds: seconds - 8 * 3600,
-            "Of the tickets {:.1f} % are answered before they come: give both in UTC.",
+            "Of the first replies {:.1f} % come before their ticket: give both in UTC.",
         ),
     ],
 )

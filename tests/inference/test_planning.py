@@ -102,7 +102,7 @@ def test_proportions_impossible():
     assert sample_size_proportions(0.1, 0) == math.inf
     assert math.isnan(sample_size_proportions(0.1, -0.2)) and math.isnan(power_proportions(0.9, 0.2, 100))
     assert math.isnan(mde_proportions(0.01, 100, direction=-1))  # even 0 % would not be found
-    assert math.isnan(mde_proportions(1.0, 100))
+    assert math.isnan(mde_proportions(1.0, 100)) and math.isnan(mde_proportions(0.1, math.nan))
 
 
 @pytest.mark.parametrize(("size", "n"), [(0.5, 4), (2.0, 8), (0.3, 60), (0.02, 10_000), (0.0, 100)])

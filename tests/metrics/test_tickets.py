@@ -141,6 +141,10 @@ def test_a_loss_is_what_the_plan_calls_one():
     for read in (tickets.read_customers, tickets.read_renewals, tickets.read_tickets):
         pd.testing.assert_frame_equal(read(source, design), read(as_left, DESIGN))
     assert tickets.read_renewals(source, DESIGN)["left"].sum() == 0
+    rows = [(*row[:1], "cancelled", *row[2:]) if row[1] == "left" else row for row in ROWS]
+    source = make_source([*rows, ("a", "left", 30, NO, None)])  # a page, or a chat
+    for read in (tickets.read_customers, tickets.read_renewals, tickets.read_tickets):
+        pd.testing.assert_frame_equal(read(source, design), read(as_left, DESIGN))
 
 
 def test_events_that_stand_twice_count_once():
@@ -149,6 +153,9 @@ def test_events_that_stand_twice_count_once():
         tickets.read_tickets(twice, DESIGN), tickets.read_tickets(make_source(ROWS), DESIGN), check_dtype=False
     )
     assert tickets.read_renewals(twice, DESIGN)["unit"].tolist() == ["a", "b"]
+    for amounts in ([NO, 120.0], [200.0, 120.0], [120.0, 200.0]):  # an amount that is known, whichever row comes first
+        source = make_source([("a", "renewed", 90, amount, None) for amount in amounts])
+        assert tickets.read_renewals(source, DESIGN)["amount"].tolist() == [120]
 
 
 def test_one_reply_is_not_told_where_no_reply_is_written_down():
@@ -163,6 +170,10 @@ def test_who_left_before_the_start_is_refused():
     assert tell_refusal(tickets.read_customers, source, DESIGN) == (
         "events: 1 customer left before the start in started_at; give when each began"
     )
+    dates = make_source([*ROWS, ("a", "left", 0, NO, None)])  # on the day of the start, told by its date alone
+    accounts = dates.accounts.mutate(started_at=dates.accounts["started_at"] + ibis.interval(hours=10))
+    late = AccountSource(accounts, dates.events, dates.info)
+    assert tickets.read_customers(late, DESIGN)["left"].tolist() == pytest.approx([0, 90 - 10 / 24])
 
 
 def test_serve_renewals_by_hand(judged):
