@@ -151,7 +151,7 @@ def judge_tickets(tickets: pd.DataFrame, rules) -> pd.DataFrame:
     """Return tickets with what each shows of the desk: 1, 0, or nan where it cannot be told (merged, or too young).
 
     What no ticket of the log has, such as a reply, is not known of any; nor is who was satisfied where a hundred
-    ratings or more lie on one side of the line, as they are on another scale.
+    ratings or more lie below the line, or above it up to more than twice as high, as they are on another scale.
 
     Parameters
     ----------
@@ -181,7 +181,8 @@ def judge_tickets(tickets: pd.DataFrame, rules) -> pd.DataFrame:
     found = {name: np.where(unknown[name], np.nan, value) for name, value in found.items()}
     score = tickets["score"].astype(float)
     reached = (score >= rules["satisfied_from"]).astype(float).where(score.notna())
-    is_apart = reached.count() >= FEW and reached.mean() in (0, 1)
+    line, low, high = rules["satisfied_from"], score.min(), score.max()
+    is_apart = reached.count() >= FEW and (high < line or (low >= line and high > 2 * line))
     found["satisfied"] = np.nan if is_apart else reached
     return tickets.assign(**found)
 

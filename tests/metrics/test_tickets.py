@@ -118,6 +118,9 @@ def test_ratings_on_one_side_of_the_line_are_on_another_scale(n, share):
     np.testing.assert_array_equal(judge(rows)["satisfied"], share)
     mixed = judge([*rows, ("a", "ticket_opened", 10, NO, "t"), ("a", "rated", 10, 5, "t")])
     assert mixed["satisfied"].sum() == 1
+    for value, told in ((5, 1.0), (80, NO)):  # all content of 5, or per cent
+        every = judge([(*row[:3], value, row[4]) for row in rows])["satisfied"]
+        np.testing.assert_array_equal(every, told if n == 100 else 1.0)
 
 
 def test_read_customers_and_renewals_by_hand():
