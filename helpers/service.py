@@ -10,8 +10,9 @@ from scipy import stats
 
 from helpers import schema
 from helpers.checks.leavers import find_rewritten, list_traits, report_leavers
-from helpers.checks.logs import LOST_FAILS, LOST_WARNS, find_automatic, percent
+from helpers.checks.logs import LOST_FAILS, LOST_WARNS, percent
 from helpers.checks.trust import report_duplicates, withheld
+from helpers.checks.values import find_automatic
 from helpers.inference.decisions import adjust_families, decide, make_estimate
 from helpers.inference.planning import sample_size_proportions
 from helpers.inference.replies import GROUPS, bound_answers, jackknife
@@ -90,17 +91,18 @@ def measure_desk(tickets: pd.DataFrame, rules, *, confidence_level=0.95) -> pd.D
         ("median reply", _follow(tickets, "replied"), 24),
         ("solved soon", _follow(tickets, "solved", True), _share_by(rules["soon_days"])),
         ("median solution", _follow(tickets, "solved", True), 1),
-        ("solved in one reply", tickets[["unit", *ANSWERED]], lambda rows: rows["solved in one reply"].mean()),
-        ("satisfied", solved, lambda rows: rows["satisfied"].mean()),
-        ("satisfied, weighted", solved, _weigh),
     ]
+    if tickets[single := ANSWERED[0]].notna().any():
+        asked.append((single, tickets[["unit", *ANSWERED]], lambda rows: rows[single].mean()))
+    if rated := int(solved["satisfied"].notna().sum()):
+        asked += [("satisfied", solved, lambda rows: rows["satisfied"].mean()), ("satisfied, weighted", solved, _weigh)]
     found = []
     for name, rows, measure in asked:
-        if len(rows) >= FEW and (name.split(",")[0] not in rows or rows[name.split(",")[0]].notna().any()):
+        if len(rows) >= FEW:
             limit = partial(jackknife, is_share=True) if callable(measure) else _limit_median
             told = limit(rows, measure, confidence_level=confidence_level)
             found.append({"measure": name, "n": len(rows), **told})
-    if rated := int(solved["satisfied"].notna().sum()):
+    if rated:
         low, high = bound_answers(float(solved["satisfied"].mean()), rated / len(solved))
         ends = {"value": (low + high) / 2, "ci_low": low, "ci_high": high}
         found.append({"measure": "satisfied, bounded", "n": len(solved), **ends})

@@ -40,19 +40,6 @@ class Finding:
 
 
 LABEL = "{label}"
-QUICK = 10  # seconds, in which nobody reads and answers
-
-
-def find_automatic(seconds: pd.Series) -> str | None:
-    """Return the sentence on first replies that come at once, as automatic ones do; None where few or none do."""
-    known = seconds.dropna()
-    share = float(((known >= 0) & (known <= QUICK)).mean()) if len(known) >= LEAST_SEEN else 0.0
-    if share > LOST_FAILS:
-        return (
-            f"Of the first replies {percent(share)} come within {QUICK} seconds of their ticket, as automatic ones do: "
-            "these are none; leave them out."
-        )
-    return None
 
 
 class Log:

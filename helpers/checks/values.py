@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import scipy  # its stats load when they are first used
 
 from helpers import schema
+from helpers.checks.logs import LOST_FAILS, percent
 from helpers.checks.rates import ALERT, compare_counts
 from helpers.metrics import Units
 from helpers.metrics.values import UNPLANNED
@@ -22,6 +24,7 @@ PROMOTES = 8  # the answer that a net promoter score of 0 to 10 reaches among so
 MOST_OPEN = 0.5  # of the units without an event may have a time of 0
 MANY_LEVELS, ALIKE, CHANCE = 10, 0.95, 1e-6  # levels of a column, the share of them in one arm alone, and how odd
 HASHED = ("bucket", "hash", "slot", "seed")  # columns of chance, by which arms are drawn for each unit
+QUICK, FEW_REPLIES = 10, 100  # seconds, in which nobody reads and answers; replies, below which none are told apart
 FEW_NO = 0.02  # of those that say yes and of the empty cells, up to which a no is a slip
 MANY_EMPTY = 0.1  # of those that say yes, from which on empty cells may well say no
 EMPTY = (
@@ -250,3 +253,11 @@ def _find_cluster(units, column, design):
     sizes = ", ".join(f"{arm} {facts[arm]['alike']:,}" for arm in design.variant.arms)
     told = UNITS.format(column=column, unit=design.unit, sizes=sizes, alike=alike, several=several)
     return Check("units_fit", "warn", alike / several, ALIKE, told)
+
+
+def find_automatic(seconds: pd.Series) -> str | None:
+    """Return the sentence on first replies that come at once, as automatic ones do; None where few or none do."""
+    known = seconds.dropna()
+    share = float(((known >= 0) & (known <= QUICK)).mean()) if len(known) >= FEW_REPLIES else 0.0
+    told = f"Of the first replies {percent(share)} come within {QUICK} seconds of their ticket, as automatic ones do: "
+    return f"{told}these are none; leave them out." if share > LOST_FAILS else None

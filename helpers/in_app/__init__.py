@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics
-from helpers.checks.logs import LOST_FAILS, find_automatic, percent
+from helpers.checks.logs import LOST_FAILS, percent
+from helpers.checks.values import find_automatic
 from helpers.in_app import measures
 from helpers.inference.contrasts import risk_difference
 from helpers.inference.decisions import decide, make_estimate

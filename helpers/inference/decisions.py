@@ -90,8 +90,9 @@ def label_effect(comparison: Comparison, effect: Effect, *, estimand, role, arms
     Estimate: its id is made of the labels; sensitivity rows have no family. No difference reaches beyond what two units
         of the metric can differ by, as an early look's would.
     """
-    shown, ends = comparison.metric.how.shown, comparison.metric.how.extremes(comparison.metric)
-    if estimand == "difference" and (ends := ends or (shown == "share" and (0, 1))):
+    how = comparison.metric.how
+    ends = (0, 1) if how.shown == "share" else how.extremes(comparison.metric)
+    if estimand == "difference" and ends:
         width = float(ends[1] - ends[0])
         effect = replace(effect, ci_low=max(effect.ci_low, -width), ci_high=min(effect.ci_high, width))
     labels = {**DEFAULTS, "family": "" if role == "sensitivity" else role, **labels}

@@ -34,7 +34,7 @@ MONTH_FIRST = r"^[0-9]{1,2}[-/.](1[3-9]|2[0-9]|3[01])[-/.]"
 PARTS = r"^([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})"
 ZONED = r":[0-9]{2}([.][0-9]+)? ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"
 TO_MINUTE = r"([T ][0-9]{1,2}:[0-9]{2})( ?(Z|UTC|[+-][0-9:]+))$"  # ISO 8601, which engines want with seconds
-APART = r" (Z|[+-][0-9:]+)$"  # as Shopify and Ruby write a zone
+ZONE_APART = r" (Z|[+-][0-9:]+)$"  # as Shopify and Ruby write a zone
 EPOCHS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}  # since 1970
 NOTHING = ("", numerals.UNTOLD)
 DAY = 86_400
@@ -366,7 +366,7 @@ def _cast_time(value, counts, zone):
         day, month = (1, 2) if counts["day_first"] else (2, 1)
         text = text.re_replace(PARTS, rf"\3-\{month}-\{day}")
     if counts["zoned"]:
-        text = text.re_replace(TO_MINUTE, r"\1:00\2").re_replace(APART, r"\1")
+        text = text.re_replace(TO_MINUTE, r"\1:00\2").re_replace(ZONE_APART, r"\1")
     moment = numerals.try_cast(text, "timestamp('UTC')").cast("timestamp")
     if zone and counts["clocked"]:
         is_placed = text.re_search(ZONED) | ~text.contains(":")
