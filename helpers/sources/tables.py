@@ -188,10 +188,12 @@ def _count_columns(table, asked, shown):
             flat |= {f"c{i}_{key}": test.sum() if isinstance(test, ir.Column) else test for key, test in found.items()}
         names[target] = {key: f"c{i}_{key}" for key in found}
     beside += [bare.aggregate(**numbers)] if numbers else []
+    apart = {name: flat.pop(name) for name in [*flat] if name.endswith("_odd")}  # of others a file needs no scan
+    beside += [table.aggregate(**apart)] if apart else []
     counts = opening.count_all(table, flat, shown, *beside)
     told = {target: {key: counts[name] for key, name in keys.items()} for target, keys in names.items()}
     told |= {t: found | {"null": counts["rows"] - found["known"]} for t, found in told.items() if "known" in found}
-    odd = {t: (count_odd, asked[t][1], "") for t, found in told.items() if not found.get("most", 0.0) <= LARGEST}
+    odd = {t: (count_odd, asked[t][1], "") for t, found in told.items() if found.get("odd")}
     more = _count_columns(table, odd, shown)[1] if odd else {}
     return counts["rows"], {target: found | more.get(target, {}) for target, found in told.items()}
 
@@ -377,15 +379,16 @@ def _cast_time(value, counts, zone):
 def count_cast(value, kind) -> dict[str, ir.Value]:
     """Return what to ask of a column after it is cast, by name; each is true where a row is of that sort, or is told.
 
-    `known` values are counted, which a file may do without reading them; `most`, the largest in size, is NaN where one
-    value is: of values as they are, and not of sizes, a file may tell the largest without those that are NaN.
+    `known` values are counted, which a file may do without reading them; `odd` tells whether any is too large, infinite
+    or NaN, which is asked by itself, as what a file says of its smallest and largest value may leave out NaN.
     """
     counts = {"known": value.count()}
     if kind == "timestamp":
         # in DuckDB infinity has no year
         counts |= {"dated": value.notnull(), "remote": ~value.year().between(*YEARS).fill_null(value.isnull())}
     if kind in NUMBERS:
-        counts["most"] = value.abs().max()
+        is_large = ~value.between(-LARGEST, LARGEST)
+        counts["odd"] = ((value.isnan() | is_large) if value.type().is_floating() else is_large).any()
     if kind in ALLOWED:
         counts["outside"] = ~value.isin(ALLOWED[kind]) & ~value.isnan()
     if kind in ("count", "whole"):
