@@ -160,7 +160,8 @@ def _state_days(name, frame, rows, counts, key, cells) -> Iterator[Said]:
     left = line[cells.stop.count].to_numpy(float)
     lost = _count_events(counts[line.index, 0], left, line, cells)
     for day, row in enumerate(line.index):
-        told = {"is_open": True, "order": (0, day)}
+        is_end = day == len(line) - 1  # it goes last, as a headline may tell as much
+        told = {"is_open": True, "order": (0, -1 if is_end else day)}
         if np.isfinite(lost[day]):
             yield _tell((name, key, "lost"), frozenset(range(day + 1)), lost[day], row, **told)
         if np.isfinite(left[day]):
@@ -315,14 +316,12 @@ def _list_sides(row):
 
 
 def _find_parts(overlap, segment, at, arm):
-    """The spaces of a part, and the cells of each that it is: combinations of the levels of all segments, or of two."""
-    if segment is None or pd.isna(segment):
-        return [(("at", at.split(" ")[0], arm), frozenset([at]))]
-    column, _, level = segment.partition("=")
+    """The spaces of a part, and the cells of each that it is: combinations of all levels and weeks, or of two."""
+    column, _, level = ("week", "", at) if segment is None or pd.isna(segment) else f"s_{segment}".partition("=")
     names = [name for name in overlap if name not in ("variant", "n")] if overlap is not None else []
     if column not in names:
-        return [(("segment", column, arm), frozenset([level]))]
+        return [((column, arm), frozenset([level]))]
     here = overlap.loc[(overlap["variant"] == arm) & (overlap[column] == level), names]
     pairs = [[name for name in names if name in (column, other)] for other in names if other != column]
     spaces = [names] if len(overlap) <= MOST_CELLS else pairs
-    return [(("segment", *of, arm), frozenset(here[of].itertuples(index=False, name=None))) for of in spaces]
+    return [(("parts", *of, arm), frozenset(here[of].itertuples(index=False, name=None))) for of in spaces]

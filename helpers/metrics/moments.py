@@ -392,7 +392,7 @@ def _sum_clusters(table, blocks, keys):
 
 
 def count_overlap(units):
-    """Return how many units stand in each combination of the levels of all segments, by variant.
+    """Return how many units stand in each combination of the levels of all segments and the weeks, by variant.
 
     Parameters
     ----------
@@ -400,10 +400,12 @@ def count_overlap(units):
 
     Returns
     -------
-    DataFrame: `variant`, one column a segment, `n`; None with fewer than two segments.
+    DataFrame: `variant`, `n`, and a column for each segment and for weeks (`s_NAME`, `week`: "week 1", "" for none);
+    None with fewer than two of these.
     """
-    segments = units.design.segments
-    if len(segments) < 2:
+    parts = [*(f"s_{name}" for name in units.design.segments), *["week"] * bool(units.design.assigned_at)]
+    if len(parts) < 2:
         return None
-    named = units.table.select("variant", **{name: units.table[f"s_{name}"] for name in segments})
-    return named.group_by("variant", *segments).aggregate(n=named.count()).to_pandas()
+    found = units.table.group_by("variant", *parts).aggregate(n=units.table.count()).to_pandas()
+    names = {week: f"week {int(week) + 1}" for week in found["week"].dropna()} if "week" in found else {}
+    return found.assign(week=found["week"].map(names).fillna("")) if names else found

@@ -380,6 +380,17 @@ def test_a_level_inside_another_segment_does_not_come_back_by_subtraction(tmp_pa
     assert all(not math.isnan(e.n_control) for e in alone)
 
 
+def test_a_week_that_is_nearly_a_segment_does_not_come_back_by_subtraction(tmp_path):
+    frame = draw_customers([("South", "Italy", 60), ("North", "Norway", 60)])
+    days = pd.Timestamp("2024-03-10") + pd.to_timedelta(7 * (frame["region"] == "North"), "D")
+    weekly = {"assigned_at": "at", "time_zone": "UTC", "as_of": "2024-05-01", "segments": ["region"]}
+    for moved, told in ((0, 4), (3, 2), (24, 4)):  # so many an arm of the second week say that they are of the South
+        here = frame["region"].mask(frame.index.isin(range(120, 120 + 2 * moved)), "South")
+        late = frame.assign(at=days, region=here)
+        found = [e for e in run_own(tmp_path, late, **weekly).estimates if e.segment or e.at]
+        assert sum(not math.isnan(e.n_control) for e in found) == told, moved
+
+
 def test_a_test_of_a_hidden_part_is_left_out(tmp_path):
     """Ten digits of Cochran's Q and all that is shown leave one way to divide Latvia and Malta."""
     frame = draw_customers(
