@@ -81,6 +81,15 @@ def test_scorecard_says_who_decides_which_way_is_good_and_both_arms():
     assert shown.endswith("Brackets and lines: 95 % intervals; shaded: too small to matter, or tolerated.")
 
 
+def test_scorecard_says_why_an_interval_without_zero_is_not_clear():
+    unclear = samples.headline()[0].but(p_value=0.03, p_value_adjusted=0.09, verdict="no clear difference")
+    shown = told(scorecard(make(estimates=(unclear,))))
+    assert "higher is better, clear alone but not among all tested 23.2 %" in shown
+    others = [{"p_value": 0.09}, {"p_value_adjusted": 0.04}, {"p_value_adjusted": None}]
+    others = make(estimates=tuple(unclear.but(**more) for more in [*others, {"verdict": "no worthwhile difference"}]))
+    assert "clear alone" not in told(scorecard(others))
+
+
 def test_scorecard_turns_with_the_contrast_and_so_does_the_band_of_a_guardrail():
     turned = told(scorecard(make(plan=TURNED)))
     assert turned.startswith("Metric With links Without links Difference With links minus without Verdict")
