@@ -58,7 +58,8 @@ def _limit_median(rows, times, **level):
 
     told = jackknife(rows, _share_by(read(0.5)), **level)
     places = (0.5, 0.5 - told["value"] + told["ci_low"], 0.5 - told["value"] + told["ci_high"])
-    return dict(zip(("value", "ci_low", "ci_high"), (times * read(place) for place in places), strict=True))
+    found = dict(zip(("value", "ci_low", "ci_high"), (times * read(place) for place in places), strict=True))
+    return found | {"reason": "not half of them, as far as followed" if math.isnan(found["ci_low"]) else None}
 
 
 def _weigh(rows):

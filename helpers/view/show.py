@@ -62,6 +62,8 @@ NUMERIC = FORMATS - {"text", "as_is", "any", "day", "yes", "verdict", *NAMED}
 def write_cell(value: Any, column: Column, row: Mapping[str, Any], results: Results) -> str:
     """Return one cell in words; of a value with ends, its interval too; "hidden for privacy" where it is hidden.
 
+    Where one end alone is known, such as of a median that lies beyond what was followed, that one stands.
+
     Parameters
     ----------
     value, row : the cell, and the whole row as a mapping
@@ -69,21 +71,23 @@ def write_cell(value: Any, column: Column, row: Mapping[str, Any], results: Resu
     results : Results
         For labels, units and the level of metrics.
     """
+    form, reason = column.forms.get(str(row.get(column.by)), column.format), row.get("reason") if column.ends else None
+    if is_missing(value) and isinstance(reason, str):
+        return HIDDEN if reason.startswith("hidden") else reason
+    ends = [None if is_missing(row.get(end)) else row[end] for end in column.ends or ()]
+    ray = numbers.write_range(*ends, _find_style(form, row, results), None) if ends.count(None) == 1 else ""
     if is_missing(value):
-        reason = row.get("reason") if column.ends else None
-        return "" if not isinstance(reason, str) else HIDDEN if reason.startswith("hidden") else reason
-    form = column.forms.get(str(row.get(column.by)), column.format)
+        return ray
     if not column.ends:
         return column.words.get(str(value)) or _write(value, form, row, results)
-    low, high = (row.get(end) for end in column.ends)
-    known = not (is_missing(low) or is_missing(high))
+    (low, high), known = ends, None not in ends
     if known and low == high == value:  # counted, not estimated
         return _write(value, form, row, results)
     if known and form == "rank":
         return f"{value:.0f} ({low:.0f} to {high:.0f})"
     style = _find_style(form, row, results)
     if not known:
-        return numbers.write_number(value, style)
+        return numbers.write_number(value, style) + f" ({ray})" * bool(ray)
     decimals = numbers.count_decimals(low, high, factor=style.factor)
     ends = (numbers.write_number(end, replace(style, suffix=""), decimals=decimals) for end in (low, high))
     return f"{numbers.write_number(value, style, decimals=decimals)} [{', '.join(ends)}]"
