@@ -455,8 +455,9 @@ def fit_cox(start, stop, lost, covariates) -> tuple[np.ndarray, np.ndarray]:
     among = pd.Series(place).groupby(place).cumcount().to_numpy() / ties[place]
     orders = [(np.argsort(days, kind="stable"), days) for days in (stop, start)]
     risk = [(order, np.searchsorted(days[order], times, side="left")) for order, days in orders]
+    spans = [np.searchsorted(times, days, side="right") for days in (stop, start)]
     for _ in range(COX_STEPS):
-        new, score, information = _differentiate(beta, x, lost, place, among, risk)
+        new, score, information = _differentiate(beta, x, lost, place, among, risk, spans)
         if not np.isfinite(new) or np.linalg.cond(information) > 1e14:
             break
         if abs(new - value) <= 1e-10 * (abs(new) + 1):
@@ -465,17 +466,20 @@ def fit_cox(start, stop, lost, covariates) -> tuple[np.ndarray, np.ndarray]:
     return np.full(len(beta), np.nan), np.full((len(beta), len(beta)), np.nan)
 
 
-def _differentiate(beta, x, lost, place, among, risk):
+def _differentiate(beta, x, lost, place, among, risk, spans):
     """Log partial likelihood, its score and its information; `among` is a loss's place among those of its day."""
-    k, rate = len(beta), np.exp(x @ beta)
-    sums = rate[:, None] * np.column_stack([np.ones(len(x)), x, (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)])
+    rate = np.exp(x @ beta)
+    sums = rate[:, None] * np.column_stack([np.ones(len(x)), x])
     late = [np.vstack([np.cumsum(sums[order][::-1], axis=0)[::-1], np.zeros(sums.shape[1])])[at] for order, at in risk]
     tied = np.column_stack([np.bincount(place, column) for column in sums[lost].T])
     parts = (late[0] - late[1])[place] - among[:, None] * tied[place]
     means = parts[:, 1:] / parts[:, :1]
-    first, second = means[:, :k], means[:, k:].reshape(-1, k, k)
     value = float((x[lost] @ beta).sum() - np.log(parts[:, 0]).sum())
-    return value, (x[lost] - first).sum(axis=0), second.sum(axis=0) - first.T @ first
+    # each row counts for the losses in whose sums it stands, so that no square of the covariates is kept a row
+    passed = np.append(0.0, np.cumsum(np.bincount(place, 1 / parts[:, 0])))
+    counts = passed[spans[0]] - passed[spans[1]]
+    counts[lost] -= np.bincount(place, among / parts[:, 0])[place]
+    return value, (x[lost] - means).sum(axis=0), (x.T * (rate * counts)) @ x - means.T @ means
 
 
 def compare_strategies(histories, *, landmark, horizon, seed, n_resamples, confidence_level=0.95) -> Effect:
