@@ -102,7 +102,7 @@ def measure_desk(tickets: pd.DataFrame, rules, *, confidence_level=0.95) -> pd.D
         if len(rows) >= FEW:
             limit = partial(jackknife, is_share=True) if callable(measure) else _limit_median
             told = limit(rows, measure, confidence_level=confidence_level)
-            found.append({"measure": name, "n": len(rows), **told})
+            found.append({"measure": name, "n": rated if name == "satisfied" else len(rows), **told})
     if rated:
         low, high = bound_answers(float(solved["satisfied"].mean()), rated / len(solved))
         ends = {"value": (low + high) / 2, "ci_low": low, "ci_high": high}

@@ -114,6 +114,8 @@ def test_measure_desk_weighs_and_bounds_satisfaction():
     found = service.measure_desk(rows, RULES).set_index("measure")
     assert found.loc["satisfied, weighted", "value"] == pytest.approx(is_right.mean())
     assert found.loc["satisfied", "value"] > is_right.mean() + 0.1
+    assert found.loc["satisfied", "n"] == rows.loc[rows["solved"].notna(), "satisfied"].notna().sum()
+    assert found.loc["satisfied, weighted", "n"] == rows["solved"].notna().sum()
     low, high = found.loc["satisfied, bounded", ["ci_low", "ci_high"]]
     assert (low, high) == pytest.approx((is_right.mean(), is_right.mean() + silent.mean()))
 
