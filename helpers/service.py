@@ -58,7 +58,8 @@ def _limit_median(rows, times, **level):
 
     told = jackknife(rows, _share_by(read(0.5)), **level)
     places = (0.5, 0.5 - told["value"] + told["ci_low"], 0.5 - told["value"] + told["ci_high"])
-    return dict(zip(("value", "ci_low", "ci_high"), (times * read(place) for place in places), strict=True))
+    found = dict(zip(("value", "ci_low", "ci_high"), (times * read(place) for place in places), strict=True))
+    return found | {"reason": "not half of them, as far as followed" if math.isnan(found["ci_low"]) else None}
 
 
 def _weigh(rows):
@@ -101,7 +102,7 @@ def measure_desk(tickets: pd.DataFrame, rules, *, confidence_level=0.95) -> pd.D
         if len(rows) >= FEW:
             limit = partial(jackknife, is_share=True) if callable(measure) else _limit_median
             told = limit(rows, measure, confidence_level=confidence_level)
-            found.append({"measure": name, "n": len(rows), **told})
+            found.append({"measure": name, "n": rated if name == "satisfied" else len(rows), **told})
     if rated:
         low, high = bound_answers(float(solved["satisfied"].mean()), rated / len(solved))
         ends = {"value": (low + high) / 2, "ci_low": low, "ci_high": high}

@@ -68,6 +68,11 @@ def test_measure_desk_tells_no_median_where_fewer_than_half_are_answered():
     rows = make_tickets(200).assign(end=1.0, replied=np.where(np.arange(200) < 80, 0.5, np.nan))
     found = service.measure_desk(rows, RULES).set_index("measure").loc["median reply"]
     assert found[["value", "ci_low", "ci_high"]].isna().all()
+    assert found["reason"] == "not half of them, as far as followed"
+    nearly = rows.assign(replied=np.where(np.arange(200) < 96, np.arange(200) / 200, np.nan))
+    found = service.measure_desk(nearly, RULES).set_index("measure").loc["median reply"]
+    assert found[["value", "ci_high", "reason"]].isna().all()  # half may be hidden by chance alone
+    assert 24 * 0.35 < found["ci_low"] < 24 * 0.48
 
 
 def test_measure_desk_tells_no_more_than_all_and_no_certainty_of_a_hundred_tickets():
@@ -109,6 +114,8 @@ def test_measure_desk_weighs_and_bounds_satisfaction():
     found = service.measure_desk(rows, RULES).set_index("measure")
     assert found.loc["satisfied, weighted", "value"] == pytest.approx(is_right.mean())
     assert found.loc["satisfied", "value"] > is_right.mean() + 0.1
+    assert found.loc["satisfied", "n"] == rows.loc[rows["solved"].notna(), "satisfied"].notna().sum()
+    assert found.loc["satisfied, weighted", "n"] == rows["solved"].notna().sum()
     low, high = found.loc["satisfied, bounded", ["ci_low", "ci_high"]]
     assert (low, high) == pytest.approx((is_right.mean(), is_right.mean() + silent.mean()))
 

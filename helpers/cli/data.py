@@ -14,7 +14,7 @@ from helpers.records import STATUS_WORDS, Refused
 
 SIGNS = {"above": "above 0", "below": "below 0", "zero": "of 0", "without": "without a value"}
 NOTHING_DECIDES = "the plan names no primary metric, so nothing decides; give one of them role: primary"
-HEADS = ("metric", "method", "clear", "chance", "smallest", "p-values by tenth, % of the splits", "")
+HEADS = ("metric", "method", "clear", "by chance", "fewest", "p-values by tenth, % of the splits", "")
 
 
 def check_table(arguments):
@@ -81,7 +81,9 @@ def _print_splits(units, *, n_splits, seed):
     print(
         f"A/A test: {n_splits:,} times every {design.cluster or design.unit} of all arms is put into an arm at random "
         f"({how}; seed {seed}), so no difference can be real. A test that keeps its promise calls "
-        f"{100 * design.alpha:g} % of these splits clear, give or take chance, and its p-values fill every tenth alike."
+        f"{100 * design.alpha:g} % of these splits clear, or by chance what that column says, and its p-values fill "
+        f"every tenth alike. Fewest: {schema.pluralise(design.cluster or design.unit)} in an arm of any split; of a "
+        "share those with the event, or those without."
     )
     print_table([HEADS, *(_write_split(row, design) for row in found)], margin="", sides="<<>>><", width=240)
 

@@ -306,28 +306,25 @@ class Sized:
 
     @property
     def is_scored(self) -> bool:
-        """Whether the score test of two shares decides: not with covariates, by the bounds of looks, or of a lift."""
-        return self.is_share and not self.is_adjusted and self.price == 1 and not self.is_relative
+        """Whether the score test of two shares decides: not with covariates, or by the bounds of looks."""
+        return self.is_share and not self.is_adjusted and self.price == 1
 
     def find_stretch(self, effect=None) -> float:
         """Return the standard error over that by which the score test divides; 1 for any other, and in equal arms.
 
-        The test has the variance of both arms together, for a guardrail that of the likeliest shares a margin apart.
+        The test has the variance of both arms together.
         """
-        p, one = self.baseline.mean, self._find_spread(self.effect if effect is None else effect) ** 2
-        other = self.baseline.sd**2
+        one, other = self._find_spread(self.effect if effect is None else effect) ** 2, self.baseline.sd**2
         tested = one / (1 - self.share) + other / self.share
-        if self.role == "guardrail":
-            one = other = p * (1 - p)
-            likely = np.clip(p + (1 - self.share) * self.effect, max(0, self.effect), min(1, 1 + self.effect))
-            beside = likely - self.effect
-            tested = likely * (1 - likely) / self.share + beside * (1 - beside) / (1 - self.share) + self.effect**2
         return math.sqrt((one / self.share + other / (1 - self.share)) / tested) if self.is_scored else 1.0
 
-    def _find_errors(self):
-        """The level, and the errors of one unit for a guardrail: its own where nothing changes, and the test's."""
-        error = self.find_error(1.0, 0.0)
-        return {"unit_error": error, "tested_error": error / self.find_stretch(), "alpha": self.level}
+    def _keep(self, of_shares, of_means, **sought):
+        """The formula of a margin where nothing changes: by the score limits of two shares, or by a standard error."""
+        b, told = self.baseline, {"alpha": self.level, **sought}
+        if not self.is_scored:
+            return of_means(self.effect, unit_error=self.find_error(1.0, 0.0), **told)
+        margin = self.effect / b.mean if self.is_relative else self.effect
+        return of_shares(b.mean, margin, share_treatment=self.share, is_ratio=self.is_relative, **told)
 
     def find_exaggeration(self, n_units) -> float:
         """Return by how much a clear result overstates the effect, with so many units in both arms."""
@@ -336,14 +333,16 @@ class Sized:
     def find_power(self, n_units) -> float:
         """Return the chance that the effect is found; of a guardrail that it is shown to hold where nothing changes."""
         if self.role == "guardrail":
-            return planning.power_normal(self.effect, n_units=n_units / self.price, **self._find_errors())
+            n = n_units / (self.dilution if self.is_scored else self.price)
+            return self._keep(planning.power_margin, planning.power_normal, n_units=n)
         n = n_units / self.dilution / self.price
         return self._choose(planning.power_proportions, planning.power_means)(n_units=n)
 
     def find_size(self, power) -> float:
         """Return how many units, both arms together, find the effect with a given power."""
         if self.role == "guardrail":
-            return planning.sample_size_normal(self.effect, power=power, **self._find_errors()) * self.price
+            found = self._keep(planning.sample_size_margin, planning.sample_size_normal, power=power)
+            return found * (self.dilution if self.is_scored else self.price)
         found = self._choose(planning.sample_size_proportions, planning.sample_size_means)(power=power)
         return found * self.dilution * self.price
 

@@ -143,7 +143,7 @@ def _draw(setting, sign):
         worthwhile, error = design.metrics[m.name].worthwhile or 0.0, m.find_error(n / m.price, 0.0)
         clear[:, i] &= abs(z[:, i]) - ndtri(design.alpha / 2) >= worthwhile / error
         if m.role == "guardrail":
-            clear[:, i] = z[:, i] * np.sign(-m.effect) > m.critical / m.find_stretch() - abs(m.effect) / error
+            clear[:, i] = z[:, i] * np.sign(-m.effect) > -ndtri(m.find_power(n))
     return chosen, clear, z
 
 

@@ -191,6 +191,12 @@ def limit_shares(x1, n1, x0, n0, *, confidence_level, ratio=False):
     return low - ratio, high - ratio, np.where(np.asarray(x0) > 0, p, NAN) if ratio else p
 
 
+def score_at(effect, x1, n1, x0, n0, *, ratio=False):
+    """Return the score at a difference, or at a lift, of arrays of tables: below it the effect seems smaller."""
+    score, at = (_score_ratio, (1 + effect) / (2 + effect)) if ratio else (_score_difference, effect)
+    return score(at, x1, n1, x0, n0)
+
+
 def _score_difference(delta, x1, n1, x0, n0):
     """Score at a difference; the control share is the root of a cubic in closed form, polished by Newton."""
     total, events = n1 + n0, x1 + x0

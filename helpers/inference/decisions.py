@@ -292,7 +292,8 @@ def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None =
         1 - confidence level.
     lift : Estimate, optional
         The relative lift of the same test: a relative margin is held against its interval, which knows that the
-        control value is uncertain too. Where it has none, the margin is that share of the control value.
+        control value is uncertain too, and is not shown to hold where that has no end. Without a lift the margin is
+        that share of the control value.
 
     Returns
     -------
@@ -331,7 +332,7 @@ def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None =
 
 def _judge_guardrail(metric, worst, best, control_value, lift):
     margin = metric.margin.absolute
-    if margin is None and lift is not None and np.isfinite([lift.ci_low, lift.ci_high]).all():
+    if margin is None and lift is not None:
         margin, worst, best = metric.margin.relative, lift.ci_low, lift.ci_high
     elif margin is None:
         margin = metric.margin.relative * control_value

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import scipy  # its optimize and stats load when they are first used
-from scipy.special import gammaincinv, ndtr, ndtri, stdtrit
+from scipy.special import betainc, betaln, gammaincinv, ndtr, ndtri, stdtrit, xlog1py, xlogy
 
+from helpers.inference.contrasts import score_at
 from helpers.inference.decisions import holm
 from helpers.inference.looks import place_nodes
 from helpers.inference.means import satterthwaite
@@ -174,6 +175,63 @@ def _unit_errors(p0, p1, share, is_scored):
     one, other = p1 * (1 - p1), p0 * (1 - p0)
     own, tested = math.sqrt(one / share + other / (1 - share)), math.sqrt(one / (1 - share) + other / share)
     return own, tested if is_scored else own
+
+
+def power_margin(baseline, margin, n_units, *, share_treatment=0.5, alpha=0.05, is_ratio=False) -> float:
+    """Return the chance that score limits show two equal shares to lie within a margin of each other.
+
+    For each count in control it is found up to (or from) which count in treatment the limits keep the margin, and all
+    such pairs are summed. Counts in treatment are smoothed, so that the chance rises evenly with the units: that of
+    whole counts jumps around it.
+
+    Parameters
+    ----------
+    baseline : float, between 0 and 1, proportion in both arms
+    margin : float, the harm that is tolerated, with its sign; treatment minus control
+    n_units : float, all units of both arms
+    share_treatment : float, between 0 and 1
+    alpha : float, two-sided
+    is_ratio : bool
+        Whether the margin is a share of control, held against the limits of the ratio.
+
+    References
+    ----------
+    Farrington & Manning 1990, Statistics in Medicine 9: 1447-1454 (the score test of a margin).
+    """
+    n1, n0 = n_units * share_treatment, n_units * (1 - share_treatment)
+    reach = 8 * math.sqrt(n0 * baseline * (1 - baseline)) + 8
+    x0 = np.arange(max(is_ratio, n0 * baseline // 1 - reach // 1), min(n0, n0 * baseline + reach), max(1, reach // 150))
+    chances = xlogy(x0, baseline) + xlog1py(n0 - x0, -baseline) - betaln(n0 - x0 + 1, x0 + 1)
+    chances = np.exp(chances - math.log(n0 + 1)) * max(1, reach // 150)
+    line, low, high = ndtri(alpha / 2) * np.sign(margin), np.full(x0.shape, -0.5), np.full(x0.shape, n1 + 0.5)
+    for _ in range(50):
+        middle = (low + high) / 2
+        is_below = score_at(margin, np.clip(middle, 0, n1), n1, x0, n0, ratio=is_ratio) < line
+        low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
+    below = betainc(np.maximum(n1 + 0.5 - low, 1e-9), np.maximum(low + 0.5, 1e-9), 1 - baseline)
+    return float(chances @ (below if margin > 0 else 1 - below))
+
+
+def sample_size_margin(baseline, margin, *, power=0.8, **options) -> float:
+    """Return how many units, both arms together, show with a given power that two equal shares keep a margin.
+
+    The inverse of `power_margin`.
+
+    Parameters
+    ----------
+    baseline, margin, **options : as for `power_margin`
+    power : float, above 0 and below 1
+
+    Returns
+    -------
+    float: not rounded (round up to plan), at least 2 units in each arm.
+    """
+    least = math.log(2 / min(share := options.get("share_treatment", 0.5), 1 - share))
+
+    def exceed(size):
+        return power_margin(baseline, margin, math.exp(size), **options) - power
+
+    return math.exp(least if exceed(least) >= 0 else scipy.optimize.brentq(exceed, least, math.log(_LARGEST)))
 
 
 def power_means(difference, sd, n_units, *, sd_treatment=None, share_treatment=0.5, alpha=0.05) -> float:

@@ -44,5 +44,6 @@ KIND = Kind(
     is_mean=False,
     method="cumulative incidence, square-and-add",
     takes_covariates=False,
+    absolute="a margin for a time to an event must be absolute, such as 0.02, as it has no lift",
     shown="share",
 )

@@ -143,16 +143,22 @@ def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
     for e in effects:
         scale, planned = scales.read_scale(results, e.metric), scales.orient(results, e)
         if e.population == "landmark":  # an association, since nobody was assigned to it
-            verdict, note = e.verdict.replace("difference", "association"), f"{scale.label}, {BETTER[scale.better]}"
+            verdict, note = e.verdict.replace("difference", "association"), f"{scale.label}, {tell_rule(e, scale)}"
             name = capitalise(scales.name_label(results, e.treatment))
             rows.append(make_row(e, scale, name=name, note=note, verdict=verdict))
             continue
         notes = [scales.name_pair(results, planned) if several else "", ROLES.get(e.role, "") if roles else ""]
-        notes += ["share of pairs" if scale.ordered else "", BETTER[scale.better]]
+        notes += ["share of pairs" if scale.ordered else "", tell_rule(e, scale)]
         band = find_band(planned, scale)
         band = (-band[1], -band[0]) if band and scales.is_turned(results) else band
         rows.append(make_row(e, scale, note=", ".join(note for note in notes if note), band=band))
     return words + (rows if _is_landmark(effects) else split_sizes(rows)), effects
+
+
+def tell_rule(e: Estimate, scale) -> str:
+    """Return which way is better, and why an effect whose interval leaves out none is not clear."""
+    is_clear_alone = e.verdict.startswith("no clear") and e.p_value <= 1 - e.confidence_level < e.decision_p
+    return BETTER[scale.better] + ", clear alone but not among all tested" * is_clear_alone
 
 
 def _read_row(line: str | Row) -> Row:

@@ -22,7 +22,7 @@ from helpers.schema import say
 from helpers.view import charts, html, numbers, scales
 from helpers.view.effects import BOXES, list_card, name_columns, scorecard, split_answer, tell_dates
 from helpers.view.html import UNDECIDED, WIDE, Axis, Display, Row, find_axis, list_facts, show_sentence
-from helpers.view.numbers import capitalise
+from helpers.view.numbers import capitalise, join_words
 from helpers.view.show import draw_table, frame_part, show, tell_kind
 
 EACH_CLAIM = "Each stands with its reason in the review of all evidence, the first card of the gallery."
@@ -45,7 +45,10 @@ def trust_line(results: Results) -> Display:
     told = [f"{n} {VERBS[s][n > 1] if s in VERBS else STATUS_WORDS.get(s, s)}" for s, n in counts.most_common()]
     open_ = [c for c in results.checks if c.status in ("fail", "warn")]
     labels = tuple(results.tables.get("metrics", {}).get("label", ()))
-    heads = [c.message.partition(DETAIL)[0].rstrip(".") for c in open_[:3]]
+    same: dict[str, list[str]] = {}  # what is told of several metrics alike is told of them together
+    for about, mark, rest in (c.message.partition(DETAIL)[0].rstrip(".").partition(": ") for c in open_):
+        same.setdefault(mark + rest or about, []).append(about)
+    heads = [join_words(dict.fromkeys(about)) + rest * rest.startswith(": ") for rest, about in list(same.items())[:3]]
     own = labels if results.data.kind == "yours" else ()  # names that stay as she wrote them
     spoken = "".join(f" {head if own and head.startswith(own) else capitalise(head)}." for head in heads)
     line = f"{say(len(results.checks), 'check')}: {', '.join(told)}.{scales.say_codes(results, spoken)}"
@@ -99,14 +102,14 @@ def tell_departures(results: Results) -> str:
 
 def _tell(value) -> str:
     several = value if isinstance(value, list | tuple) else [] if value is None else [value]
-    return numbers.join_words(map(str, several))
+    return join_words(map(str, several))
 
 
 def count_claims(results: Results) -> Display:
     """Return in one line how the published claims ended in this run, and where each stands with its reason."""
     if not results.claims:
         return show_sentence("No published claim bears on this run.", absent=True)
-    told = numbers.join_words(f"{n} {v}" for v, n in Counter(c.verdict for c in results.claims).most_common())
+    told = join_words(f"{n} {v}" for v, n in Counter(c.verdict for c in results.claims).most_common())
     line = f"{say(len(results.claims), 'published claim')}: {told}. {EACH_CLAIM}"
     return Display(html.draw("line", told=line), line)
 

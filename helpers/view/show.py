@@ -62,6 +62,8 @@ NUMERIC = FORMATS - {"text", "as_is", "any", "day", "yes", "verdict", *NAMED}
 def write_cell(value: Any, column: Column, row: Mapping[str, Any], results: Results) -> str:
     """Return one cell in words; of a value with ends, its interval too; "hidden for privacy" where it is hidden.
 
+    Where one end alone is known, such as of a median that lies beyond what was followed, that one stands.
+
     Parameters
     ----------
     value, row : the cell, and the whole row as a mapping
@@ -69,21 +71,23 @@ def write_cell(value: Any, column: Column, row: Mapping[str, Any], results: Resu
     results : Results
         For labels, units and the level of metrics.
     """
+    form, reason = column.forms.get(str(row.get(column.by)), column.format), row.get("reason") if column.ends else None
+    if is_missing(value) and isinstance(reason, str):
+        return HIDDEN if reason.startswith("hidden") else reason
+    ends = [None if is_missing(row.get(end)) else row[end] for end in column.ends or ()]
+    ray = numbers.write_range(*ends, _find_style(form, row, results), None) if ends.count(None) == 1 else ""
     if is_missing(value):
-        reason = row.get("reason") if column.ends else None
-        return "" if not isinstance(reason, str) else HIDDEN if reason.startswith("hidden") else reason
-    form = column.forms.get(str(row.get(column.by)), column.format)
+        return ray
     if not column.ends:
         return column.words.get(str(value)) or _write(value, form, row, results)
-    low, high = (row.get(end) for end in column.ends)
-    known = not (is_missing(low) or is_missing(high))
+    (low, high), known = ends, None not in ends
     if known and low == high == value:  # counted, not estimated
         return _write(value, form, row, results)
     if known and form == "rank":
         return f"{value:.0f} ({low:.0f} to {high:.0f})"
     style = _find_style(form, row, results)
     if not known:
-        return numbers.write_number(value, style)
+        return numbers.write_number(value, style) + f" ({ray})" * bool(ray)
     decimals = numbers.count_decimals(low, high, factor=style.factor)
     ends = (numbers.write_number(end, replace(style, suffix=""), decimals=decimals) for end in (low, high))
     return f"{numbers.write_number(value, style, decimals=decimals)} [{', '.join(ends)}]"
@@ -212,12 +216,21 @@ def frame_part(
     files = [(f"{file}.csv", f"Data ({count}, CSV)", "text/csv;charset=utf-8", content)]
     files += [(f"{file}.svg", "Picture (SVG)", "image/svg+xml", svg)] if svg else []
     kind = "" if results.data.kind == "simulated" else f"{tell_kind(results)}, "  # it stands on top
-    units = numbers.write_count(results.data.units)
-    source = f"{kind}{units} {scales.find_noun(results)}." if results.data.units else ""
+    source = f"{kind}{_count_units(results)}." if results.data.units else ""
     words = {"title": title, "note": note, "source": results.words.get(f"source {name}", (source,))[0]}
     tag = "figure" if svg or 'class="rows' in told else "div"
     shown = html.draw("part", tag=tag, place=html.name_id(name), drawn=told, files=files, **words)
     return Display(shown, f"{title}\n{text}".strip())
+
+
+def _count_units(results):
+    """How many units there are, and apart from them those of groups that are in no arm of an effect."""
+    arms = {arm for e in results.headline() for arm in (e.control, e.treatment)}
+    apart = {arm: n for arm, n in results.data.units_by_variant.items() if arms and arm not in arms}
+    first = f"{numbers.write_count(results.data.units - sum(apart.values()))} {scales.find_noun(results)}"
+    return numbers.join_words(
+        [first, *(f"{numbers.write_count(n)} {name_arm(results, arm)}" for arm, n in apart.items())]
+    )
 
 
 def tell_kind(results: Results) -> str:

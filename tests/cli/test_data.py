@@ -107,10 +107,11 @@ def test_check_aa_shows_whether_the_p_values_of_every_metric_are_even(studies, m
     told, heads, *rows = shown[shown.index("A/A test: ") :].splitlines()
     assert told == (
         "A/A test: 100 times every workspace of all arms is put into an arm at random (links 50 %, no_links 50 %; "
-        "seed 1), so no difference can be real. A test that keeps its promise calls 5 % of these splits clear, give or "
-        "take chance, and its p-values fill every tenth alike."
+        "seed 1), so no difference can be real. A test that keeps its promise calls 5 % of these splits clear, or by "
+        "chance what that column says, and its p-values fill every tenth alike. Fewest: workspaces in an arm of any "
+        "split; of a share those with the event, or those without."
     )
-    assert heads.split("  ")[0] == "metric" and heads.endswith("smallest  p-values by tenth, % of the splits")
+    assert heads.split("  ")[0] == "metric" and heads.endswith("by chance  fewest  p-values by tenth, % of the splits")
     metrics = ["activated", "conversations", "searches", "per_active", "converted", "still_paying", "arr", "paid_in"]
     assert [row.split()[0] for row in rows] == [*metrics, "active_days"]
     assert all(row.endswith("  as it should be") for row in rows)

@@ -118,17 +118,35 @@ def test_an_uneven_split_of_a_share_is_told_as_its_score_test_finds_it():
     assert setting.first.find_smallest(1500, row["alone"]) == pytest.approx(0.08)
 
 
-@pytest.mark.parametrize(("better", "mean"), [("higher", 0.05), ("lower", 0.05), ("lower", 0.9), ("higher", 0.98)])
-def test_a_guardrail_of_an_uneven_split_holds_as_its_score_limits_find_it(better, mean):
-    guard = {"kind": "binary", "role": "guardrail", "better": better, "margin": {"absolute": 0.03}}
-    told = [f"g = {mean}", "y = 0.1"]
-    setting = make_setting(told, {"y": PLAN["y"], "g": guard}, {"weeks": 30, "draws": 40_000}, variant=TENTH)
-    row, rng = list_steps(setting).set_index("metric").loc["g"], np.random.default_rng(8)
-    low, high = score_limits(rng.binomial(300, mean, 4000), 300, rng.binomial(2700, mean, 4000), 2700)
-    held = (low > -0.03).mean() if better == "higher" else (high < 0.03).mean()
-    assert [row["alone"], row["among"]] == pytest.approx([held] * 2, abs=0.035)
-    size = setting.metrics["g"].find_size(0.8)
-    assert setting.metrics["g"].find_power(size) == pytest.approx(0.8)
+@pytest.mark.parametrize(
+    ("better", "mean", "margin", "split", "n"),
+    [
+        ("higher", 0.05, {"absolute": 0.03}, [0.9, 0.1], 3000),
+        ("lower", 0.05, {"absolute": 0.03}, [0.9, 0.1], 3000),
+        ("lower", 0.9, {"absolute": 0.03}, [0.9, 0.1], 3000),
+        ("higher", 0.98, {"absolute": 0.03}, [0.9, 0.1], 3000),
+        ("lower", 0.03, {"absolute": 0.04}, [0.5, 0.5], 600),  # nine events an arm, where a normal curve tells .82
+        ("lower", 0.1, {"relative": 0.5}, [0.9, 0.1], 2000),  # the ratio decides, whose test tolerates fewer events
+        ("higher", 0.1, {"relative": 0.5}, [0.9, 0.1], 2000),
+        ("lower", 0.1, {"relative": 0.5}, [0.1, 0.9], 2000),
+    ],
+)
+def test_a_guardrail_of_a_share_holds_as_its_score_limits_find_it(better, mean, margin, split, n):
+    guard = {"kind": "binary", "role": "guardrail", "better": better, "margin": margin}
+    variant = {"control": "c", "treatments": ["t"], "split": dict(zip("ct", split, strict=True))}
+    assumed = {"weeks": n // 100, "draws": 40_000}
+    setting = make_setting([f"g = {mean}", "y = 0.1"], {"y": PLAN["y"], "g": guard}, assumed, variant=variant)
+    row, sizes = list_steps(setting).set_index("metric").loc["g"], [round(n * share) for share in split]
+    x0, x1 = (np.arange(size + 1) for size in sizes)
+    x0, x1 = (x[stats.binom.pmf(x, size, mean) > 1e-9] for x, size in zip((x0, x1), sizes, strict=True))
+    chances = stats.binom.pmf(x1[:, None], sizes[1], mean) * stats.binom.pmf(x0, sizes[0], mean)
+    is_ratio, (line,) = "relative" in margin, margin.values()
+    low, high = score_limits(x1[:, None], sizes[1], x0, sizes[0], ratio=is_ratio)
+    held = chances[(low - is_ratio > -line) if better == "higher" else (high - is_ratio < line)].sum()
+    assert row["alone"] == pytest.approx(held, abs=0.004)  # but for the jumps of whole counts
+    assert row["among"] == pytest.approx(held, abs=0.01)
+    guardrail = setting.metrics["g"]
+    assert guardrail.find_power(guardrail.find_size(0.8)) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("changes", [{"looks": [0.5, 1.0]}, {"covariates": ["x"], "decides_on": "adjusted"}])

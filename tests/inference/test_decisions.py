@@ -21,7 +21,7 @@ from helpers.inference.decisions import (
 )
 from helpers.inference.methods import compare_arms, lift_arms
 from helpers.plan import ExperimentPlan, Metric
-from helpers.records import Effect, Estimate, Test
+from helpers.records import NAN, Effect, Estimate, Test
 
 
 def build(low, high, p, *, estimand="difference", **more):
@@ -207,6 +207,8 @@ def test_decide_all_holds_a_relative_margin_against_the_lift():
     assert judge(difference, metric) == "not inferior"
     found = decide_all([difference, lift], {"m": metric}, alpha=0.05)
     assert [e.verdict for e in found] == ["non-inferiority not shown"] * 2
+    endless = lift.but(ci_low=NAN, ci_high=NAN, ci_set=((None, None),))  # the control value is not clearly above 0
+    assert decide_all([difference, endless], {"m": metric}, alpha=0.05)[0].verdict == "non-inferiority not shown"
 
 
 def test_decide_all_with_a_relative_margin_errs_as_rarely_as_its_level_says(in_band, moments):

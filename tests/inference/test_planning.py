@@ -19,9 +19,11 @@ from helpers.inference.planning import (
     mde_means,
     mde_normal,
     mde_proportions,
+    power_margin,
     power_means,
     power_normal,
     power_proportions,
+    sample_size_margin,
     sample_size_means,
     sample_size_normal,
     sample_size_proportions,
@@ -103,6 +105,23 @@ def test_proportions_impossible():
     assert math.isnan(sample_size_proportions(0.1, -0.2)) and math.isnan(power_proportions(0.9, 0.2, 100))
     assert math.isnan(mde_proportions(0.01, 100, direction=-1))  # even 0 % would not be found
     assert math.isnan(mde_proportions(1.0, 100)) and math.isnan(mde_proportions(0.1, math.nan))
+
+
+def test_a_margin_of_two_equal_shares_and_what_changes_its_power():
+    base = power_margin(0.1, 0.05, 1000)
+    # the normal curve of a test by the variance at the margin, to which the sum comes close in large arms
+    assert power_margin(0.5, 0.02, 40_000) == pytest.approx(power_normal(0.02, 1.0, 40_000), abs=5e-4)
+    changed = [power_margin(0.2, 0.05, 1000), power_margin(0.1, -0.05, 1000), power_margin(0.1, 0.05, 2000)]
+    changed += [power_margin(0.1, 0.05, 1000, share_treatment=0.1), power_margin(0.1, 0.05, 1000, alpha=0.01)]
+    changed += [power_margin(0.1, 0.05, 1000, is_ratio=True)]
+    assert all(abs(other - base) > 1e-3 for other in changed[:1] + changed[2:])
+    assert changed[1] == pytest.approx(base, abs=2e-3)  # equal arms change places
+    assert power_margin(0.1, -0.05, 1000, share_treatment=0.1) > changed[3]  # fewer events are seen better in the many
+    for is_ratio, power in ((False, 0.8), (True, 0.9)):
+        options = {"share_treatment": 0.3, "alpha": 0.1, "is_ratio": is_ratio}
+        size = sample_size_margin(0.03, 0.5 if is_ratio else 0.02, power=power, **options)
+        assert power_margin(0.03, 0.5 if is_ratio else 0.02, size, **options) == pytest.approx(power)
+    assert sample_size_margin(0.01, 0.99) == 4  # whatever is found of two units an arm keeps such a margin
 
 
 @pytest.mark.parametrize(("size", "n"), [(0.5, 4), (2.0, 8), (0.3, 60), (0.02, 10_000), (0.0, 100)])

@@ -5,6 +5,7 @@ import csv
 import html
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -79,6 +80,26 @@ def test_scorecard_says_who_decides_which_way_is_good_and_both_arms():
     assert "Activated decides, higher is better 23.2 % 14.2 % +9.0 points [+7.1, +10.9] ● clear benefit" in shown
     assert "Satisfaction must not worsen, higher is better 4.190 4.210 -0.020" in shown
     assert shown.endswith("Brackets and lines: 95 % intervals; shaded: too small to matter, or tolerated.")
+
+
+def test_scorecard_says_why_an_interval_without_zero_is_not_clear():
+    unclear = samples.headline()[0].but(p_value=0.03, p_value_adjusted=0.09, verdict="no clear difference")
+    shown = told(scorecard(make(estimates=(unclear,))))
+    assert "higher is better, clear alone but not among all tested 23.2 %" in shown
+    others = [{"p_value": 0.09}, {"p_value_adjusted": 0.04}, {"p_value_adjusted": None}]
+    others = make(estimates=tuple(unclear.but(**more) for more in [*others, {"verdict": "no worthwhile difference"}]))
+    assert "clear alone" not in told(scorecard(others))
+
+
+def test_a_part_counts_groups_outside_the_experiment_apart():
+    found, sizes = make(), {"links": 2003, "no_links": 1997, "before": 6000}
+    labels = {**LABELS, "before": "before the test"}
+    data = replace(found.data, units=10_000, units_by_variant=sizes)
+    shown = told(sensitivity(found.but(data=data, plan={**PLAN, "labels": labels})))
+    assert "4,000 workspaces and 6,000 before the test." in shown
+    assert "4,000 workspaces." in told(
+        sensitivity(found.but(data=replace(data, units=4000, units_by_variant={"links": 2003, "no_links": 1997})))
+    )
 
 
 def test_scorecard_turns_with_the_contrast_and_so_does_the_band_of_a_guardrail():

@@ -34,6 +34,15 @@ def test_trust_is_one_line_with_what_does_not_pass_and_a_folded_table():
     assert record.trust_line(samples.results(checks=())).text == "No trust check applies to this run."
 
 
+def test_trust_tells_what_several_metrics_have_alike_once():
+    doubt = "{}: the tail is heavy, so it may be wrong. For its promise, 355 units.".format
+    checks = [Check(f"domain_{n}", "warn", 0, 0, doubt(n)) for n in ("spend", "visits", "orders", "days")]
+    checks += [Check("events_fit", "warn", 0, 0, "Events end early."), Check("srm", "fail", 0, 0, "Arms: 2 to 1.")]
+    line = record.trust_line(samples.results(plan=PLAN, checks=tuple(checks))).text
+    told = "Spend, visits, orders and days: the tail is heavy, so it may be wrong. Events end early. Arms: 2 to 1."
+    assert line == f"6 checks: 5 unclear, 1 fails. {told}"
+
+
 def test_trust_counts_arms_where_units_were_read_and_names_public_data_without_their_code():
     data = replace(samples.results().data, messages=("public:shop events: 69 events",))
     shown = record.trust_line(samples.results(plan=PLAN, data=data)).html

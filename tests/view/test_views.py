@@ -7,7 +7,7 @@ import pytest
 import samples
 
 from helpers.plan.views import Column, find_view
-from helpers.records import DataInfo, Results
+from helpers.records import NAN, DataInfo, Results
 from helpers.view.show import write_cell, write_rows
 
 RESULTS = Results("s", "t", "q", "answered", DataInfo("yours", "", "", None, 0, 0, {}), {})
@@ -21,6 +21,11 @@ CELLS = [
     (44 / 60, MIXED, {"measure": "median"}, "44 seconds"),
     (0.1, GAP, {"measure": "within", "low": 0.05, "high": 0.15}, "+10.0 points [+5.0, +15.0]"),
     (-12.0, GAP, {"measure": "median", "low": -14.0, "high": -10.0}, "-12.0 minutes [-14.0, -10.0]"),
+    # one end alone is known
+    (0.1, GAP, {"measure": "within", "low": 0.05, "high": NAN}, "+10 points (above +5 points)"),
+    (NAN, GAP, {"measure": "median", "low": 14.0, "high": NAN}, "above +14 minutes"),
+    (NAN, GAP, {"measure": "median", "low": NAN, "high": NAN}, ""),
+    (NAN, GAP, {"measure": "median", "low": 14.0, "high": NAN, "reason": "too few"}, "too few"),
     (36.25, Column(label="Cost", format="cost"), {"unit": "USD an hour"}, "$36"),
     (4.5, Column(label="Cost", format="cost"), {"unit": "USD an hour"}, "$4.50"),
     (0.0, Column(label="Cost", format="cost"), {"unit": "USD an hour"}, "$0"),
