@@ -43,7 +43,8 @@ def report_runs(arguments):
         card = read_record(folder).get("card", {})
         if "answer" in card and not (folder / "failed.html").exists():
             print(f"{folder.name}: {card['answer']}\n  {folder / 'report.html'}")
-    print(out / "index.html")
+    if (out / "index.html").exists():
+        print(out / "index.html")
     return status
 
 
