@@ -52,7 +52,7 @@ def leave_out_early(source: AccountSource, design) -> AccountSource:
     said = f"{schema.say(int(early), design.unit)} left before the start in {design.started_at}"
     if early > max(1, MOST_EARLY * lost):
         raise Refused(f"events: {said}; give when each began")
-    told = (*source.info.messages, f"events: {said} and {'is' if early == 1 else 'are'} left out")
+    told = (*source.info.messages, f"events: {said}: left out")
     info = replace(source.info, units=source.info.units - int(early), messages=told)
     return replace(source, accounts=met.filter(~met["early"]).drop("early", *ENDS), info=info)
 

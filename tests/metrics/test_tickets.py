@@ -171,7 +171,7 @@ def test_one_reply_is_not_told_where_no_reply_is_written_down():
 def test_who_left_before_the_start_is_left_out_and_said():
     assert tickets.leave_out_early(make_source(ROWS), DESIGN).info.messages == ()
     source = tickets.leave_out_early(make_source([*ROWS, ("a", "left", -3, NO, None)]), DESIGN)
-    told = "events: 1 customer left before the start in started_at and is left out"
+    told = "events: 1 customer left before the start in started_at: left out"
     assert (source.info.messages, source.info.units) == ((told,), 1)
     for read in (tickets.read_customers, tickets.read_tickets, tickets.read_renewals):
         assert set(read(source, DESIGN)["unit"]) == {"b"}
@@ -183,7 +183,7 @@ def test_starts_after_many_losses_are_refused(n):
     units = [f"u{i}" for i in range(n)]
     source = make_source([(unit, "left", -3 if unit in units[:2] else 9, NO, None) for unit in units], units)
     if n == 20:
-        told = "events: 2 customers left before the start in started_at and are left out"
+        told = "events: 2 customers left before the start in started_at: left out"
         assert tickets.leave_out_early(source, DESIGN).info.messages == (told,)
         return
     assert tell_refusal(tickets.leave_out_early, source, DESIGN) == (
