@@ -54,6 +54,9 @@ def asked(monkeypatch):
         ("report small --name x -p seed=100", "parameter seed: needs a whole number from 0 to 99; 100 came"),
         ("report small --name x -p data=gone.csv", f"gone.csv: {GONE}"),  # these before a kernel starts
         ("report small --name x -p data=duckdb:gone.db", f"gone.db: {GONE}"),
+        ("report --out list.yaml",
+         "list.yaml: the folder cannot be written (Not a directory); choose another with --out"),
+        ("report small --name x -f none.yaml", f"none.yaml: {GONE}"),
         ("describe smal", "no study is called 'smal'; did you mean small?"),
         ("init list.yaml", "list.yaml: is a file; name a new folder"),
         (f"init {paths.REPOSITORY}/mine", "mine: lies inside the repository; name a folder outside it"),
@@ -193,7 +196,6 @@ def test_in_a_workspace_no_command_needs_to_be_told_where_it_is(
     assert studies("init", tmp_path / "my work")[1].endswith(f"next: cd '{tmp_path / 'my work'}' && studies report\n")
     monkeypatch.chdir(tmp_path / "my work")
     assert studies("report") == (0, "", "")  # where no page was written
-    (tmp_path / "my work" / "reports").mkdir()
     (tmp_path / "my work" / "reports" / "index.html").touch()
     assert studies("report") == (0, f"{tmp_path / 'my work' / 'reports' / 'index.html'}\n", "")
     run, page = asked["runs"]
