@@ -228,7 +228,7 @@ def list_account_event_names(design) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def refuse_missing(columns, have, *, file, typed=False) -> None:
+def refuse_missing(columns, have, *, file, typed=False, cure="correct the plan or the table") -> None:
     """Refuse a table that lacks a needed column, with the columns that it has, nearest first.
 
     Parameters
@@ -238,6 +238,7 @@ def refuse_missing(columns, have, *, file, typed=False) -> None:
     file : str, what messages may call the table
     typed : bool
         Whether the names are the first row of a file: without any of the plan's it may be somebody's, and is not told.
+    cure : str
 
     Raises
     ------
@@ -249,7 +250,7 @@ def refuse_missing(columns, have, *, file, typed=False) -> None:
             if typed and not any(other.name in have for other in columns):
                 near = difflib.get_close_matches(column.name, have, 1, cutoff=0.8)
                 there = f"did you mean {near[0]}?" if near else NAMELESS
-            raise Refused(f"{file}: no column {column.name} (for {column.use}); {there}; correct the plan or the table")
+            raise Refused(f"{file}: no column {column.name} (for {column.use}); {there}; {cure}")
 
 
 def sort_nearest(name, known) -> list[str]:

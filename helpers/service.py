@@ -26,6 +26,9 @@ RATIO = {"ratio": "value", "low": "ci_low", "high": "ci_high"}
 NAIVE = {"estimand": "naive", "population": "observational", "role": "exploratory", "family": ""}
 ANSWERED = ["solved in one reply", "replied in time"]
 NEVER = {"first_reply or reply": "replied", "solved": "solved"}
+NO_TICKET = "No event opens a ticket, so nothing is told of tickets; name their events as data/README.md lists them."
+ONE_SIDED = {0: " None of them left; outcomes.retained.lost of the plan names the event of a loss."}
+ONE_SIDED |= {1: " All of them left; events of those who stay are called renewed."}
 SPAN = 3  # customers within this factor of the line in seats are compared
 
 
@@ -405,12 +408,13 @@ def check_desk(source, tickets, frame, design) -> tuple[Check, ...]:
     """Return the trust checks of a help desk's data; one that fails, unacknowledged, withholds the answer."""
     n = len(frame)
     told = f"The renewals of {n:,} customers can be compared{'' if n >= FEW else ': too few for small differences'}."
-    if is_odd := n >= FEW and not frame["left"].any():
-        told += " None of them left; outcomes.retained.lost of the plan names the event of a loss."
-    found = [Check("enough_accounts", "pass" if n >= FEW and not is_odd else "warn", float(n), FEW, told)]
+    odd = ONE_SIDED.get(frame["left"].mean(), "") if n >= FEW else ""
+    found = [Check("enough_accounts", "warn" if n < FEW or odd else "pass", float(n), FEW, told + odd)]
     found.append(report_duplicates(next(k for step, k, _ in source.info.steps if step == "exact duplicates dropped")))
     if not len(tickets):
-        return tuple(found)
+        return tuple(
+            found + ([Check("events_fit", "warn", 0.0, 0.0, NO_TICKET)] if source.info.kind == "yours" else [])
+        )
     early = float((tickets[["replied", "solved"]].min(axis=1) < 0).mean())
     said, doubts = f"Tickets answered or solved before they were opened: {percent(early)}.", [*_doubt_tickets(tickets)]
     if early > LOST_FAILS:

@@ -237,7 +237,7 @@ def test_study_movers_tells_nothing_of_few():
 @pytest.fixture
 def source():
     """Return a source of which the checks read nothing but its steps."""
-    return SimpleNamespace(info=SimpleNamespace(steps=[("exact duplicates dropped", 0, "")]), truth=None)
+    return SimpleNamespace(info=SimpleNamespace(steps=[("exact duplicates dropped", 0, "")], kind="public"), truth=None)
 
 
 EARLY = [(1, "pass", ""), (5, "warn", ""), (20, "fail", f" {CLOCKS}; give both in UTC.")]
@@ -299,9 +299,10 @@ def test_check_desk_tells_nothing_of_quick_replies_and_scores_as_they_are(source
         assert check_events(source, tell_tickets(400, **columns)) == ("pass", CLEAN)
 
 
-def test_check_desk_says_where_nobody_left(source):
+def test_check_desk_says_where_nobody_left_or_everybody(source):
     frame, more = make_frame(200), " None of them left; outcomes.retained.lost of the plan names the event of a loss."
-    for left, status, said in ((0, "warn", more), (frame["left"], "pass", "")):
+    every = " All of them left; events of those who stay are called renewed."
+    for left, status, said in ((0, "warn", more), (1, "warn", every), (frame["left"], "pass", "")):
         found = service.check_desk(source, tell_tickets(0), frame.assign(left=left), DESIGN)[0]
         assert (found.status, found.message) == (status, f"The renewals of 200 customers can be compared.{said}")
 
@@ -309,6 +310,10 @@ def test_check_desk_says_where_nobody_left(source):
 def test_check_desk_tells_of_no_ticket_where_there_is_none(source):
     found = service.check_desk(source, tell_tickets(0), make_frame(200), DESIGN)
     assert [check.id for check in found] == ["enough_accounts", "duplicates"]
+    source.info.kind = "yours"
+    check = service.check_desk(source, tell_tickets(0), make_frame(200), DESIGN)[2]
+    told = "No event opens a ticket, so nothing is told of tickets; name their events as data/README.md lists them."
+    assert (check.id, check.status, check.message) == ("events_fit", "warn", told)
 
 
 def test_check_desk_of_a_plan_that_is_written_anew_at_leaving(source):

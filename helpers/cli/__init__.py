@@ -51,6 +51,8 @@ def main(argv=None):
             traceback.print_exc()
         cause = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
         status, message = FAILED, f"failed: {type(error).__name__}{cause}; STUDIES_DEBUG=1 shows where"
+        if isinstance(error.__cause__, KeyboardInterrupt):  # as DuckDB hands it on
+            status, message = INTERRUPTED, arguments.interrupted
         if cause and error.errno not in BROKEN and isinstance(error.filename, str):
             name = Path(error.filename).name[:40]
             status, message = REFUSED, f"{name}: cannot be read or written{cause}; check the path and the rights to it"

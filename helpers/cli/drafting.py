@@ -39,7 +39,7 @@ def draft_plan(arguments):
         raise Refused(f"{units.file}: the table and its events are one file; name another in --events, or none")
     wanted = (arguments.unit_id, "--unit-id"), (arguments.variant, "--variant")
     columns = [schema.Column(*column, "text") for column in wanted if column[0]]
-    schema.refuse_missing(columns, units.table.columns, file=units.file, typed=True)
+    schema.refuse_missing(columns, units.table.columns, file=units.file, typed=True, cure="correct the option")
     unit_id, why = _find_unit(units, arguments.unit_id)
     told = _warn_of_unit(units, unit_id, has_events=bool(arguments.events))
     if told:

@@ -36,6 +36,7 @@ def report_runs(arguments):
     else:
         runs = report.select_runs(runs, arguments.names)
     out = find_out(arguments, is_hers=arguments.name or not arguments.names)
+    open_out(out)
     status = report.render(runs, out=out, jobs=arguments.jobs, force=arguments.force, code=arguments.code)
     if status == INTERRUPTED:
         return status
@@ -43,7 +44,8 @@ def report_runs(arguments):
         card = read_record(folder).get("card", {})
         if "answer" in card and not (folder / "failed.html").exists():
             print(f"{folder.name}: {card['answer']}\n  {folder / 'report.html'}")
-    print(out / "index.html")
+    if (out / "index.html").exists():
+        print(out / "index.html")
     return status
 
 
@@ -120,17 +122,22 @@ def find_out(arguments, *, is_hers=False):
     return paths.REPORTS
 
 
+def open_out(out):
+    """Return the folder of what is in work; refuse a folder of the reports in which nothing can be written."""
+    try:
+        return open_work(out)
+    except OSError as why:
+        raise Refused(f"{out.name}: the folder cannot be written ({why.strerror}); choose another with --out") from None
+
+
 def validate(arguments):
     """Measure the deep grid, render its report and say where; return 1 when a method breaks its promise."""
     from helpers import checks, inference
     from helpers.report.pipeline import count_cores
 
     out = find_out(arguments)
-    try:
-        store = open_work(out) / "validation"  # a name that no run can take
-        store.mkdir(exist_ok=True)
-    except OSError as why:
-        raise Refused(f"{out.name}: the folder cannot be written ({why.strerror}); choose another with --out") from None
+    store = open_out(out) / "validation"  # a name that no run can take
+    store.mkdir(exist_ok=True)
     if arguments.record and not Path(arguments.record).resolve().parent.is_dir():
         raise Refused(f"{Path(arguments.record).name}: its folder is not there; make it first")
     given = {"depth": "deep", "measured": str(store)}

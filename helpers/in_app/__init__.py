@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics
-from helpers.checks.logs import LOST_FAILS, percent
+from helpers.checks.logs import LOST_FAILS, LOST_WARNS, percent
 from helpers.checks.values import find_automatic
 from helpers.in_app import measures
 from helpers.inference.contrasts import risk_difference
@@ -151,6 +151,9 @@ def _study_praise(asked, design, choices, level):
     if asked is not None and (doubt := _doubt_waits(asked["seconds"].dropna())):
         yield Check("replies_fit", "warn", math.nan, math.nan, f"{doubt} How praise goes with the wait is not told.")
         return
+    if early := float((asked["seconds"].dropna() < 0).mean()) if len(replies) else 0.0:
+        told = f"Of the first replies {percent(early)} come before their ticket; praise is told without them."
+        yield Check("replies_fit", "warn" if early > LOST_WARNS else "pass", early, LOST_WARNS, told)
     if replies.empty or not measures.can_read(replies):
         return
     drawn = {"seed": choices.seed, "n_resamples": choices.n_resamples, "folds": choices.folds}

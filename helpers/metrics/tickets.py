@@ -1,5 +1,7 @@
 """Contacts with support, from events: tickets and their lives, months of questions, who was asked for an opinion."""
 
+from dataclasses import replace
+
 import ibis
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from helpers.sources.opening import fetch
 
 FIRSTS = {"opened": "ticket_opened", "replied": "first_reply", "merged": "merged", "solved": "solved"}
 FIRSTS |= {"reopened": "reopened"}
+MOST_EARLY = 0.1  # of those who left, before their start
 FEW = 100  # fewer ratings may all lie on one side of the line by chance
 TICKET_EVENTS = (*FIRSTS.values(), "reply", "rated", "reviewed")
 ENDS = {"left": "left", "bought": "premium_bought"}
@@ -27,6 +30,31 @@ MONTH = 28 * DAY  # seconds; months of four weeks since the assignment, so that 
 QUESTION, FIRST_REPLY, CONVERSATION = "question", "first_reply", "conversation_id"
 NO_EVENTS = "Reply times need events with a conversation_id; these data have none."
 TOO_MANY = "Reply times are read row by row, and these data hold more than {:,} questions."
+
+
+def leave_out_early(source: AccountSource, design) -> AccountSource:
+    """Return the source without customers who left before the day of their start, which it then says.
+
+    Parameters
+    ----------
+    source : AccountSource
+    design : FrameworkPlan
+
+    Raises
+    ------
+    Refused: two or more of them, and more than a tenth of those who left: the starts are those of something else.
+    """
+    met = source.accounts.left_join(_read_ends(_cut(source, design)[0]), "unit").drop("unit_right")
+    met = met.mutate(early=(met["left"].truncate("D") < met["started_at"].truncate("D")).fill_null(False))
+    early, lost = ask(met, {"early": met["early"].sum(), "lost": met["left"].count()}).values()
+    if not early:
+        return source
+    said = f"{schema.say(int(early), design.unit)} left before the start in {design.started_at}"
+    if early > max(1, MOST_EARLY * lost):
+        raise Refused(f"events: {said}; give when each began")
+    told = (*source.info.messages, f"events: {said}: left out")
+    info = replace(source.info, units=source.info.units - int(early), messages=told)
+    return replace(source, accounts=met.filter(~met["early"]).drop("early", *ENDS), info=info)
 
 
 def read_tickets(source: AccountSource, design) -> pd.DataFrame:
@@ -121,10 +149,6 @@ def read_customers(source: AccountSource, design) -> pd.DataFrame:
     rows = fetch(table.order_by("unit"), "customers").to_pandas()
     start = pd.to_datetime(rows["started_at"], utc=True)
     days = {name: _count_days(rows[name], start) for name in ENDS}
-    left = pd.to_datetime(rows["left"], utc=True)
-    if early := int((left.dt.normalize() < start.dt.normalize()).sum()):  # a date alone is the day's first moment
-        who = schema.say(early, design.unit)
-        raise Refused(f"events: {who} left before the start in {design.started_at}; give when each began")
     tier = rows[design.plan_tier].fillna("unknown").astype(str) if design.plan_tier else "all"
     size = rows[design.size].astype(float) if design.size else np.nan
     amount = rows["amount"].astype(float) if "amount" in rows else np.nan

@@ -277,7 +277,7 @@ def execute(run, limit, tell):
     """
 
     def watch(cell, cell_index):
-        heading = re.match(r"#{1,3} +(.+)", cell.source) if cell.cell_type == "markdown" else None
+        heading = re.match(r"#{2,3} +(.+)", cell.source) if cell.cell_type == "markdown" else None
         if heading:
             tell(heading[1].strip())
 

@@ -61,8 +61,10 @@ def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False) -> in
     -------
     int: 0 done, 1 a run failed, 2 refused (1 before 2), 130 interrupted
     """
-    out, limit = Path(out).absolute(), float(os.environ.get("STUDIES_TIME_LIMIT", 900))
-    settings = Settings(out, limit, force, code, store.list_docs(out, runs))
+    out, limit = Path(out).absolute(), os.environ.get("STUDIES_TIME_LIMIT", "900")
+    if not re.fullmatch("[1-9][0-9]{,8}", limit):
+        raise Refused("STUDIES_TIME_LIMIT: needs a whole number of seconds, 1 or more, such as 900")
+    settings = Settings(out, int(limit), force, code, store.list_docs(out, runs))
     checksums, progress, stale = store.Checksums(settings.out), Progress(), []
     try:
         store.repair(settings.out)

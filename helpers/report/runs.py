@@ -270,7 +270,7 @@ def read_yaml(file) -> Any:
     try:
         return yaml.load(Path(file).read_text(encoding="utf-8-sig"), _Text)
     except OSError:
-        raise Refused(f"{Path(file).name}: no such file") from None
+        raise Refused(f"{Path(file).name}: no such file; check the name, and the folder it is read from") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         from helpers.plan import explain_yaml  # here: it takes a while to import, and few files are broken
 

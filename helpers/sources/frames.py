@@ -12,6 +12,7 @@ from helpers import schema
 from helpers.records import Refused
 from helpers.sources.addresses import NO_TABLE
 
+NO_TYPE = "a column of a type that Arrow lacks, such as Int128 of Polars; cast it, such as to Int64 or to text"
 KEY = "frame:unit"  # the id of a unit beside a table's own columns
 IN_ENGINE = (  # types that the engine does not read, and what they become; those of UNREAD become text
     (pa.types.is_null, pa.string()),
@@ -42,11 +43,13 @@ def to_arrow(frame, shown) -> pa.Table:
     if isinstance(frame, pd.DataFrame):
         table = _read_pandas(frame, shown)
     else:
-        table = None
-        with suppress(Exception):
+        table, fault = None, NO_TABLE
+        try:
             table = pa.table(frame.collect() if hasattr(frame, "collect") else frame)
+        except Exception as error:
+            fault = NO_TYPE if "format string" in str(error) else NO_TABLE
         if table is None:
-            raise Refused(f"{shown}: {NO_TABLE}")
+            raise Refused(f"{shown}: {fault}")
         refuse_twice(table.column_names, shown)
     if not table.column_names:
         raise Refused(f"{shown}: no columns; give a table that has some")

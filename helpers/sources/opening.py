@@ -189,6 +189,8 @@ def ask(question, shown, *, tell=_tell_read):
     try:
         return question()
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # as DuckDB hands on an interrupt
+            raise KeyboardInterrupt from None
         fault = tell if isinstance(tell, str) else tell(error)
     raise Refused(f"{shown}: {fault}")
 

@@ -85,7 +85,7 @@ def detect_dialect(path) -> Dialect:
     with _open_text(path, encoding) as lines:
         sample = "".join(itertools.islice(lines, 200))
     told = TOLD.match(sample)
-    sample = sample[told.end() :] if told else sample
+    sample = (sample[told.end() :] if told else sample).lstrip("\ufeff")  # a second mark
     delimiter = told["mark"] if told else max(DELIMITERS, key=lambda mark: _score(sample, mark))
     if not sample.strip():
         raise Refused(f"{path.name}: the file is empty; export it again")
@@ -108,7 +108,7 @@ def read_batches(path, dialect) -> Iterator[pa.Table]:
         use_threads=False,
         block_size=min(max(BLOCK, WIDE * len(dialect.header)), LARGEST),  # storing few rows of many columns is slow
         encoding="utf8" if dialect.encoding.startswith("utf-8") else dialect.encoding,
-        autogenerate_column_names=True,
+        column_names=list(types),
         skip_rows=int(dialect.above),
     )
     parsing = pc.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=dialect.quoted)

@@ -223,6 +223,7 @@ def explain(results: Results, design: Any) -> Results:
     words = tell(named, design)
     labels = dict(re.split(r" *\| *", line, maxsplit=1) for line in words.get("labels", ()))
     named = named.but(plan={**named.plan, "labels": {**labels, **(shown["labels"] or {})}})
+    words = tell(named, design) if labels else words  # whose sentences say them too
     kind, limits = words.get("kind", ())[:1], tuple(map(numbers.capitalise, words.get("limits", ())[:5]))
     reasons, say = getattr(design, "acknowledge", {}), partial(scales.say_codes, named)
     failed = [check for check in results.checks if check.status == "fail" and check.id in reasons]

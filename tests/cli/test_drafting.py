@@ -112,7 +112,7 @@ def test_plan_guesses_the_control_by_a_word_of_its_label(studies, tmp_path, labe
 
 
 def test_plan_refuses_a_misspelt_column_with_the_one_that_is_meant(studies, table):
-    said = "no column custmer_id (for --unit-id); did you mean customer_id?; correct the plan or the table"
+    said = "no column custmer_id (for --unit-id); did you mean customer_id?; correct the option"
     assert studies("plan", table, "--unit-id", "custmer_id") == (2, "", f"studies: {table.name}: {said}\n")
 
 
@@ -171,7 +171,7 @@ def test_plan_refuses_a_table_that_cannot_be(studies, tmp_path):
         ("id,variant,n\n1,a,0\n2,A ,1\n", ", column variant: 1 label, and an experiment needs two; name another"),
         (many, ", column variant: more than 20 labels, so it is no variant; name another"),
         ("n,variant\n1,a\n2,b\n",
-         ": no column id (for --unit-id); it has, nearest first: variant, n; correct the plan"),
+         ": no column id (for --unit-id); it has, nearest first: variant, n; correct the"),
     ):  # fmt: skip
         (tmp_path / "t.csv").write_text(content)
         status, shown, said = studies("plan", tmp_path / "t.csv", "--unit-id", "id", "--variant", "variant")

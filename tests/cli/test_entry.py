@@ -11,6 +11,8 @@ from helpers.records import Refused
 
 JOBS = "studies report: error: argument --jobs"
 SPLITS = "studies check: error: argument --aa: needs a whole number"
+INTERRUPTED = RuntimeError("Query interrupted")  # as DuckDB hands on what stops a query
+INTERRUPTED.__cause__ = KeyboardInterrupt()
 WHY = "fewer splits cannot tell a false promise from chance"
 
 
@@ -19,6 +21,7 @@ WHY = "fewer splits cannot tell a false promise from chance"
     [
         (Refused("customers.csv: no such file"), 2, "customers.csv: no such file"),
         (KeyboardInterrupt(), 130, "interrupted"),
+        (INTERRUPTED, 130, "interrupted"),
         (ValueError("Ann Smith"), 1, "failed: ValueError; STUDIES_DEBUG=1 shows where"),  # no value leaks
         # the cause is said, the path is not
         (OSError(28, "No space left", "/home/ann/x"), 1,
@@ -38,7 +41,7 @@ def test_main_tells_what_went_wrong_in_one_line(studies, monkeypatch, error, sta
     monkeypatch.setattr(reporting, "list_all", fail)
     assert studies("list") == (status, "", f"studies: {message}\n")
     monkeypatch.setenv("STUDIES_DEBUG", "1")
-    assert ("Traceback" in studies("list")[2]) == (status == 1 or isinstance(error, OSError))
+    assert ("Traceback" in studies("list")[2]) == (status == 1 or isinstance(error, OSError | RuntimeError))
 
 
 @pytest.mark.parametrize(

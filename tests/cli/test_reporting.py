@@ -54,6 +54,9 @@ def asked(monkeypatch):
         ("report small --name x -p seed=100", "parameter seed: needs a whole number from 0 to 99; 100 came"),
         ("report small --name x -p data=gone.csv", f"gone.csv: {GONE}"),  # these before a kernel starts
         ("report small --name x -p data=duckdb:gone.db", f"gone.db: {GONE}"),
+        ("report --out list.yaml",
+         "list.yaml: the folder cannot be written (Not a directory); choose another with --out"),
+        ("report small --name x -f none.yaml", f"none.yaml: {GONE}"),
         ("describe smal", "no study is called 'smal'; did you mean small?"),
         ("init list.yaml", "list.yaml: is a file; name a new folder"),
         (f"init {paths.REPOSITORY}/mine", "mine: lies inside the repository; name a folder outside it"),
@@ -70,7 +73,7 @@ def test_a_command_that_cannot_be_done_is_refused_in_one_sentence(
 
 
 def test_report_renders_every_run_or_those_named_with_its_options(studies, notebooks, asked, monkeypatch, tmp_path):
-    assert studies("report") == (0, f"{paths.REPORTS / 'index.html'}\n", "")
+    assert studies("report")[::2] == (0, "")
     assert [(run.name, run.given) for run in asked["runs"]] == [("first", {"seed": 8})]
     assert (asked["out"], asked["jobs"], asked["force"], asked["code"]) == (paths.REPORTS, None, False, False)
     monkeypatch.chdir(tmp_path)
@@ -93,6 +96,8 @@ def test_report_reads_runs_of_a_folder_of_her_own(studies, notebooks, asked, tmp
 @pytest.mark.parametrize("status", [0, 1, 2, 130])
 def test_report_ends_with_the_path_of_the_index_unless_interrupted(studies, notebooks, asked, tmp_path, status):
     asked["status"] = status
+    assert studies("report", "--out", tmp_path) == (status, "", "")  # as on a full disk
+    (tmp_path / "index.html").touch()
     shown = "" if status == 130 else f"{tmp_path / 'index.html'}\n"
     assert studies("report", "--out", tmp_path) == (status, shown, "")
 
@@ -101,6 +106,7 @@ def test_report_tells_what_each_run_answers_unless_it_failed(studies, notebooks,
     folder = tmp_path / "first"
     folder.mkdir()
     (folder / "run.json").write_text(json.dumps({"card": {"answer": "It pays by 2 %."}}))
+    (tmp_path / "index.html").touch()
     lines = ["first: It pays by 2 %.", f"  {folder / 'report.html'}", f"{tmp_path / 'index.html'}"]
     assert studies("report", "--out", tmp_path)[1].splitlines() == lines
     (folder / "failed.html").touch()
@@ -189,6 +195,8 @@ def test_in_a_workspace_no_command_needs_to_be_told_where_it_is(
     (notebooks / "experiment.ipynb").write_bytes((notebooks / "small.ipynb").read_bytes())
     assert studies("init", tmp_path / "my work")[1].endswith(f"next: cd '{tmp_path / 'my work'}' && studies report\n")
     monkeypatch.chdir(tmp_path / "my work")
+    assert studies("report") == (0, "", "")  # where no page was written
+    (tmp_path / "my work" / "reports" / "index.html").touch()
     assert studies("report") == (0, f"{tmp_path / 'my work' / 'reports' / 'index.html'}\n", "")
     run, page = asked["runs"]
     assert page.name == "methods"

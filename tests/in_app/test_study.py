@@ -147,3 +147,22 @@ def test_praise_is_not_read_by_waits_that_nobody_waited(loaded, monkeypatch, spo
     )
     assert not {"praise_curve", "praise_line", "praise_speed"} & set(found.tables)
     assert not found.headline("praise") and "contact" in found.tables
+
+
+@pytest.mark.parametrize(("every", "status", "share"), [(500, "pass", "0.2"), (20, "warn", "4.9")])
+def test_replies_before_their_ticket_are_left_out_and_said(loaded, monkeypatch, every, status, share):
+    source, units, results = loaded
+    asked = read_requests(source, units)
+    place = asked["seconds"].notna().cumsum()
+    seconds = asked["seconds"].where(place % every != 0, -60.0).where(asked["seconds"].notna())
+    monkeypatch.setattr(
+        "helpers.in_app.read_requests",
+        lambda *given: asked.assign(seconds=seconds, minutes=asked["minutes"].where(seconds >= 0)),
+    )
+    found = study_in_app(results, source, units, CHOICES)
+    check = {check.id: check for check in found.checks}["replies_fit"]
+    assert (check.status, check.message) == (
+        status,
+        f"Of the first replies {share} % come before their ticket; praise is told without them.",
+    )
+    assert "praise_curve" in found.tables

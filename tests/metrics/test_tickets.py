@@ -168,14 +168,33 @@ def test_one_reply_is_not_told_where_no_reply_is_written_down():
     assert found["solved soon"].notna().any()
 
 
-def test_who_left_before_the_start_is_refused():
-    source = make_source([*ROWS, ("a", "left", -3, NO, None)])
-    assert tell_refusal(tickets.read_customers, source, DESIGN) == (
-        "events: 1 customer left before the start in started_at; give when each began"
+def test_who_left_before_the_start_is_left_out_and_said():
+    assert tickets.leave_out_early(make_source(ROWS), DESIGN).info.messages == ()
+    source = tickets.leave_out_early(make_source([*ROWS, ("a", "left", -3, NO, None)]), DESIGN)
+    told = "events: 1 customer left before the start in started_at: left out"
+    assert (source.info.messages, source.info.units) == ((told,), 1)
+    for read in (tickets.read_customers, tickets.read_tickets, tickets.read_renewals):
+        assert set(read(source, DESIGN)["unit"]) == {"b"}
+    assert list(source.accounts.columns) == list(make_source(ROWS).accounts.columns)
+
+
+@pytest.mark.parametrize("n", [20, 19])  # a tenth of those who left, and more
+def test_starts_after_many_losses_are_refused(n):
+    units = [f"u{i}" for i in range(n)]
+    source = make_source([(unit, "left", -3 if unit in units[:2] else 9, NO, None) for unit in units], units)
+    if n == 20:
+        told = "events: 2 customers left before the start in started_at: left out"
+        assert tickets.leave_out_early(source, DESIGN).info.messages == (told,)
+        return
+    assert tell_refusal(tickets.leave_out_early, source, DESIGN) == (
+        "events: 2 customers left before the start in started_at; give when each began"
     )
-    dates = make_source([*ROWS, ("a", "left", 0, NO, None)])  # on the day of the start, told by its date alone
+
+
+def test_who_left_on_the_day_of_the_start_by_its_date_alone_counts_as_lost():
+    dates = make_source([*ROWS, ("a", "left", 0, NO, None)])
     accounts = dates.accounts.mutate(started_at=dates.accounts["started_at"] + ibis.interval(hours=10))
-    late = AccountSource(accounts, dates.events, dates.info)
+    late = tickets.leave_out_early(AccountSource(accounts, dates.events, dates.info), DESIGN)
     assert tickets.read_customers(late, DESIGN)["left"].tolist() == pytest.approx([0, 90 - 10 / 24])
 
 

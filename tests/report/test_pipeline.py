@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sources_samples import tell_refusal
 from tiny_study import execute, payload, read_all, read_json, write_notebook
 
 from helpers import paths, report
@@ -42,6 +43,14 @@ def mounted(needs, out):
 def fail(run, *_):
     """Stand for an error of our own."""
     raise ValueError("4711")
+
+
+@pytest.mark.parametrize("limit", ["abc", "0", "1e3", ""])
+def test_render_refuses_a_time_limit_that_is_no_number(make, quick, out, monkeypatch, limit):
+    monkeypatch.setenv("STUDIES_TIME_LIMIT", limit)
+    said = "STUDIES_TIME_LIMIT: needs a whole number of seconds, 1 or more, such as 900"
+    assert tell_refusal(report.render, [make()], out=out) == said
+    assert not out.exists()
 
 
 def test_render_leaves_the_files_of_the_contract(make, quick, render, out):

@@ -78,7 +78,9 @@ def test_read_runs_refusals(read, text, message):
 
 
 def test_read_yaml_no_such_file(tmp_path):
-    assert tell_refusal(read_yaml, tmp_path / "p.yaml") == "p.yaml: no such file"
+    assert tell_refusal(read_yaml, tmp_path / "p.yaml") == (
+        "p.yaml: no such file; check the name, and the folder it is read from"
+    )
 
 
 def test_select_runs_with_what_they_need(read):

@@ -126,6 +126,10 @@ def test_detect_dialect_names_what_has_no_name(file):
     assert detect_dialect(file(b",  first   name \n0,a\n")).header == ("unnamed_1", "first name")
 
 
+def test_detect_dialect_reads_over_a_second_mark(file):
+    assert detect_dialect(file(2 * codecs.BOM_UTF8 + b'"id",v\n1,2\n')).header == ("id", "v")
+
+
 NUL = ": holds NUL bytes, so it is not a text file; export it again as UTF-8 CSV"
 DAMAGED = ": cannot be unpacked to its end; the file is damaged, copy it again"
 VALUES = ", line 1: holds values, such as numbers or dates, where column names are needed; add them"

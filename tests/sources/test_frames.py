@@ -206,6 +206,13 @@ def test_columns_without_a_name_are_numbered(design, wide):
         assert source.info.units_by_variant == {"old": 200, "new": 200}
 
 
+class Strange:
+    """A table with a column of a type that Arrow lacks."""
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        raise pa.ArrowInvalid("Invalid or unsupported format string: '_pli128'")
+
+
 def test_what_is_no_table_is_refused(design, write):
     five = pd.DataFrame({"user_id": [1], "variant": "old", "spend": 1.0})
     twice = five.rename(columns={"spend": "Variant"})
@@ -213,6 +220,9 @@ def test_what_is_no_table_is_refused(design, write):
     for data, more, said in (
         (3, {}, f"data (int): {NO_TABLE}"),
         (five["spend"], {}, f"data (Series): {NO_TABLE}"),
+        (Strange(), {},
+         "data (Strange): a column of a type that Arrow lacks, such as Int128 of Polars; cast it, such as to Int64 or "
+         "to text"),
         (five.to_dict(), {}, f"data (dict): {NO_TABLE}"),
         (twice, {},
          "data (DataFrame): the column name variant stands twice (upper and lower case are one); rename one"),

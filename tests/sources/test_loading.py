@@ -49,6 +49,7 @@ def test_load_a_small_table_by_hand(load):
 REFUSALS = [  # the table, what is said after its name; by another plan its text
     ("", ": the file is empty; export it again"),
     (HEAD, ": columns and no rows; export it again"),
+    (HEAD.rstrip("\n"), ": columns and no rows; export it again"),
     (HEAD.replace("spend", "spent") + "1,old,2\n",
      ": no column spend (for metric spend); it has, nearest first: spent, user_id, variant; "
      "correct the plan or the table"),

@@ -228,6 +228,14 @@ def test_connect_names_a_driver_that_is_missing(monkeypatch, name, driver):
     assert told == f"postgres://h: the {driver} is not installed; install its extra, such as [postgres]"
 
 
+def test_an_interrupt_that_the_engine_hands_on_as_an_error_stays_one():
+    def fail():
+        raise RuntimeError("Query interrupted") from KeyboardInterrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        opening.ask(fail, "u.csv")
+
+
 def test_ask_says_only_the_class_of_an_error():
     def fail():
         raise ValueError("canary@example.org")
