@@ -144,8 +144,10 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     elif source.events is None and {(check.status, np.isnan(check.value)) for check in outcomes} == {("pass", True)}:
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
     found += [_check_exposure(units, design)] if design.exposure and design.assigned_at else []
-    found += [*check_events(units, source.meeting, design), *check_amounts(units, design), assigned]
-    return tuple(check for check in found if check)
+    found += check_events(units, source.meeting, design)
+    if units.added or not design.metrics.keys().isdisjoint(of for of, _ in units.seen):  # there are values to judge
+        found += check_amounts(units, design)
+    return tuple(check for check in (*found, assigned) if check)
 
 
 def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:

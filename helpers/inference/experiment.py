@@ -135,23 +135,24 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
     if withheld:
         return empty.but(answer=(withheld,))
     material = _gather(design, units, trust, Settings(**settings))
-    estimates, uptake = [], pd.DataFrame()
+    estimates, tests, uptake, curves = [], [], pd.DataFrame(), pd.DataFrame()
     for comparison in [c for c in list_comparisons(design) if c.metric.how.outcome != "time"]:
-        estimates += estimate_headline(comparison, material)
-        estimates += estimate_sensitivity(comparison, material)
+        estimates += [*estimate_headline(comparison, material), *estimate_sensitivity(comparison, material)]
     if design.exposure or design.variant.observational:
         taken, uptake = study_uptake(material)
         estimates += taken
     splits, differing = estimate_splits(material)
-    times, tests, curves = study_times(units, material.look, material.not_estimable)
-    estimates = sorted(  # headline rows first, then take-up, sensitivity, segments and weeks
-        [*estimates, *splits, *times],
+    estimates += splits
+    if any(metric.how.outcome == "time" for metric in design.metrics.values()):
+        times, tests, curves = study_times(units, material.look, material.not_estimable)
+        estimates += times
+    estimates.sort(  # headline rows first, then take-up, sensitivity, segments and weeks
         key=lambda e: (
             e.segment is not None or e.at is not None,
             e.role == "sensitivity",
             e.population not in decisions.AS_ASSIGNED,
             ROLES.index(e.role),
-        ),
+        )
     )
     if any(check.id == "attrition" and check.value > 0 for check in trust):  # rows are lacking of who was randomised
         estimates = [e.but(population="responders") if e.population == "itt" else e for e in estimates]

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from helpers import paths
 from helpers.kinds import KINDS
-from helpers.plan.design import NULLS, ExperimentPlan, Metric, Part, Variant
+from helpers.plan.design import NULLS, ROW, ExperimentPlan, Metric, Part, Variant
 from helpers.plan.framework import FrameworkPlan
 from helpers.records import Refused
 
@@ -118,6 +118,8 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
         cure = f"; in Python read_plan(..., kind={named!r}) reads this one" if named in PLANS else ""
         raise Refused(f"plan {file}, kind: {named or 'left out'}; this study needs kind: {wanted}{cure}")
     content = {key: value for key, value in content.items() if not (isinstance(value, str) and value in NULLS)}
+    if content.get("units_in_row"):  # such rows have no id, and are numbered
+        content = {"unit_id": ROW} | content
     design, found = _validated(content, file, written), []
     if changes := {key: value for key, value in (departures or {}).items() if value is not None}:
         planned = design.model_dump(mode="json")

@@ -328,12 +328,6 @@ class ExperimentPlan(Design):
             fault = f"{of} of {name}: only rows that hold many units need them; name their number in units_in_row"
             yield bool(metric.squares or metric.products), fault
 
-    @model_validator(mode="before")
-    @classmethod
-    def _name_unit(cls, given):
-        """Rows that hold many units have no id, and are numbered."""
-        return {"unit_id": ROW} | given if isinstance(given, dict) and given.get("units_in_row") else given
-
     def _list_sums(self):
         """Yield the rules of a plan whose rows are sums over units."""
         yield self.unit_id != ROW, "rows that hold many units have no id of each: leave out unit_id"
