@@ -92,10 +92,9 @@ class Log:
             self.taken[what, event, arm] = rows[variants == arm], rows[others]
         return self.taken[what, event, arm]
 
-    def count(self, what, event, arm, name="n"):
+    def count(self, what, event, arm):
         """Return how many there are of an arm, and of all the others."""
-        own, rest = (int(rows[name].sum()) for rows in self.split(what, event, arm))
-        return own, rest
+        return [int(rows["n"].sum()) for rows in self.split(what, event, arm)]
 
     def compare_units(self, what, event, arm) -> float:
         """Return by how many standard errors more of an arm's units have an event than of those assigned that day.
@@ -127,7 +126,15 @@ class Log:
             own, begun, held = (t[t["variant"] == arm] for t in (ages, self.take("begun"), days))
             lost = None if own.empty or begun.empty else self._judge(own, begun, held, window, quiet[arm], least)
             if lost:
-                found[arm] = _tell_lost(arm, *lost, quiet)
+                (share, cut), (_, hole, _) = lost, quiet[arm]
+                side = f"{cut[0]} {write_day(cut[1])}" if cut else f"from {write_day(hole[0])} to {write_day(hole[1])}"
+                holes = [other for _, other, _ in quiet.values()]  # one that all arms have alike may be a holiday
+                is_shared = not cut and all(other and other[0] <= hole[1] and other[1] >= hole[0] for other in holes)
+                told = (
+                    f"Events of {LABEL} in {arm} are lost: none stands {side}, where {percent(share)} of all would be"
+                )
+                fails = share > (HOLE_FAILS if is_shared else LOST_FAILS)
+                found[arm] = Finding(share, f"{told} expected.", fails, cut)
         return found
 
     def goes_on(self, events, arm, cut) -> bool:
@@ -185,16 +192,6 @@ class Log:
         first = expect_lost(own, begun, **about | {"reach": (reach[0], self.end)})[1]
         cut = ("before", reach[0]) if 2 * first > expected else ("after", reach[1])
         return share, cut if is_cut else None
-
-
-def _tell_lost(arm, share, cut, quiet):
-    """What an arm lacks in words; a hole that all arms have alike may be a holiday."""
-    _, hole, _ = quiet[arm]
-    side = f"{cut[0]} {write_day(cut[1])}" if cut else f"from {write_day(hole[0])} to {write_day(hole[1])}"
-    holes = [other for _, other, _ in quiet.values()]
-    is_shared = not cut and all(other and other[0] <= hole[1] and other[1] >= hole[0] for other in holes)
-    told = f"Events of {LABEL} in {arm} are lost: none stands {side}, where {percent(share)} of all would be expected."
-    return Finding(share, told, share > (HOLE_FAILS if is_shared else LOST_FAILS), cut)
 
 
 def expect_lost(ages, starts, *, reach, end, window, hole=None, came=0.0) -> tuple[float, float, float]:

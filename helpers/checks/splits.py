@@ -193,7 +193,10 @@ def choose_retests(
         values = rows[[f"{column}_{name}" for column in columns]].to_numpy(float)
         known = ~np.isnan(values).any(axis=1)
         facts = {"sizes": {arm: share * known.sum() for arm, share in shares.items()}}
-        facts |= {"skewness": _find_skewness(values[known, 0]), "is_adjustable": len(covariates) > 0}
+        first, skewness = values[known, 0], NAN
+        if len(first) and first.var() > 0:
+            skewness = float(np.mean(((first - first.mean()) / first.std()) ** 3))
+        facts |= {"skewness": skewness, "is_adjustable": len(covariates) > 0}
         method = choose_method(metric, design, **facts)
         cells = (np.bincount(codes, weights=known) > 0)[None]
         row = demand_method(method)
@@ -211,12 +214,6 @@ def choose_retests(
             measure = partial(_measure_moments, ("y",), values)
             found.append(Retest(name, "welch", cells, partial(_find_p, metric, "welch", measure)))
     return found
-
-
-def _find_skewness(known):
-    if not len(known) or not known.var() > 0:
-        return NAN
-    return float(np.mean(((known - known.mean()) / known.std()) ** 3))
 
 
 def _choose_measure(method, values, codes, covariates, design):

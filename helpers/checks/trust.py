@@ -214,7 +214,7 @@ def _check_balance(units, design):
     moments = metrics.summarise_covariates(units)
     arms = [moments[arm] for arm in design.variant.arms]
     p, gaps = rates.compare_covariates(arms), np.nan_to_num(rates.measure_imbalance(arms), posinf=np.inf)
-    name = rates.name_covariate(units.covariates[gaps.argmax()])
+    name = units.covariates[gaps.argmax()].removeprefix("x_").split("=")[0]  # its level could be somebody's
     chance = "over 99.9 %" if p > 0.999 else f"under {percent(ALERT)}" if p < ALERT else percent(p)
     size = f"{gaps.max():.2f}" if np.isfinite(gaps.max()) else "without end, as nothing varies within the arms,"
     largest = f"largest standardised difference {size} ({name})"

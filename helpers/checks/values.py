@@ -85,7 +85,9 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
         for key, find in (("open", _find_untimed), ("empty", _find_empty)):
             told = told or (find(facts, arms, metric, design) if key in facts else None)
         if "sizes" in whats and name not in units.heard:
-            told = told or _find_sum(arms, design)
+            sizes = [arm["sizes"] for arm in arms.values()]  # a row may be the sum of all others, or of its arm's
+            if not told and any(is_total(read_sizes(some)) for some in (sizes, *([one] for one in sizes))):
+                told = SUMS.format(unit=design.unit)
         if told:
             column = metric.observed if "every cell" in told and metric and metric.observed else read
             raise Refused(f"{column if column == name or not name else f'{name}, {column}'}: {told}")
@@ -120,13 +122,6 @@ def _find_untimed(facts, arms, metric, design):
         if n >= LEAST and (facts["ended"] == 0 or is_more) and (n > most or apart < ALERT):
             return NO_TIME.format(n=n, all=facts["open"], what=what, units=schema.pluralise(design.unit))
     return None
-
-
-def _find_sum(arms, design):
-    """A row whose value is the sum of all others, or of those of its arm."""
-    told = [arm["sizes"] for arm in arms.values()]
-    is_sum = any(is_total(read_sizes(some)) for some in (told, *([one] for one in told)))
-    return SUMS.format(unit=design.unit) if is_sum else None
 
 
 @dataclass(frozen=True)

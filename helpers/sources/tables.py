@@ -112,7 +112,8 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
         raise Refused(f"{raw.name}: columns and no rows; export it again")
     wanted = [_settle(c, before, came[c.target].type()) if c.type == "either" else c for c in wanted]
     numbers = {c.name: before[c.target] for c in wanted if c.type in NUMBERS and "point" in before[c.target]}
-    (signs, told), made = numerals.find_signs(numbers, raw.name, design.decimal), {}
+    signs, told = numerals.find_signs(numbers, raw.name, design.decimal) if numbers else ({}, [])
+    made = {}
     for c in wanted:
         sign, counts, value = signs.get(c.name, "."), before[c.target], came[c.target]
         told += judge_raw(c, counts, value, f"{raw.name}, column {c.name}", sign=sign, zone=zone, complete=complete)
@@ -348,11 +349,15 @@ def cast(value, kind, counts, *, sign=".", zone=None):
         if found.is_string():
             return _cast_time(value, counts, zone)
         if found.is_timestamp() and found.timezone and value.get_backend().name == "duckdb":
-            # its own cast asks a calendar for every row; what has no number, such as infinity, is left to it
-            return ibis.coalesce(_make_moment(_count_micro(value)), value.cast("timestamp"))
+            return _take_zone(value)
         return (_place(zone, value) if zone and counts["clocked"] else value).cast("timestamp")
     value = value.cast("int32") if found.is_boolean() else value
     return numerals.cast_number(value, counts, sign) if found.is_string() else value.cast("float64")
+
+
+def _take_zone(value):
+    """DuckDB's own cast asks a calendar for every row; what has no number, such as infinity, is left to it."""
+    return ibis.coalesce(_make_moment(_count_micro(value)), value.cast("timestamp"))
 
 
 def _cast_time(value, counts, zone):
