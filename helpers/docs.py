@@ -61,7 +61,11 @@ def work_methods(methods: Iterable[Method] = METHODS, *, confidence_level=0.95, 
 
 def _tell_method(method, *, confidence_level, seed):
     """One row: what its code says of a method, and an example of it."""
-    cell = _choose_cell(method)
+    # equal arms inside the domain: with an effect where its families have one, from `UNITS` an arm on, then small
+    cells = [cell for cell in checks.list_cells([method], "deep") if cell.n_control == cell.n_treatment]
+    cells = [cell for cell in cells if checks.find_departure(cell, method) is None] or cells
+    flat = {cell: not POPULATIONS[cell.population].has_effect(method.estimand) for cell in cells}
+    cell = min(cells, key=lambda cell: (flat[cell], cell.n_control < UNITS, cell.n_control))
     population = POPULATIONS[cell.population]
     rng = np.random.default_rng([seed, cell.seed()])
     control, treatment = (arms[0] for arms in next(checks.draw_arms(population, cell, 1, rng)))
@@ -79,14 +83,6 @@ def _tell_method(method, *, confidence_level, seed):
     told |= {name: getattr(effect, name) for name in ("estimate", "ci_low", "ci_high", "p_value")}
     holds = effect.ci_low <= truth <= effect.ci_high if effect.ci_low == effect.ci_low else None
     return told | {"holds": holds, "reason": effect.reason}
-
-
-def _choose_cell(method):
-    """Equal arms inside the domain: with an effect where its families have one, from `UNITS` an arm on, then small."""
-    cells = [cell for cell in checks.list_cells([method], "deep") if cell.n_control == cell.n_treatment]
-    cells = [cell for cell in cells if checks.find_departure(cell, method) is None] or cells
-    effect = {cell: POPULATIONS[cell.population].has_effect(method.estimand) for cell in cells}
-    return min(cells, key=lambda cell: (not effect[cell], cell.n_control < UNITS, cell.n_control))
 
 
 def _list_kinds(method):

@@ -136,17 +136,9 @@ def _find_values(name, units, design):
     found = {read: [told[arm] for arm in arms] for (of, read), told in units.seen.items() if of == name}
     for told in found.values():
         if "answers" in told[0]:
-            counts = sum((Counter(read_answers(arm["answers"])[0]) for arm in told), Counter())
-            n = counts.total()
-            if counts and min(counts) == 0 and counts[0] > max(HEAP * n, STEEP * counts[1]):  # 0 may stand for none
-                yield True, UNANSWERED.format(n=counts[0], all=n, label=label)
+            yield from ((True, said) for said in _find_unanswered(told, label))
         if "sizes" in told[0]:
-            whole = read_sizes([arm["sizes"] for arm in told])
-            if code := find_codes(whole, is_count=metric.how.total != "amount"):
-                (size, why), n = code, sum(size.n for size in whole)
-                is_shown = size.n >= design.min_cell and size.low == size.high
-                shown = f"{size.low:,.10g}" if is_shown else "a code for none"
-                yield True, CODES.format(n=size.n, all=n, label=label, code=shown, why=why)
+            yield from ((True, said) for said in _find_code(told, label, design, metric))
     has_back = any(BACK.search(read.casefold()) for read in found)
     for what, said in FOUND.items():
         if what == "returned" and (has_back or metric.how.total != "amount"):
@@ -161,6 +153,23 @@ def _find_values(name, units, design):
             most = {"void": VOID, "returned": GIVEN_BACK}.get(what, 1.0)
             is_odd = compare_rates(shares) < ALERT or n > most * whole
             yield is_odd and not means_other, said.format(label=label, rates=write_rates(design, shares))
+
+
+def _find_unanswered(arms, label):
+    """Yield a sentence where 0, the lowest answer, is given so often that it may stand for none."""
+    counts = sum((Counter(read_answers(told["answers"])[0]) for told in arms), Counter())
+    n = counts.total()
+    if counts and min(counts) == 0 and counts[0] > max(HEAP * n, STEEP * counts[1]):
+        yield UNANSWERED.format(n=counts[0], all=n, label=label)
+
+
+def _find_code(arms, label, design, metric):
+    """Yield a sentence of each event or column in which a code for none stands in the place of values."""
+    whole = read_sizes([told["sizes"] for told in arms])
+    if code := find_codes(whole, is_count=metric.how.total != "amount"):
+        (size, why), n = code, sum(size.n for size in whole)
+        shown = f"{size.low:,.10g}" if size.n >= design.min_cell and size.low == size.high else "a code for none"
+        yield CODES.format(n=size.n, all=n, label=label, code=shown, why=why)
 
 
 def find_codes(sizes: list[Size], *, is_count: bool) -> tuple[Size, str] | None:

@@ -91,8 +91,18 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
         if told:
             column = metric.observed if "every cell" in told and metric and metric.observed else read
             raise Refused(f"{column if column == name or not name else f'{name}, {column}'}: {told}")
-    columns = [column for name, column in units.seen if name == UNPLANNED and not design.cluster]
-    return next((check for column in columns if (check := _find_cluster(units, column, design))), None)
+    shares = design.variant.shares
+    even = sum(share**2 for share in shares.values()) if shares else 1 / len(design.variant.arms)
+    for name, column in units.seen:  # whose levels keep to one arm each, far more often than units alone would
+        if name == UNPLANNED and not design.cluster and not any(word in column.lower() for word in HASHED):
+            facts = units.seen[name, column]
+            several, alike = (facts[None][what] for what in ("several", "alike"))
+            is_many = several >= MANY_LEVELS and alike >= ALIKE * several
+            if is_many and scipy.special.bdtrc(alike - 1, several, even) <= CHANCE:
+                sizes = ", ".join(f"{arm} {facts[arm]['alike']:,}" for arm in design.variant.arms)
+                told = UNITS.format(column=column, unit=design.unit, sizes=sizes, alike=alike, several=several)
+                return Check("units_fit", "warn", alike / several, ALIKE, told)
+    return None
 
 
 def _find_empty(facts, arms, metric, design):
@@ -234,20 +244,6 @@ def _find_apart(counts):
     if low == 0 and next_ == 1 and answers[-1] in REACH and heap:
         return [low], "more than the answer beside it"
     return None
-
-
-def _find_cluster(units, column, design):
-    """The check of a column whose levels keep to one arm each, far more often than units alone would; None if not."""
-    if any(word in column.lower() for word in HASHED):
-        return None
-    facts, shares = units.seen[UNPLANNED, column], design.variant.shares
-    several, alike = (facts[None][what] for what in ("several", "alike"))
-    even = sum(share**2 for share in shares.values()) if shares else 1 / len(design.variant.arms)
-    if several < MANY_LEVELS or alike < ALIKE * several or scipy.special.bdtrc(alike - 1, several, even) > CHANCE:
-        return None
-    sizes = ", ".join(f"{arm} {facts[arm]['alike']:,}" for arm in design.variant.arms)
-    told = UNITS.format(column=column, unit=design.unit, sizes=sizes, alike=alike, several=several)
-    return Check("units_fit", "warn", alike / several, ALIKE, told)
 
 
 def find_automatic(seconds: pd.Series) -> str | None:

@@ -159,7 +159,7 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
     found = empty.but(
         status="interim" if material.look.is_interim else "answered",
         estimates=decisions.decide_all(decisions.adjust_families(estimates), design.metrics, alpha=design.alpha),
-        tests=decisions.adjust_tests([*differing, *tests]),
+        tests=(*differing, *tests),
     )
     priors = {key: getattr(material.settings, key) for key in ("prior_units", "past_effects")}
     path = trace_path(units, material.look, material.not_estimable)
@@ -371,7 +371,8 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
     list of Estimate: `segment` is "column=level", `at` is "week 1", "week 2", ..., role exploratory, family segments or
         weeks; none for times to an event and quantiles.
     list of Test: a linear trend by weighted least squares of the weekly effect on the week, standard normal; Cochran's
-        Q over the levels; both over groups with at least `min_cell` units in both arms.
+        Q over the levels; both over groups with at least `min_cell` units in both arms, and adjusted within their
+        family, weeks or segments, by Benjamini and Hochberg.
     """
     design, segments, weeks, tests = material.design, [], [], []
     clusters = None if design.cluster is None else (None, None)
@@ -392,6 +393,11 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
                 rows.append(material.label(comparison, effect, arms=arms, **labels))
             (weeks if by == "week" else segments).extend(rows)
             tests += _test_split(comparison, by, sorted(groups), rows)
+    for family in {test.family for test in tests}:
+        members = [i for i, test in enumerate(tests) if test.family == family]
+        adjusted = decisions.benjamini_hochberg([tests[i].p_value for i in members]).tolist()
+        for i, p in zip(members, adjusted, strict=True):
+            tests[i] = replace(tests[i], p_value_adjusted=p)
     return [*segments, *weeks], tests
 
 

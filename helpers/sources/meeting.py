@@ -57,13 +57,8 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     near = near.group_by(event="name").aggregate(n=near.count(), **arms)
     near = near.filter(near["arms"] == 1)
     parts = [starts, keys, _count(near, "near", day=NO_DAY, n=near["n"].sum()), *_count_days(heard)]
-    planned = heard.filter(heard["event"] != "")
-    each = planned.group_by("event", "variant", "who", is_before=(planned["day"] < 0).fill_null(False))
-    each = each.aggregate(n=planned.count(), key_day=planned["key_day"].min())
-    squares = (each["n"] * each["n"]).sum()
-    told = {"n": each.count(), "known": each["n"].sum(), "squares": squares, "last": each["n"].max()}
-    parts.append(_count(each, each["is_before"].ifelse("before", "since"), day="key_day", **told))
-    found = _collect([*parts, _count_repeats(shaped.table, start, design)], shaped.name)
+    parts += [_count_units(heard), _count_repeats(shaped.table, start, design)]
+    found = _collect(parts, shaped.name)
     strangers = heard.filter(heard["variant"].isnull() & (heard["event"] != ""))  # noqa: PD003 (a column of Ibis)
     if not (found["variant"].isna() & found["what"].eq("age") & found["event"].ne("")).any():
         return found
@@ -150,6 +145,16 @@ def _count_days(heard):
     )
     since = (cells["at_day"] >= cells["begun"]).ifelse(cells["n"], 0).sum()
     yield _count(cells, "day", day="at_day", n=n, known=since)
+
+
+def _count_units(heard):
+    """What was randomised that has an event of the plan before or since its assignment."""
+    planned = heard.filter(heard["event"] != "")
+    each = planned.group_by("event", "variant", "who", is_before=(planned["day"] < 0).fill_null(False))
+    each = each.aggregate(n=planned.count(), key_day=planned["key_day"].min())
+    squares = (each["n"] * each["n"]).sum()
+    told = {"n": each.count(), "known": each["n"].sum(), "squares": squares, "last": each["n"].max()}
+    return _count(each, each["is_before"].ifelse("before", "since"), day="key_day", **told)
 
 
 def _count_repeats(events, start, design):
