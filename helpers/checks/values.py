@@ -1,5 +1,6 @@
 """Values that are not what they seem: codes for none among answers, empty cells that mean no, rows that sum others."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,11 +110,8 @@ def _find_empty(facts, arms, metric, design):
     """One value alone in a column of yes and no, whose empty cells may well be the other."""
     yes, no, n = facts["yes"], facts["no"], facts["empty"]
     is_one, is_few = min(yes, no) == 0, no <= FEW_NO * min(yes, n) and n > MANY_EMPTY * yes
-    if (
-        not (is_one or is_few)
-        or min(yes + no, n) < LEAST
-        or (metric and metric.missing == "zero" and not metric.observed)
-    ):
+    is_planned = metric and metric.missing == "zero" and not metric.observed
+    if not (is_one or is_few) or min(yes + no, n) < LEAST or is_planned:
         return None
     word, other = ("yes (1)", "no (0)") if yes else ("no (0)", "yes (1)")
     plan = ", or missing: zero into the plan" if yes and metric and not metric.observed else ""
@@ -188,26 +186,20 @@ def read_answers(told) -> tuple[dict[float, int], int]:
 
 def _find_codes(metric, arms, least):
     """Answers that stand apart from all others, by a gap, by their sign, or by a heap at 0."""
-    counts = {}
-    for found, _ in arms.values():
-        for answer, n in found.items():
-            counts[answer] = counts.get(answer, 0) + n
-    is_broken = any(other for _, other in arms.values())
-    if sum(counts.values()) < LEAST or len(counts) < 2:
+    counts = sum((Counter(found) for found, _ in arms.values()), Counter())
+    n, is_broken = counts.total(), any(other for _, other in arms.values())
+    if n < LEAST or len(counts) < 2:
         return None
-    answers, n = sorted(counts), sum(counts.values())
     if metric.kind == "nps":
-        return PROMOTER.format(all=n, most=PROMOTES - 1) if n >= 30 and answers[-1] < PROMOTES else None
+        return PROMOTER.format(all=n, most=PROMOTES - 1) if n >= 30 and max(counts) < PROMOTES else None
     if isinstance(metric.scale, tuple):
         return None
     told = _find_far(counts, is_broken=is_broken)
-    if (
-        not told and not is_broken and metric.scale != "ordered"
-    ):  # what lies between levels without distances is not known
+    if not told and not is_broken and metric.scale != "ordered":  # whose levels have no distances
         told = _find_apart(counts)
-    codes, why = told or ([], "")
-    if not codes:
+    if not told:
         return None
+    codes, why = told
     is_open = min(counts[code] for code in codes) >= least  # else it is the answer of a few
     shown = " or ".join(f"{code:g}" for code in codes[:3]) if is_open else "another number than most"
     return CODES.format(codes=shown, why=why, n=sum(counts[code] for code in codes), all=n)

@@ -202,10 +202,8 @@ class _Metric(Part):
             limit = f"differences of two chances, below 1; {widest:,.10g} would be {100 * widest:,.10g} points"
         yield widest >= high - low > 0, f"worthwhile and margin are {limit}"
         whole, worst = self.margin and self.margin.relative, "all is lost" if self.better == "higher" else "it doubles"
-        yield (
-            (whole or 0) >= 1,
-            f"a relative margin of 1 or more tolerates that {worst}; give a share below 1, such as 0.05",
-        )
+        fault = f"a relative margin of 1 or more tolerates that {worst}; give a share below 1, such as 0.05"
+        yield (whole or 0) >= 1, fault
 
     @cached_property
     def how(self) -> Kind:
