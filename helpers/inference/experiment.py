@@ -28,7 +28,7 @@ FAILED = {  # checks of one metric, after which it is not estimated
     "exposure_fit": "the log lacks events of the take-up",
 }
 TOO_MANY = "too many units for a method that needs every row"
-CURVE_DAYS = 31
+CURVES, CURVE_DAYS = ["metric", "arm", "day", "at_risk", "share", "ci_low", "ci_high"], 31
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
     if withheld:
         return empty.but(answer=(withheld,))
     material = _gather(design, units, trust, Settings(**settings))
-    estimates, tests, uptake, curves = [], [], pd.DataFrame(), pd.DataFrame()
+    estimates, tests, uptake, curves = [], [], pd.DataFrame(), pd.DataFrame(columns=CURVES)
     for comparison in [c for c in list_comparisons(design) if c.metric.how.outcome != "time"]:
         estimates += [*estimate_headline(comparison, material), *estimate_sensitivity(comparison, material)]
     if design.exposure or design.variant.observational:
@@ -326,9 +326,8 @@ def study_times(units: metrics.Units, look: Look, failed) -> tuple[list[Estimate
             level = look.find_level(against, n=table.n + tables[rival].n)
             found = read_incidence(table, days, confidence_level=level)
             frames.append(found.rename(columns={"incidence": "share"}).assign(metric=name, arm=arm))
-    columns = ["metric", "arm", "day", "at_risk", "share", "ci_low", "ci_high"]
-    curves = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
-    return estimates, tests, curves[columns]
+    curves = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=CURVES)
+    return estimates, tests, curves[CURVES]
 
 
 def _test_times(comparison, look, tables):
