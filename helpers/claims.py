@@ -114,18 +114,14 @@ def _judge(row, e, results, effects):
     if not np.isfinite([shown, low, high]).all():
         verdict, reason = UNTESTED, e.reason or "The estimate has no finite interval."
     elif results.data.kind == "simulated":
-        verdict, reason = _judge_planted(row, low, high, _find_planted(row, e, effects))
+        same = [t for t in effects if all(t[name] == getattr(e, name) for name in MATCHED)]
+        if row.treatment or row.of_several:
+            same = [t for t in same if t.get("treatment") == e.treatment]
+        planted = same[0]["value"] * row.multiply + 0.0 if same else None  # no minus before a zero
+        verdict, reason = _judge_planted(row, low, high, planted)
     else:
         verdict, reason = _judge_own(row, low, high)
     return verdict, reason, e, (shown, low, high)
-
-
-def _find_planted(row, e, effects):
-    """What was planted of an estimate, in the claim's unit; None where nothing is known of it."""
-    same = [t for t in effects if all(t[name] == getattr(e, name) for name in MATCHED)]
-    if row.treatment or row.of_several:
-        same = [t for t in same if t.get("treatment") == e.treatment]
-    return same[0]["value"] * row.multiply + 0.0 if same else None  # no minus before a zero
 
 
 def _judge_planted(row, low, high, planted):

@@ -125,7 +125,13 @@ def study_contracts(customers, renewals, *, months, term_days, fit_renewals=None
     for name, part in parts.items():
         lost, kept = count_renewals(part, renewals, fit_renewals)
         fit, end = fit_contracts(lost, kept), float(part["end"].max())
-        plans.append({"plan": name, "n": len(part), "lost": int(lost.sum()), **_tell_fit(fit, confidence_level)})
+        plan = {"plan": name, "n": len(part), "lost": int(lost.sum())}
+        plan |= {"log_likelihood": fit.log_likelihood, "reason": fit.reason}
+        errors = np.full(2, np.nan) if fit.cov is None else np.sqrt(np.diag(fit.cov))
+        reach = stats.norm.isf((1 - confidence_level) / 2) * errors
+        for key, value, wide in zip(("alpha", "beta"), (fit.alpha, fit.beta), reach, strict=True):
+            plan |= {key: value, f"{key}_low": value * math.exp(-wide), f"{key}_high": value * math.exp(wide)}
+        plans.append(plan)
         rate = lost.sum() / max(lost @ np.arange(1, len(kept)) + kept @ np.arange(len(kept)), 1)  # one chance for all
         days = part[["left", "end"]].min(axis=1)
         life = build_life_table(days, (part["left"] <= part["end"]).astype(int))
@@ -142,15 +148,6 @@ def study_contracts(customers, renewals, *, months, term_days, fit_renewals=None
             curve += [{"line": f"{name}, counted", "year": year, **seen}] if seen else []
             curve.append({"line": f"{name}, projected", "year": year, **_project_kept(fit, year, level)})
     return {"contracts": pd.DataFrame(plans), "retention": pd.DataFrame(marks), "retention_curve": pd.DataFrame(curve)}
-
-
-def _tell_fit(fit, confidence_level):
-    errors = np.full(2, np.nan) if fit.cov is None else np.sqrt(np.diag(fit.cov))
-    reach = stats.norm.isf((1 - confidence_level) / 2) * errors
-    found = {"log_likelihood": fit.log_likelihood, "reason": fit.reason}
-    for name, value, wide in zip(("alpha", "beta"), (fit.alpha, fit.beta), reach, strict=True):
-        found |= {name: value, f"{name}_low": value * math.exp(-wide), f"{name}_high": value * math.exp(wide)}
-    return found
 
 
 def _count_kept(life, day, level):

@@ -58,9 +58,13 @@ def pool(effects, errors, *, confidence_level=0.95) -> dict[str, float]:
         raise Refused(f"pooling needs at least {LEAST} studies, each with effect and standard error; {len(y)} came")
     if not (np.isfinite(y).all() and np.isfinite(s).all() and (s > 0).all()):
         raise Refused("pooling needs finite effects and standard errors above 0; leave a study without them out")
-    k, v = len(y), s**2
+    k, v, tau2 = len(y), s**2, 0.0
     q = _spread(0.0, y, v)
-    tau2 = 0.0 if q <= k - 1 else brentq(lambda t: _spread(t, y, v) - (k - 1), 0.0, _widest(y, v), xtol=1e-14)
+    if q > k - 1:
+        most = float(np.var(y, ddof=1))
+        while _spread(most, y, v) > k - 1:
+            most *= 2
+        tau2 = brentq(lambda t: _spread(t, y, v) - (k - 1), 0.0, most, xtol=1e-14)
     weights = 1 / (v + tau2)
     mean = float(weights @ y / weights.sum())
     error = math.sqrt(max(1.0, _spread(tau2, y, v) / (k - 1)) / weights.sum())
@@ -76,13 +80,6 @@ def _spread(tau2, y, v):
     """Cochran's Q with a variance between studies: it falls as that grows."""
     weights = 1 / (v + tau2)
     return float(weights @ (y - weights @ y / weights.sum()) ** 2)
-
-
-def _widest(y, v):
-    top = float(np.var(y, ddof=1))
-    while _spread(top, y, v) > len(y) - 1:
-        top *= 2
-    return top
 
 
 def pool_outcomes(effects: pd.DataFrame, *, confidence_level=0.95) -> pd.DataFrame:

@@ -125,20 +125,14 @@ def list_names(design: FrameworkPlan) -> pd.DataFrame:
 
 def _list_counts(design):
     """What is counted, in words: the events of activation, and a snapshot's tenure with its unit."""
-    events = design.activation.event if design.activation else []
+    events = [event.replace("_", " ") for event in (design.activation.event if design.activation else ())]
+    nouns = [f"{event} events" if " " in event else pluralise(event) for event in events]
     alive = design.alive and f"active in the {design.alive.within_days:g} days before day {design.landmarks[0]:g}"
     return {
         "alive": alive,
-        "activation_events": join_words([_name_all(event.replace("_", " ")) for event in events]) if events else None,
+        "activation_events": join_words(nouns) if nouns else None,
         "tenure": (design.outcomes.retained.time or "").replace("_", " ") or None,
     }
-
-
-def _name_all(noun):
-    """A word as several ("conversations"); of a name of several words only that it is an event."""
-    if " " in noun:
-        return f"{noun} events"
-    return pluralise(noun)
 
 
 def part(results: Results) -> tuple[Results, Results]:

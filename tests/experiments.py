@@ -31,7 +31,7 @@ def run_experiment(
     units = metrics.fold(source, design)
     trust = (*checks.run(units, source, design), *found)
     options = {"withheld": checks.withheld(trust, design)}
-    plan = Plan(design, "plan.yaml", "0" * 64)
+    plan = Plan(design, {"file": "plan.yaml", "sha256": "0" * 64, "departures": []})
     options |= {"seed": seed, "n_resamples": n_resamples, "prior_units": prior_units, "past_effects": past_effects}
     return inference.run_experiment(plan, source, units, trust, study="experiment", **options)
 

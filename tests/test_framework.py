@@ -123,10 +123,10 @@ def test_read_notes_a_departure_within_a_part(read):
     changed = read(departures={"alive.within_days": 30.0, "activation.landmark_days": [60.0], "min_cell": None})
     assert changed.design.alive.within_days == 30
     assert changed.design.activation.at_least == 20  # the rest of the part stays as planned
-    assert changed.departures == (
+    assert changed.record["departures"] == [
         {"parameter": "alive.within_days", "planned": 60.0, "used": 30.0},
         {"parameter": "activation.landmark_days", "planned": [90.0], "used": [60.0]},
-    )
+    ]
 
 
 def test_read_refuses_a_departure_from_a_part_that_the_plan_lacks(read):
@@ -141,7 +141,7 @@ def test_read_refuses_a_departure_from_a_part_that_the_plan_lacks(read):
 
 def test_read_notes_a_departure_within_a_part_that_the_plan_lacks(read):
     changed = read("alive: {event: conversation, within_days: 60}\n", "", departures={"usage.at_least": 3.0})
-    assert changed.departures == ({"parameter": "usage.at_least", "planned": None, "used": 3.0},)
+    assert changed.record["departures"] == [{"parameter": "usage.at_least", "planned": None, "used": 3.0}]
 
 
 def test_read_refuses_a_departure_whose_horizon_is_shorter_than_dormancy(read):

@@ -202,7 +202,7 @@ def test_read_split_left_out_is_equal_and_unknown_is_none(write):
 def test_read_departures_are_those_that_differ(write):
     read = plan.read(write(PLAN), departures={"min_cell": 5, "confidence_level": 0.95, "as_of": None})
     assert read.design.min_cell == 5
-    assert read.departures == ({"parameter": "min_cell", "planned": 10, "used": 5},)
+    assert read.record["departures"] == [{"parameter": "min_cell", "planned": 10, "used": 5}]
 
 
 @pytest.mark.parametrize(

@@ -357,6 +357,8 @@ def test_study_desk_is_withheld_unless_the_plan_gives_a_reason(source, monkeypat
     monkeypatch.setattr(service, "check_desk", lambda *_: (failed,))
     monkeypatch.setattr(service, "judge_tickets", lambda *_: pd.DataFrame())
     monkeypatch.setattr(service, "read_frame", lambda *_: pd.DataFrame())
-    decided = Plan(DESIGN.model_copy(update={"acknowledge": reasons}), "plan.yaml", "0" * 64)
+    decided = Plan(
+        DESIGN.model_copy(update={"acknowledge": reasons}), {"file": "plan.yaml", "sha256": "0" * 64, "departures": []}
+    )
     results = service.study_desk(decided, source, None, None, None, {})
     assert (results.status, results.answer) == (status, () if reasons else ("Half is lost.",))

@@ -52,7 +52,14 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
     if landmarks is None:
         landmarks = {0: metrics.read_snapshot(accounts)} if design.is_snapshot else metrics.read_landmarks(accounts)
     frame = next(iter(landmarks.values()))
-    found = [_check_number(frame, design)]
+    n, (status, doubt) = len(frame), ("pass", "")
+    if n < FEW:
+        status, doubt = "warn", f"; below {FEW} only very large differences show"
+    if n < 2 * design.min_cell:
+        status, doubt = "fail", ", too few for any comparison"
+    where = "" if design.is_snapshot else f" at day {design.landmarks[0]:g}"
+    said = f"{schema.say(n, design.unit)} can be compared{where}{doubt}."
+    found = [Check("enough_accounts", status, float(n), FEW, said)]
     if not design.is_snapshot:
         found += _check_follow_up(source, accounts, design)
     found.append(report_duplicates(next(n for step, n, _ in source.info.steps if step == "exact duplicates dropped")))
@@ -78,18 +85,6 @@ def _grade(name, share, most, head, tail, doubt):
     status = "not tested" if math.isnan(share) else "pass" if share <= most else "warn"
     told = "an unknown share" if math.isnan(share) else "under 0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %"
     return Check(name, status, share, most, f"{head}: {told}{tail}{doubt if status == 'warn' else ''}.")
-
-
-def _check_number(frame, design):
-    n, (status, doubt) = len(frame), ("pass", "")
-    if n < FEW:
-        status, doubt = "warn", f"; below {FEW} only very large differences show"
-    if n < 2 * design.min_cell:
-        status, doubt = "fail", ", too few for any comparison"
-    where = "" if design.is_snapshot else f" at day {design.landmarks[0]:g}"
-    return Check(
-        "enough_accounts", status, float(n), FEW, f"{schema.say(n, design.unit)} can be compared{where}{doubt}."
-    )
 
 
 def _check_follow_up(source, accounts, design):

@@ -76,10 +76,8 @@ def check_amounts(units: Units, design: ExperimentPlan) -> tuple[Check, ...]:
         `value` counts the faults. `events_add_<metric>` fails where another metric has such a fault;
         `acknowledge: {events_add: why}` releases it too.
     """
-    told_of = {"sizes", "void", "answers"}
-    seen = ((of, arms) for (of, _), arms in units.seen.items() if of in design.metrics)
-    sized = dict.fromkeys(of for of, arms in seen if told_of & set(next(iter(arms.values()))))
-    apart = {name: told for name in sized if (told := [*_find_values(name, units, design)])}
+    read = dict.fromkeys(of for of, _ in units.seen if of in design.metrics)
+    apart = {name: told for name in read if (told := [*_find_values(name, units, design)])}
     if not units.added and not apart:
         return ()
     decide, grave, doubts, failed = {*design.by_role("primary", "guardrail"), *design.asked}, [], [], []

@@ -115,8 +115,18 @@ def _list_findings(log, design):
     for of, label, events, window, metric in watched:
         named = {event: f"{label} ({event})" if len(events) > 1 else label for event in events}
         is_own = not metric or events == (metric.event or [of])
-        for one in _list_lost(log, lose, label, named, window, is_own=is_own):
-            yield replace(one, of=of)
+        whole = lose(tuple(named), window, 0 if is_own else LEAST_TOLD)
+        each = {event: lose((event,), window, LEAST_TOLD) for event in (named if len(named) > 1 else ())}
+        for arm in log.arms:  # of all events together, or of one of them, the most that it lacks
+            lost, found = [], {event: arms[arm] for event, arms in each.items() if arm in arms}
+            if arm in whole and (is_own or log.goes_on(named, arm, whole[arm].cut)):
+                lost.append(_name(whole[arm], label, of))
+            cuts = [one.cut for one in found.values()]
+            for event, one in found.items():
+                if log.goes_on([event], arm, one.cut) and not _is_taken_over(one.cut, cuts):
+                    lost.append(_name(one, named[event], of))
+            if lost:
+                yield max(lost, key=lambda one: one.share)
         for arm, event in itertools.product(log.arms, events):
             finds = [faults.find_elsewhere, faults.find_outside]
             finds += [faults.find_repeats] if metric and metric.kind not in ONCE else []
@@ -124,24 +134,8 @@ def _list_findings(log, design):
                 yield _name(one, named[event], of)
 
 
-def _name(found, label, of=""):
+def _name(found, label, of):
     return replace(found, of=of, told=found.told.replace(LABEL, label))
-
-
-def _list_lost(log, lose, label, named, window, *, is_own):
-    """Yield the most that each arm lacks of a metric's events, of all together or of one of them."""
-    whole = lose(tuple(named), window, 0 if is_own else LEAST_TOLD)
-    each = {event: lose((event,), window, LEAST_TOLD) for event in (named if len(named) > 1 else ())}
-    for arm in log.arms:
-        lost, found = [], {event: arms[arm] for event, arms in each.items() if arm in arms}
-        if arm in whole and (is_own or log.goes_on(named, arm, whole[arm].cut)):
-            lost.append(_name(whole[arm], label))
-        cuts = [one.cut for one in found.values()]
-        for event, one in found.items():
-            if log.goes_on([event], arm, one.cut) and not _is_taken_over(one.cut, cuts):
-                lost.append(_name(one, named[event]))
-        if lost:
-            yield max(lost, key=lambda one: one.share)
 
 
 def _is_taken_over(cut, others) -> bool:

@@ -1,5 +1,6 @@
 """What measured cells say of each method, beside other tools on the same draws, daily looks, and promised power."""
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -194,31 +195,24 @@ def compare_peers(*, replicates: int, seed: int, confidence_level: float = 0.95)
         ("10 % pay", 300, "relative_lift", lifts),
         ("last month known of 70 %", 400, "difference", adjusted),
     ]
-    options = {"replicates": replicates, "seed": seed, "confidence_level": confidence_level}
-    drawn = [row for case in cases for row in _draw_case(*case, **options)]
-    exact = [row for name, n in SHARES.items() for row in _enumerate_case(name, n, confidence_level)]
-    return pd.DataFrame([*drawn, *exact])
-
-
-def _draw_case(name, n, estimand, estimators, *, replicates, seed, confidence_level):
-    population, cell = POPULATIONS[name], Cell("peers", name, n, n, replicates)
-    options = {"rng": np.random.default_rng([seed, cell.seed()]), "confidence_level": confidence_level}
-    drawn = [[population.draw(options["rng"], n, treated) for treated in (False, True)] for _ in range(replicates)]
-    for estimator, estimate in estimators.items():
-        effects = [estimate(*pair, **options) for pair in drawn]
-        rows = validation.read_effects(effects, population.truth[estimand], 0.0, alpha=1 - confidence_level)
-        shown = {**rows.mean(), "width": rows.loc[rows["undefined"] == 0, "width"].median()}
-        yield _tell(name, n, estimator, shown, exact=False, replicates=replicates)
-
-
-def _enumerate_case(name, n, level):
+    found = []
+    for name, n, estimand, estimators in cases:
+        population, cell = POPULATIONS[name], Cell("peers", name, n, n, replicates)
+        options = {"rng": np.random.default_rng([seed, cell.seed()]), "confidence_level": confidence_level}
+        drawn = [[population.draw(options["rng"], n, treated) for treated in (False, True)] for _ in range(replicates)]
+        for estimator, estimate in estimators.items():
+            effects = [estimate(*pair, **options) for pair in drawn]
+            rows = validation.read_effects(effects, population.truth[estimand], 0.0, alpha=1 - confidence_level)
+            shown = {**rows.mean(), "width": rows.loc[rows["undefined"] == 0, "width"].median()}
+            found.append(_tell(name, n, estimator, shown, exact=False, replicates=replicates))
     limits = {"Miettinen-Nurminen": find_method("miettinen-nurminen", "difference").limits}
     limits |= {"Wald": partial(limit_shares, "wald"), "Newcombe": partial(limit_shares, "newcomb")}
-    for estimator, limit in limits.items():
-        sizes = {"n_control": n, "n_treatment": n, "confidence_level": level}
+    for (name, n), (estimator, limit) in itertools.product(SHARES.items(), limits.items()):
+        sizes = {"n_control": n, "n_treatment": n, "confidence_level": confidence_level}
         shown = validation.enumerate_shares(limit, POPULATIONS[name], "difference", **sizes)
         shown["disagree"] = shown["disagree"] if estimator in OURS else NAN
-        yield _tell(name, n, estimator, shown, exact=True, replicates=0)
+        found.append(_tell(name, n, estimator, shown, exact=True, replicates=0))
+    return pd.DataFrame(found)
 
 
 def _tell(name, n, estimator, shown, **about):
@@ -291,25 +285,22 @@ def compare_looking(*, replicates: int, seed: int, confidence_level: float = 0.9
     ----------
     Armitage, McPherson & Rowe 1969, JRSS A 132: 235-244 (the fixed test repeated).
     """
-    rng, days = np.random.default_rng([seed, DAYS]), np.arange(1, DAYS + 1)
-    bounds = looks.sequential_bounds(days / DAYS, 1 - confidence_level)
+    rng, days, alpha = np.random.default_rng([seed, DAYS]), np.arange(1, DAYS + 1), 1 - confidence_level
+    bounds = looks.sequential_bounds(days / DAYS, alpha)
     alarms = np.empty((replicates, DAYS, len(RULES)), bool)
     for experiment in alarms:
         values = rng.standard_normal((2, DAYS * UNITS_PER_DAY))
         for day, bound in zip(days, bounds, strict=True):
-            experiment[day - 1] = _look(values[:, : day * UNITS_PER_DAY], bound, confidence_level)
+            moments = (measure_columns(arm[: day * UNITS_PER_DAY, None]) for arm in values)
+            fixed = difference(compare_means(*moments), confidence_level=confidence_level)
+            sizes = {"n": 2 * day * UNITS_PER_DAY, "n_planned": 2 * DAYS * UNITS_PER_DAY}
+            sequence = looks.always_valid(fixed, confidence_level=confidence_level, **sizes)
+            is_beyond = abs(fixed.estimate) / fixed.std_error > -stdtrit(fixed.df, ndtr(-bound))
+            experiment[day - 1] = fixed.p_value <= alpha, is_beyond, sequence.p_value <= alpha
     shares = np.logical_or.accumulate(alarms, axis=1).mean(axis=0)
     table = pd.DataFrame({"rule": np.repeat(RULES, DAYS), "day": np.tile(days, len(RULES))})
     table = table.assign(n=table["day"] * UNITS_PER_DAY, false_alarm=shares.T.ravel(), replicates=replicates)
     return add_bands(table, "false_alarm", "replicates")
-
-
-def _look(values, bound, level) -> tuple[bool, bool, bool]:
-    fixed = difference(compare_means(*(measure_columns(y[:, None]) for y in values)), confidence_level=level)
-    planned = {"n": values.size, "n_planned": 2 * DAYS * UNITS_PER_DAY}
-    sequence = looks.always_valid(fixed, confidence_level=level, **planned)
-    beyond = abs(fixed.estimate) / fixed.std_error > -stdtrit(fixed.df, ndtr(-bound))
-    return fixed.p_value <= 1 - level, bool(beyond), sequence.p_value <= 1 - level
 
 
 @dataclass(frozen=True)

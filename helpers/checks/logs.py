@@ -127,7 +127,13 @@ class Log:
             own, begun, held = (t[t["variant"] == arm] for t in (ages, self.take("begun"), days))
             lost = None if own.empty or begun.empty else self._judge(own, begun, held, window, quiet[arm], least)
             if lost:
-                found[arm] = _tell_lost(arm, *lost, quiet)
+                (share, cut), (_, hole, _) = lost, quiet[arm]
+                side = f"{cut[0]} {write_day(cut[1])}" if cut else f"from {write_day(hole[0])} to {write_day(hole[1])}"
+                holes = [other for _, other, _ in quiet.values()]  # one that all arms have alike may be a holiday
+                is_shared = not cut and all(other and other[0] <= hole[1] and other[1] >= hole[0] for other in holes)
+                told = f"Events of {LABEL} in {arm} are lost: none stands {side}, "
+                told += f"where {percent(share)} of all would be expected."
+                found[arm] = Finding(share, told, share > (HOLE_FAILS if is_shared else LOST_FAILS), cut)
         return found
 
     def goes_on(self, events, arm, cut) -> bool:
@@ -155,7 +161,9 @@ class Log:
         lost = np.where(is_inside & (came <= TENTH * ratios * others), ratios * others, 0.0)
         first, end = np.unravel_index((lost - came).argmax(), lost.shape)
         place, is_lost = (first, end), lost[first, end] > 0
-        chance = measure_chance(came[place], others[place], ratios[place]) if is_lost else 0.0
+        chance, ratio = 0.0, ratios[place]  # minus its logarithm (Chernoff's bound), that so few of all came
+        for n_came, share in ((came[place], ratio / (1 + ratio)), (others[place], 1 / (1 + ratio))) if is_lost else ():
+            chance += n_came * math.log(n_came / ((came[place] + others[place]) * share)) if n_came else 0.0
         is_gap = chance > SURE + 2 * math.log(n)  # these days were chosen among all
         return (int(self.first + first), int(self.first + end) - 1) if is_gap else None
 
@@ -185,16 +193,6 @@ class Log:
         first = expect_lost(own, begun, **about | {"reach": (reach[0], self.end)})[1]
         cut = ("before", reach[0]) if 2 * first > expected else ("after", reach[1])
         return share, cut if is_cut else None
-
-
-def _tell_lost(arm, share, cut, quiet):
-    """What an arm lacks in words; a hole that all arms have alike may be a holiday."""
-    _, hole, _ = quiet[arm]
-    side = f"{cut[0]} {write_day(cut[1])}" if cut else f"from {write_day(hole[0])} to {write_day(hole[1])}"
-    holes = [other for _, other, _ in quiet.values()]
-    is_shared = not cut and all(other and other[0] <= hole[1] and other[1] >= hole[0] for other in holes)
-    told = f"Events of {LABEL} in {arm} are lost: none stands {side}, where {percent(share)} of all would be expected."
-    return Finding(share, told, share > (HOLE_FAILS if is_shared else LOST_FAILS), cut)
 
 
 def expect_lost(ages, starts, *, reach, end, window, hole=None, came=0.0) -> tuple[float, float, float]:
@@ -285,11 +283,3 @@ def percent(share: float) -> str:
 def write_day(day) -> str:
     """Return the date of a day since 1970."""
     return str(np.datetime64(int(day), "D"))
-
-
-def measure_chance(came, others, ratio):
-    """Return minus the log of the chance (Chernoff's bound) that so few come, as others had the rest of all."""
-    every, told = came + others, 0.0
-    for n, share in ((came, ratio / (1 + ratio)), (others, 1 / (1 + ratio))):
-        told += n * math.log(n / (every * share)) if n else 0.0
-    return told

@@ -216,8 +216,3 @@ def measure_imbalance(arms) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
         gaps = [abs(m.mean - control.mean) / np.sqrt((np.diag(m.cov) + np.diag(control.cov)) / 2) for m in others]
     return np.max(gaps, axis=0)
-
-
-def name_covariate(name):
-    """Return a covariate's name without its level, which could be somebody's."""
-    return name.removeprefix("x_").split("=")[0]

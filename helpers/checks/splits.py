@@ -193,7 +193,10 @@ def choose_retests(
         values = rows[[f"{column}_{name}" for column in columns]].to_numpy(float)
         known = ~np.isnan(values).any(axis=1)
         facts = {"sizes": {arm: share * known.sum() for arm, share in shares.items()}}
-        facts |= {"skewness": _find_skewness(values[known, 0]), "is_adjustable": len(covariates) > 0}
+        first, skewness = values[known, 0], NAN
+        if len(first) and first.var() > 0:
+            skewness = float(np.mean(((first - first.mean()) / first.std()) ** 3))
+        facts |= {"skewness": skewness, "is_adjustable": len(covariates) > 0}
         method = choose_method(metric, design, **facts)
         cells = (np.bincount(codes, weights=known) > 0)[None]
         row = demand_method(method)
@@ -211,12 +214,6 @@ def choose_retests(
             measure = partial(_measure_moments, ("y",), values)
             found.append(Retest(name, "welch", cells, partial(_find_p, metric, "welch", measure)))
     return found
-
-
-def _find_skewness(known):
-    if not len(known) or not known.var() > 0:
-        return NAN
-    return float(np.mean(((known - known.mean()) / known.std()) ** 3))
 
 
 def _choose_measure(method, values, codes, covariates, design):
@@ -322,9 +319,16 @@ def judge_p_values(p_values, *, alpha, n_tests=1, is_small=False) -> Judgement:
     tail = CHANCE / n_tests / 2
     low, high = float(stats.binom.ppf(tail, n, alpha)) / n, float(stats.binom.isf(tail, n, alpha)) / n
     tested = np.round(tested, DIGITS)
-    distance, at, share = _measure_distance(tested)
-    p_uniform = float(stats.kstwo.sf(distance, n))
-    if is_small or n < LEAST_TESTED * len(known) or len(np.unique(tested)) < LEAST_VALUES:
+    # Kolmogorov's distance from even spread. A discrete test jumps: at a value that many splits share, only what lies
+    # outside the jump is one, so that neither an exact p-value (its top) nor a score test's (its middle) is blamed
+    values, counts = np.unique(tested, return_counts=True)
+    up_to = np.cumsum(counts) / n
+    before = up_to - counts / n
+    gaps = np.maximum(np.maximum(before - values, values - up_to), 0.0)
+    worst = int(gaps.argmax())
+    at, share = values[worst], before[worst] if before[worst] > values[worst] else up_to[worst]
+    p_uniform = float(stats.kstwo.sf(float(gaps[worst]), n))
+    if is_small or n < LEAST_TESTED * len(known) or len(values) < LEAST_VALUES:
         verdict = TOO_FEW
     elif not low <= clear <= high:
         verdict = TOO_MANY if clear > high else FEWER
@@ -351,18 +355,3 @@ def count_by_tenth(p_values) -> np.ndarray:
     tested = np.round(tested[~np.isnan(tested)], DIGITS)
     tenths = np.clip(np.ceil(tested * 10) - 1, 0, 9).astype(int)
     return np.bincount(tenths, minlength=10) / len(tested) if len(tested) else np.full(10, NAN)
-
-
-def _measure_distance(p_values):
-    """Kolmogorov's distance from even spread, where it lies, and the share of p-values up to there.
-
-    A discrete test jumps: at a value that many splits share, only what lies outside the jump is a distance, so that
-    neither an exact p-value (the top of its jump) nor a score test's (about the middle) is blamed for being discrete.
-    """
-    values, counts = np.unique(p_values, return_counts=True)
-    up_to = np.cumsum(counts) / counts.sum()
-    before = up_to - counts / counts.sum()
-    gaps = np.maximum(np.maximum(before - values, values - up_to), 0.0)
-    worst = int(gaps.argmax())
-    share = before[worst] if before[worst] > values[worst] else up_to[worst]
-    return float(gaps[worst]), float(values[worst]), float(share)

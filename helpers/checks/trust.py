@@ -144,8 +144,10 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     elif source.events is None and {(check.status, np.isnan(check.value)) for check in outcomes} == {("pass", True)}:
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
     found += [_check_exposure(units, design)] if design.exposure and design.assigned_at else []
-    found += [*check_events(units, source.meeting, design), *check_amounts(units, design), assigned]
-    return tuple(check for check in found if check)
+    found += check_events(units, source.meeting, design)
+    if units.added or not design.metrics.keys().isdisjoint(of for of, _ in units.seen):  # there are values to judge
+        found += check_amounts(units, design)
+    return tuple(check for check in (*found, assigned) if check)
 
 
 def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:
@@ -212,7 +214,7 @@ def _check_balance(units, design):
     moments = metrics.summarise_covariates(units)
     arms = [moments[arm] for arm in design.variant.arms]
     p, gaps = rates.compare_covariates(arms), np.nan_to_num(rates.measure_imbalance(arms), posinf=np.inf)
-    name = rates.name_covariate(units.covariates[gaps.argmax()])
+    name = units.covariates[gaps.argmax()].removeprefix("x_").split("=")[0]  # its level could be somebody's
     chance = "over 99.9 %" if p > 0.999 else f"under {percent(ALERT)}" if p < ALERT else percent(p)
     size = f"{gaps.max():.2f}" if np.isfinite(gaps.max()) else "without end, as nothing varies within the arms,"
     largest = f"largest standardised difference {size} ({name})"

@@ -191,9 +191,8 @@ def measure_cells(
     rows = [describe_cell(cell, named[cell.guarantee], **found[cell]) for cell in cells if found[cell]]
     reached = {row["guarantee"] for row in rows if row["inside"] or minutes is None}
     if cells and not reached:
-        raise Refused(
-            "validation, measured: the folder holds no cell of this grid, seed and code; run studies validate"
-        )
+        told = "the folder holds no cell of this grid, seed and code; run studies validate"
+        raise Refused(f"validation, measured: {told}")
     return pd.DataFrame([row for row in rows if row["guarantee"] in reached])
 
 

@@ -1,5 +1,6 @@
 """Values that are not what they seem: codes for none among answers, empty cells that mean no, rows that sum others."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,23 +86,32 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
         for key, find in (("open", _find_untimed), ("empty", _find_empty)):
             told = told or (find(facts, arms, metric, design) if key in facts else None)
         if "sizes" in whats and name not in units.heard:
-            told = told or _find_sum(arms, design)
+            sizes = [arm["sizes"] for arm in arms.values()]  # a row may be the sum of all others, or of its arm's
+            if not told and any(is_total(read_sizes(some)) for some in (sizes, *([one] for one in sizes))):
+                told = SUMS.format(unit=design.unit)
         if told:
             column = metric.observed if "every cell" in told and metric and metric.observed else read
             raise Refused(f"{column if column == name or not name else f'{name}, {column}'}: {told}")
-    columns = [column for name, column in units.seen if name == UNPLANNED and not design.cluster]
-    return next((check for column in columns if (check := _find_cluster(units, column, design))), None)
+    shares = design.variant.shares
+    even = sum(share**2 for share in shares.values()) if shares else 1 / len(design.variant.arms)
+    for name, column in units.seen:  # whose levels keep to one arm each, far more often than units alone would
+        if name == UNPLANNED and not design.cluster and not any(word in column.lower() for word in HASHED):
+            facts = units.seen[name, column]
+            several, alike = (facts[None][what] for what in ("several", "alike"))
+            is_many = several >= MANY_LEVELS and alike >= ALIKE * several
+            if is_many and scipy.special.bdtrc(alike - 1, several, even) <= CHANCE:
+                sizes = ", ".join(f"{arm} {facts[arm]['alike']:,}" for arm in design.variant.arms)
+                told = UNITS.format(column=column, unit=design.unit, sizes=sizes, alike=alike, several=several)
+                return Check("units_fit", "warn", alike / several, ALIKE, told)
+    return None
 
 
 def _find_empty(facts, arms, metric, design):
     """One value alone in a column of yes and no, whose empty cells may well be the other."""
     yes, no, n = facts["yes"], facts["no"], facts["empty"]
     is_one, is_few = min(yes, no) == 0, no <= FEW_NO * min(yes, n) and n > MANY_EMPTY * yes
-    if (
-        not (is_one or is_few)
-        or min(yes + no, n) < LEAST
-        or (metric and metric.missing == "zero" and not metric.observed)
-    ):
+    is_planned = metric and metric.missing == "zero" and not metric.observed
+    if not (is_one or is_few) or min(yes + no, n) < LEAST or is_planned:
         return None
     word, other = ("yes (1)", "no (0)") if yes else ("no (0)", "yes (1)")
     plan = ", or missing: zero into the plan" if yes and metric and not metric.observed else ""
@@ -120,13 +130,6 @@ def _find_untimed(facts, arms, metric, design):
         if n >= LEAST and (facts["ended"] == 0 or is_more) and (n > most or apart < ALERT):
             return NO_TIME.format(n=n, all=facts["open"], what=what, units=schema.pluralise(design.unit))
     return None
-
-
-def _find_sum(arms, design):
-    """A row whose value is the sum of all others, or of those of its arm."""
-    told = [arm["sizes"] for arm in arms.values()]
-    is_sum = any(is_total(read_sizes(some)) for some in (told, *([one] for one in told)))
-    return SUMS.format(unit=design.unit) if is_sum else None
 
 
 @dataclass(frozen=True)
@@ -183,26 +186,20 @@ def read_answers(told) -> tuple[dict[float, int], int]:
 
 def _find_codes(metric, arms, least):
     """Answers that stand apart from all others, by a gap, by their sign, or by a heap at 0."""
-    counts = {}
-    for found, _ in arms.values():
-        for answer, n in found.items():
-            counts[answer] = counts.get(answer, 0) + n
-    is_broken = any(other for _, other in arms.values())
-    if sum(counts.values()) < LEAST or len(counts) < 2:
+    counts = sum((Counter(found) for found, _ in arms.values()), Counter())
+    n, is_broken = counts.total(), any(other for _, other in arms.values())
+    if n < LEAST or len(counts) < 2:
         return None
-    answers, n = sorted(counts), sum(counts.values())
     if metric.kind == "nps":
-        return PROMOTER.format(all=n, most=PROMOTES - 1) if n >= 30 and answers[-1] < PROMOTES else None
+        return PROMOTER.format(all=n, most=PROMOTES - 1) if n >= 30 and max(counts) < PROMOTES else None
     if isinstance(metric.scale, tuple):
         return None
     told = _find_far(counts, is_broken=is_broken)
-    if (
-        not told and not is_broken and metric.scale != "ordered"
-    ):  # what lies between levels without distances is not known
+    if not told and not is_broken and metric.scale != "ordered":  # whose levels have no distances
         told = _find_apart(counts)
-    codes, why = told or ([], "")
-    if not codes:
+    if not told:
         return None
+    codes, why = told
     is_open = min(counts[code] for code in codes) >= least  # else it is the answer of a few
     shown = " or ".join(f"{code:g}" for code in codes[:3]) if is_open else "another number than most"
     return CODES.format(codes=shown, why=why, n=sum(counts[code] for code in codes), all=n)
@@ -239,20 +236,6 @@ def _find_apart(counts):
     if low == 0 and next_ == 1 and answers[-1] in REACH and heap:
         return [low], "more than the answer beside it"
     return None
-
-
-def _find_cluster(units, column, design):
-    """The check of a column whose levels keep to one arm each, far more often than units alone would; None if not."""
-    if any(word in column.lower() for word in HASHED):
-        return None
-    facts, shares = units.seen[UNPLANNED, column], design.variant.shares
-    several, alike = (facts[None][what] for what in ("several", "alike"))
-    even = sum(share**2 for share in shares.values()) if shares else 1 / len(design.variant.arms)
-    if several < MANY_LEVELS or alike < ALIKE * several or scipy.special.bdtrc(alike - 1, several, even) > CHANCE:
-        return None
-    sizes = ", ".join(f"{arm} {facts[arm]['alike']:,}" for arm in design.variant.arms)
-    told = UNITS.format(column=column, unit=design.unit, sizes=sizes, alike=alike, several=several)
-    return Check("units_fit", "warn", alike / several, ALIKE, told)
 
 
 def find_automatic(seconds: pd.Series) -> str | None:

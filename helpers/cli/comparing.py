@@ -130,7 +130,14 @@ def list_moves(was, now):
     moved.sort(key=lambda p: (p[1]["role"] in aside, p[0]["verdict"] == p[1]["verdict"], -(_measure_move(*p) or 0)))
     counts = {"both": len(both), "moved": len(moved), "level": len(differ) - len(moved)}
     counts |= {"gone": len(early) - len(both), "new": len(late) - len(both)}
-    return [_write_move(*pair) for pair in moved], counts
+    rows = []
+    for was, now in moved:
+        change = "" if None in (was["estimate"], now["estimate"]) else f"{now['estimate'] - was['estimate']:+.4g}"
+        share = _measure_move(was, now)
+        verdict = " -> ".join(dict.fromkeys((was["verdict"], now["verdict"])))
+        written = (_write_estimate(was), _write_estimate(now), change, "" if share is None else f"{share:.0%}")
+        rows.append((was["id"], *written, verdict))
+    return rows, counts
 
 
 def _index(estimates):
@@ -157,14 +164,6 @@ def _measure_move(was, now):
     if None in (was["estimate"], now["estimate"], was["ci_low"], was["ci_high"]) or was["ci_low"] == was["ci_high"]:
         return None
     return abs(now["estimate"] - was["estimate"]) / (was["ci_high"] - was["ci_low"]) * 2
-
-
-def _write_move(was, now):
-    change = "" if None in (was["estimate"], now["estimate"]) else f"{now['estimate'] - was['estimate']:+.4g}"
-    share = _measure_move(was, now)
-    verdict = " -> ".join(dict.fromkeys((was["verdict"], now["verdict"])))
-    written = _write_estimate(was), _write_estimate(now)
-    return was["id"], *written, change, "" if share is None else f"{share:.0%}", verdict
 
 
 def _write_estimate(row):

@@ -391,4 +391,5 @@ def write_plan(design: ExperimentPlan, settled: pd.DataFrame, decided, *, starts
     content |= {name: getattr(design, name) for name in ("confidence_level", "decides_on", "min_cell")}
     content = {name: content.pop(name) for name in FIRST if name in content} | content
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
-    return pd.DataFrame([{"file": decided.file, "text": COMMENT.format(decided.file, decided.sha256[:12]) + text}])
+    file, checksum = decided.record["file"], decided.record["sha256"]
+    return pd.DataFrame([{"file": file, "text": COMMENT.format(file, checksum[:12]) + text}])

@@ -7,7 +7,7 @@ import numpy as np
 
 from helpers.inference.means import FEW_CLUSTERS, TOO_FEW
 from helpers.plan import ExperimentPlan, Metric
-from helpers.records import Effect, Estimate, Test
+from helpers.records import Effect, Estimate
 
 DEFAULTS = {"population": "itt", "adjustment": "none", "segment": None, "at": None, "interval": "fixed"}
 
@@ -217,24 +217,6 @@ def adjust_families(estimates) -> tuple[Estimate, ...]:
     lifts = (i for i, e in enumerate(estimates) if e.estimand == LIFT and e.role != "sensitivity")
     adjusted |= {i: by_key.get(_KEY(estimates[i])) for i in lifts}
     return tuple(e.but(p_value_adjusted=adjusted.get(i)) for i, e in enumerate(estimates))
-
-
-def adjust_tests(tests) -> tuple[Test, ...]:
-    """Return tests with the adjusted p-values of their families, each by Benjamini and Hochberg.
-
-    Parameters
-    ----------
-    tests : iterable of Test
-
-    Returns
-    -------
-    tuple of Test: in the same order; those of no family as they were.
-    """
-    tests, adjusted = list(tests), {}
-    for family in {test.family for test in tests} - {""}:
-        members = [i for i, test in enumerate(tests) if test.family == family]
-        adjusted |= dict(zip(members, benjamini_hochberg([tests[i].p_value for i in members]).tolist(), strict=True))
-    return tuple(replace(test, p_value_adjusted=adjusted.get(i)) for i, test in enumerate(tests))
 
 
 MEAN_TIME = "rmst_difference"  # days without the event: more of them is less of the event, of which `better` speaks

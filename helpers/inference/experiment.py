@@ -28,7 +28,7 @@ FAILED = {  # checks of one metric, after which it is not estimated
     "exposure_fit": "the log lacks events of the take-up",
 }
 TOO_MANY = "too many units for a method that needs every row"
-CURVE_DAYS = 31
+CURVES, CURVE_DAYS = ["metric", "arm", "day", "at_risk", "share", "ci_low", "ci_high"], 31
 
 
 @dataclass(frozen=True)
@@ -135,30 +135,31 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
     if withheld:
         return empty.but(answer=(withheld,))
     material = _gather(design, units, trust, Settings(**settings))
-    estimates, uptake = [], pd.DataFrame()
+    estimates, tests, uptake, curves = [], [], pd.DataFrame(), pd.DataFrame(columns=CURVES)
     for comparison in [c for c in list_comparisons(design) if c.metric.how.outcome != "time"]:
-        estimates += estimate_headline(comparison, material)
-        estimates += estimate_sensitivity(comparison, material)
+        estimates += [*estimate_headline(comparison, material), *estimate_sensitivity(comparison, material)]
     if design.exposure or design.variant.observational:
         taken, uptake = study_uptake(material)
         estimates += taken
     splits, differing = estimate_splits(material)
-    times, tests, curves = study_times(units, material.look, material.not_estimable)
-    estimates = sorted(  # headline rows first, then take-up, sensitivity, segments and weeks
-        [*estimates, *splits, *times],
+    estimates += splits
+    if any(metric.how.outcome == "time" for metric in design.metrics.values()):
+        times, tests, curves = study_times(units, material.look, material.not_estimable)
+        estimates += times
+    estimates.sort(  # headline rows first, then take-up, sensitivity, segments and weeks
         key=lambda e: (
             e.segment is not None or e.at is not None,
             e.role == "sensitivity",
             e.population not in decisions.AS_ASSIGNED,
             ROLES.index(e.role),
-        ),
+        )
     )
     if any(check.id == "attrition" and check.value > 0 for check in trust):  # rows are lacking of who was randomised
         estimates = [e.but(population="responders") if e.population == "itt" else e for e in estimates]
     found = empty.but(
         status="interim" if material.look.is_interim else "answered",
         estimates=decisions.decide_all(decisions.adjust_families(estimates), design.metrics, alpha=design.alpha),
-        tests=decisions.adjust_tests([*differing, *tests]),
+        tests=(*differing, *tests),
     )
     priors = {key: getattr(material.settings, key) for key in ("prior_units", "past_effects")}
     path = trace_path(units, material.look, material.not_estimable)
@@ -325,9 +326,8 @@ def study_times(units: metrics.Units, look: Look, failed) -> tuple[list[Estimate
             level = look.find_level(against, n=table.n + tables[rival].n)
             found = read_incidence(table, days, confidence_level=level)
             frames.append(found.rename(columns={"incidence": "share"}).assign(metric=name, arm=arm))
-    columns = ["metric", "arm", "day", "at_risk", "share", "ci_low", "ci_high"]
-    curves = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
-    return estimates, tests, curves[columns]
+    curves = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=CURVES)
+    return estimates, tests, curves[CURVES]
 
 
 def _test_times(comparison, look, tables):
@@ -370,7 +370,8 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
     list of Estimate: `segment` is "column=level", `at` is "week 1", "week 2", ..., role exploratory, family segments or
         weeks; none for times to an event and quantiles.
     list of Test: a linear trend by weighted least squares of the weekly effect on the week, standard normal; Cochran's
-        Q over the levels; both over groups with at least `min_cell` units in both arms.
+        Q over the levels; both over groups with at least `min_cell` units in both arms, and adjusted within their
+        family, weeks or segments, by Benjamini and Hochberg.
     """
     design, segments, weeks, tests = material.design, [], [], []
     clusters = None if design.cluster is None else (None, None)
@@ -391,6 +392,11 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
                 rows.append(material.label(comparison, effect, arms=arms, **labels))
             (weeks if by == "week" else segments).extend(rows)
             tests += _test_split(comparison, by, sorted(groups), rows)
+    for family in {test.family for test in tests}:
+        members = [i for i, test in enumerate(tests) if test.family == family]
+        adjusted = decisions.benjamini_hochberg([tests[i].p_value for i in members]).tolist()
+        for i, p in zip(members, adjusted, strict=True):
+            tests[i] = replace(tests[i], p_value_adjusted=p)
     return [*segments, *weeks], tests
 
 

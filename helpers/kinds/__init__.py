@@ -115,6 +115,8 @@ class Kind:
     def __post_init__(self):
         if self.has_lift is None:
             object.__setattr__(self, "has_lift", self.code is None or self.is_share)
+        if not self.keys and self.told is list_keys:
+            object.__setattr__(self, "told", None)
 
 
 QUANTILE = (float | None, Field(None, gt=0, lt=1))  # the key of kinds that have quantiles

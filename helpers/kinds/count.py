@@ -27,12 +27,9 @@ def _draw_rate(world):
     return drawn | new, pair
 
 
-def _refuse_both(metric):
-    yield metric.quantile is not None, "give either a quantile or time_at_risk; a rate is a mean"
-
-
 _KEYS = {"quantile": QUANTILE, "squares": SQUARES, "time_at_risk": (str | None, None)}
 _MEAN = Kind("count", _draw, keys=_KEYS, told=None, column="whole", total="count", has_tail=True)
 _QUANTILE = replace(_MEAN, draw=_draw_quantile, **OF_QUANTILE)
-_RATE = replace(_MEAN, draw=_draw_rate, rules=_refuse_both, **OF_TOTALS)
+_BOTH = "give either a quantile or time_at_risk; a rate is a mean"
+_RATE = replace(_MEAN, draw=_draw_rate, rules=lambda metric: [(metric.quantile is not None, _BOTH)], **OF_TOTALS)
 KIND = replace(_MEAN, forms={"time_at_risk": _RATE, "quantile": _QUANTILE})

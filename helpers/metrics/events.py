@@ -59,14 +59,10 @@ class Total:
         """Return whether an event counts; `heard` has `event`, `at` and `start` of its unit, and may have its `AGE`."""
         counts, is_aged = heard["event"].isin(self.events), AGE in heard.columns
         at = heard[AGE] if is_aged else heard["at"]  # to add days to a moment takes several times as long
-
-        def reach(days):
-            return round(days * DAY) * MICRO if is_aged else add_days(heard["start"], days)
-
-        if self.since:
-            counts &= at >= reach(self.since)
-        if self.until is not None:
-            counts &= (at <= reach(self.until)) if self.inclusive else (at < reach(self.until))
+        for days, is_begin in ((self.since or None, True), (self.until, False)):
+            if days is not None:
+                edge = round(days * DAY) * MICRO if is_aged else add_days(heard["start"], days)
+                counts &= at >= edge if is_begin else at <= edge if self.inclusive else at < edge
         return counts
 
 

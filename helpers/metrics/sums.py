@@ -203,8 +203,13 @@ def _read(row, block, query):
         return replace(count_none(block), missing=missing), False
     totals, cov, is_far = [row.get(("sum", pair), 0.0) for pair in block.pairs], np.full((k, k), NAN), False
     for i, pair in enumerate(block.pairs if n > 1 else ()):
-        cov[i, i], is_lost = _vary(n, totals[i], row.get(("product", pair, pair), totals[i]))
-        is_far = is_far or is_lost
+        total, square = totals[i], row.get(("product", pair, pair), totals[i])
+        within = square - total * total / n
+        cov[i, i] = within / (n - 1)
+        if total * total / n > FAR * within:  # which a better centre would tell with more digits, unless sums are exact
+            is_exact = all(abs(value) < LARGEST and (value * FEW_BITS).is_integer() for value in (total, square))
+            exact = Fraction(square) - Fraction(total) ** 2 / n if is_exact else max(within, 0.0)
+            cov[i, i], is_far = float(exact / (n - 1)), is_far or not is_exact
         for j, other in enumerate(block.pairs[i + 1 :], start=i + 1):
             cov[i, j] = cov[j, i] = (row["product", pair, other] - totals[i] * totals[j] / n) / (n - 1)
     centres = [row.get(("at", pair), query.look.constants.get(pair[0], 0.0)) for pair in block.pairs]
@@ -225,13 +230,3 @@ def _read(row, block, query):
             near = min((end - mean_left) ** 2 for end in ends)
             apart = near / (near + m2) if m2 > 0 else 0.0
     return Moments(block.names, n, mean, cov, missing, skewness, top_share, apart, remainder), is_far
-
-
-def _vary(n, total, square):
-    """The variance from the sums of values and squares, and whether it lost digits that a better centre would keep."""
-    within = square - total * total / n
-    if not total * total / n > FAR * within:
-        return within / (n - 1), False
-    if all((abs(value) < LARGEST) and (value * FEW_BITS).is_integer() for value in (total, square)):
-        return float((Fraction(square) - Fraction(total) ** 2 / n) / (n - 1)), False
-    return max(within, 0.0) / (n - 1), True

@@ -345,7 +345,12 @@ def study_ranking(frame, design, *, refits=20, workers=1, auc_floor=0.6, seed, t
         table.loc[modelled.index, list(RANKED)] = np.quantile(ranks, (0.5, 0.05, 0.95), axis=0).T
         quality |= contrasts.name_figures("stability", measure_stability(ranks <= top, **level)) | {"top": top}
     quality |= {"predicts": reason is None, "reason": reason}
-    return {"ranking": _order(table, reason), "model_quality": pd.DataFrame([quality], columns=QUALITY)}
+    told = np.where(table["rank"].isna(), reason.split(" (")[0] if reason else "", "")  # those without a rank say why
+    reasons = ["; ".join(filter(None, both)) or None for both in zip(table["reason"], told, strict=True)]
+    size = -table["difference"].abs().fillna(-1.0)
+    order = np.lexsort((table["feature"].to_numpy(str), size, table["rank"].fillna(math.inf)))
+    table = table.assign(reason=pd.Series(reasons, table.index, dtype=object)).iloc[order].reset_index(drop=True)
+    return {"ranking": table, "model_quality": pd.DataFrame([quality], columns=QUALITY)}
 
 
 def _read_rows(frame, modelled) -> Rows:
@@ -371,15 +376,6 @@ def _find_doubt(quality):
         ends = f"{quality['added_low']:+.3f} to {quality['added_high']:+.3f}"
         return f"no ranking: plan and size alone may tell it as well (features add {ends} to the AUC)"
     return None
-
-
-def _order(table, reason):
-    """Rows by rank, then size of the difference, then name; those without a rank say why."""
-    told = np.where(table["rank"].isna(), reason.split(" (")[0] if reason else "", "")
-    reasons = ["; ".join(filter(None, both)) or None for both in zip(table["reason"], told, strict=True)]
-    size = -table["difference"].abs().fillna(-1.0)
-    order = np.lexsort((table["feature"].to_numpy(str), size, table["rank"].fillna(math.inf)))
-    return table.assign(reason=pd.Series(reasons, table.index, dtype=object)).iloc[order].reset_index(drop=True)
 
 
 def measure_features(frame: pd.DataFrame, design) -> pd.DataFrame:

@@ -219,7 +219,13 @@ def study_review(frame: pd.DataFrame, design, tables, *, against=None, seed: int
     stored = None if against is None else fitted.read_model(against, design)
     newest, older = _split_cohorts(frame, design, stored)
     review, auc = _review_cohorts(frame, design, older, stored)
-    found = _list_found(tables)
+    found, threshold, ranking = {}, tables.get("threshold"), tables.get("ranking")  # with what cannot be told apart
+    if threshold is not None and len(threshold):
+        found["cut", "activated"] = tuple(map(float, threshold.iloc[0][["cut", "cut_low", "cut_high"]]))
+    if ranking is not None:
+        values = ranking[["rank", "rank_low", "rank_high"]].to_numpy(float)
+        found |= {("rank", str(k)): tuple(map(float, v)) for k, v in zip(ranking["feature"], values, strict=True)}
+    found = {key: row for key, row in found.items() if math.isfinite(row[0])}
     drift = _find_drift(frame, design, tables, older, seed) + _compare_runs(found, design, stored)
     drift = pd.DataFrame(drift, columns=DRIFT)
     made, own = (frame[frame["cohort"].isin(part)] for part in (older, [newest]))
@@ -306,17 +312,6 @@ def _find_drift(frame, design, tables, older, seed):
         features = [name for name in known["feature"] if f"feature_{name}" in frame][:TOP_FEATURES]  # the first lead
         rows += compare_ranks(frame, features, cohorts, older, rng=rngs[1], **options)
     return rows
-
-
-def _list_found(tables):
-    """Cut and ranks of this run, with what it cannot tell apart: (kind, name) -> (value, low, high)."""
-    found, threshold, ranking = {}, tables.get("threshold"), tables.get("ranking")
-    if threshold is not None and len(threshold):
-        found["cut", "activated"] = tuple(map(float, threshold.iloc[0][["cut", "cut_low", "cut_high"]]))
-    if ranking is not None:
-        values = ranking[["rank", "rank_low", "rank_high"]].to_numpy(float)
-        found |= {("rank", str(k)): tuple(map(float, v)) for k, v in zip(ranking["feature"], values, strict=True)}
-    return {key: row for key, row in found.items() if math.isfinite(row[0])}
 
 
 def _compare_runs(found, design, stored):

@@ -78,12 +78,18 @@ def study_landmarks(landmarks, histories, design, *, seed, n_resamples, everybod
     if "activated" in list_milestones(design):
         estimates += [readings["naive"], readings[CLONES], ratios[VARYING], ratios[ADJUSTED]]
     shown, whole = {**SIDES, "p_value": "p_value"}, {"hazard_ratio": "estimate", **ENDS}
-    rows = [dict(zip(KEYS, key, strict=True)) | _read(e, shown) for key, e in effects.items()]
+    rows, tipping = [dict(zip(KEYS, key, strict=True)) | _read(e, shown) for key, e in effects.items()], []
+    main, level = design.landmarks[0], {"confidence_level": design.confidence_level}
+    frame, controls = landmarks[main], contrasts.make_controls(landmarks[main])
+    for milestone in list_milestones(design):  # how far what nobody measured could explain each difference
+        ratio = contrasts.adjusted_ratio(frame[milestone], frame["retained"], controls, **level)
+        found = contrasts.measure_tipping(effects[milestone, "retained", main, COVARIATES], ratio)
+        tipping.append({"milestone": milestone, "landmark": main, **found})
     tables = {
         "readings": pd.DataFrame([{"reading": name, **_read(e, SIDES)} for name, e in readings.items()]),
         "hazards": pd.DataFrame([{"reading": name, **_read(e, whole), **size} for name, e in ratios.items()]),
         "landmark_effects": pd.DataFrame(rows, columns=[*KEYS, *shown]),
-        "tipping": _list_tipping(effects, landmarks[design.landmarks[0]], design),
+        "tipping": pd.DataFrame(tipping, columns=TIPPING),
         "milestone_survival": curves,
     }
     return [_decide(estimate, design.alpha) for estimate in adjust_families(estimates)], tests, tables
@@ -91,17 +97,6 @@ def study_landmarks(landmarks, histories, design, *, seed, n_resamples, everybod
 
 def _read(estimate, names):
     return {name: getattr(estimate, field) for name, field in names.items()}
-
-
-def _list_tipping(effects, frame, design):
-    """How far each difference in the share kept could be explained by what nobody measured, one row a milestone."""
-    controls, rows, main = contrasts.make_controls(frame), [], design.landmarks[0]
-    for milestone in list_milestones(design):
-        sides = frame[milestone], frame["retained"], controls
-        ratio = contrasts.adjusted_ratio(*sides, confidence_level=design.confidence_level)
-        found = contrasts.measure_tipping(effects[milestone, "retained", main, COVARIATES], ratio)
-        rows.append({"milestone": milestone, "landmark": main, **found})
-    return pd.DataFrame(rows, columns=TIPPING)
 
 
 def _compare_all(landmarks, design) -> dict[tuple, Estimate]:
@@ -395,7 +390,9 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     empty = Results(choices.study, design.title, design.question, "answered", data, decided.record, checks=tuple(trust))
     empty = empty.but(as_of=accounts.as_of.isoformat() if accounts.as_of else None)
     tables = {"freshness": metrics.accounts.measure_freshness(source, accounts)}
-    tables["controls"] = _list_controls(frames.main, design)
+    held = {"plan": (frames.main["tier"] != "unknown").any(), "size": frames.main["size"].notna().any()}
+    held = [row for row in (("plan", design.plan_tier), ("size", design.size)) if row[1] and held[row[0]]]
+    tables["controls"] = pd.DataFrame(held, columns=["control", "column"], dtype=object)
     ranked = {name: getattr(choices, name) for name in ("refits", "workers", "auc_floor", "seed", "tell")}
     if broken := checks.withheld(trust, design):
         return empty.but(status="withheld", answer=(broken,), tables=tables), pd.DataFrame(columns=NEXT)
@@ -426,13 +423,6 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     tables |= advice | study_review(main, design, tables, against=choices.against, seed=seed)
     estimates = sorted(estimates, key=lambda estimate: estimate.treatment != "activated")  # the one with a naive gap
     return empty.but(estimates=tuple(estimates), tests=(*tests, *more), tables=tables), next_steps
-
-
-def _list_controls(frame, design):
-    """What accounts are compared at equal values of, in words and as the plan's column: what is known of any."""
-    known = {"plan": (frame["tier"] != "unknown").any(), "size": frame["size"].notna().any()}
-    rows = [row for row in (("plan", design.plan_tier), ("size", design.size)) if row[1] and known[row[0]]]
-    return pd.DataFrame(rows, columns=["control", "column"], dtype=object)
 
 
 def _read_alive(accounts, histories, within_days):

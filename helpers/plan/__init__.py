@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from helpers import paths
 from helpers.kinds import KINDS
-from helpers.plan.design import NULLS, ExperimentPlan, Metric, Part, Variant
+from helpers.plan.design import NULLS, ROW, ExperimentPlan, Metric, Part, Variant
 from helpers.plan.framework import FrameworkPlan
 from helpers.records import Refused
 
@@ -26,12 +26,10 @@ AS_DICT = "as a dict"  # what messages and the record call a plan that is no fil
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan as read: the typed design, and the record that the report prints of it."""
+    """A plan as read: the typed design, and the record that the report prints of it: file, checksum, departures."""
 
     design: ExperimentPlan | FrameworkPlan
-    file: str
-    sha256: str
-    departures: tuple[dict[str, Any], ...] = ()
+    record: dict[str, Any]
 
     def __getattr__(self, name):  # a plan does wherever its design does
         if name.startswith("_") or name == "design":
@@ -43,13 +41,8 @@ class Plan:
         metrics = getattr(self.design, "metrics", {})
         told = [f"{self.design.label_of(name)} ({metric.role})" for name, metric in metrics.items()]
         told = ", ".join(told or self.design.milestone_names)
-        head = f"<b>{escape(self.design.title)}</b> ({escape(self.file)})<br>{escape(self.design.question)}"
+        head = f"<b>{escape(self.design.title)}</b> ({escape(self.record['file'])})<br>{escape(self.design.question)}"
         return f"{head}<br><small>{escape(told)}</small>"
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """What results.json says of the plan: base name, checksum, departures."""
-        return {"file": self.file, "sha256": self.sha256, "departures": list(self.departures)}
 
 
 class _Text(yaml.SafeLoader):
@@ -82,7 +75,7 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
 
     Returns
     -------
-    Plan: the design, base name, SHA-256, departures.
+    Plan: the design; as its record base name, SHA-256, departures.
 
     Raises
     ------
@@ -118,13 +111,15 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
         cure = f"; in Python read_plan(..., kind={named!r}) reads this one" if named in PLANS else ""
         raise Refused(f"plan {file}, kind: {named or 'left out'}; this study needs kind: {wanted}{cure}")
     content = {key: value for key, value in content.items() if not (isinstance(value, str) and value in NULLS)}
+    if content.get("units_in_row"):  # such rows have no id, and are numbered
+        content = {"unit_id": ROW} | content
     design, found = _validated(content, file, written), []
     if changes := {key: value for key, value in (departures or {}).items() if value is not None}:
         planned = design.model_dump(mode="json")
         put = [(key, _put(content, planned, key, value, file), value) for key, value in changes.items()]
         found = [{"parameter": key, "planned": was, "used": value} for key, was, value in put if was != value]
         design = _validated(content, file)
-    return Plan(design, file, hashlib.sha256(raw).hexdigest(), tuple(found))
+    return Plan(design, {"file": file, "sha256": hashlib.sha256(raw).hexdigest(), "departures": found})
 
 
 def explain_yaml(error) -> str:

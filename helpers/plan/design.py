@@ -202,10 +202,8 @@ class _Metric(Part):
             limit = f"differences of two chances, below 1; {widest:,.10g} would be {100 * widest:,.10g} points"
         yield widest >= high - low > 0, f"worthwhile and margin are {limit}"
         whole, worst = self.margin and self.margin.relative, "all is lost" if self.better == "higher" else "it doubles"
-        yield (
-            (whole or 0) >= 1,
-            f"a relative margin of 1 or more tolerates that {worst}; give a share below 1, such as 0.05",
-        )
+        fault = f"a relative margin of 1 or more tolerates that {worst}; give a share below 1, such as 0.05"
+        yield (whole or 0) >= 1, fault
 
     @cached_property
     def how(self) -> Kind:
@@ -327,12 +325,6 @@ class ExperimentPlan(Design):
             of = "squares" if metric.squares else "products"
             fault = f"{of} of {name}: only rows that hold many units need them; name their number in units_in_row"
             yield bool(metric.squares or metric.products), fault
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_unit(cls, given):
-        """Rows that hold many units have no id, and are numbered."""
-        return {"unit_id": ROW} | given if isinstance(given, dict) and given.get("units_in_row") else given
 
     def _list_sums(self):
         """Yield the rules of a plan whose rows are sums over units."""

@@ -256,18 +256,14 @@ def render_index(cards: Sequence[Mapping[str, Any]]) -> str:
     """
     groups: dict[str, list] = {name: [] for name in WORDS["groups"].values()}
     for card in sorted(cards, key=lambda card: card["started"], reverse=True):
-        groups[WORDS["groups"][card["group"]]].append({**card, **_draw_card(card)})
+        mark, drawn = card["mark"] or {"middle": None, "verdict": ""}, ""
+        if mark["middle"] is not None:
+            pieces = () if mark["low"] is None else ((mark["low"], mark["high"]),)
+            row = Row("", "", middle=mark["middle"], pieces=pieces, verdict=mark["verdict"])
+            drawn = draw("mark", row=row, axis=find_axis([row]))
+        judged = mark_verdict(mark["verdict"]) if mark["verdict"] else ""
+        told = {"answer": Markup(escape(card["answer"])), "drawn": Markup(drawn), "judged": Markup(judged)}
+        told["box"] = WORDS["boxes"].get("failed" if card["failed"] else card["status"])
+        groups[WORDS["groups"][card["group"]]].append({**card, **told, "idle": mark["verdict"] == UNDECIDED})
     named = {name: group for name, group in groups.items() if group}
     return _fill("index.html.j2", groups=named, cards_of_all=cards)
-
-
-def _draw_card(card):
-    mark, drawn = card["mark"] or {"middle": None, "verdict": ""}, ""
-    if mark["middle"] is not None:
-        pieces = () if mark["low"] is None else ((mark["low"], mark["high"]),)
-        row = Row("", "", middle=mark["middle"], pieces=pieces, verdict=mark["verdict"])
-        drawn = draw("mark", row=row, axis=find_axis([row]))
-    judged = mark_verdict(mark["verdict"]) if mark["verdict"] else ""
-    box = WORDS["boxes"].get("failed" if card["failed"] else card["status"])
-    told = {"answer": Markup(escape(card["answer"])), "drawn": Markup(drawn), "judged": Markup(judged)}
-    return {**told, "box": box, "idle": mark["verdict"] == UNDECIDED}

@@ -438,7 +438,13 @@ def state_truth(world, accounts, features) -> dict:
         lived, used = accounts[alive], features[alive] < WINDOW_DAYS
         cells = lived["tier"].to_numpy() * (len(SEAT_EDGES) + 1) + np.digitize(lived["seats"], SEAT_EDGES)
         effects = _state_milestones(accounts, lived, cells)
-        found = _state_features(world, used, lived["chance_retained"].to_numpy(), cells)
+        chance, signs = lived["chance_retained"].to_numpy(), {"helpful": world.feature_effect}
+        signs |= {"harmful": world.harmful_effect, "mature": world.maturity_effect}
+        for place, feature in enumerate(FEATURES):
+            plain, reached = kit.standardise(used[:, place].astype(int), chance, cells)
+            sign = SIGNS.get(feature.role, 0) * int(np.sign(signs.get(feature.role, 0)))
+            gap = None if np.isnan(reached) else reached - plain
+            found[feature.name] = {"role": feature.role, "sign": sign, "group": feature.group, "difference": gap}
     threshold = {"shape": world.activation_shape, "cut": world.activation_cut, "planned": PLANNED_COUNT}
     return {
         "effects": effects,
@@ -461,14 +467,3 @@ def _state_milestones(accounts, lived, cells):
     naive = {"estimand": "naive", "population": "observational"}
     rows.append(kit.make_effect("retained", ("not activated", "activated"), pair, **naive))
     return [row for row in rows if np.isfinite(row["value"])]
-
-
-def _state_features(world, used, chance, cells):
-    planted = {"helpful": world.feature_effect, "harmful": world.harmful_effect, "mature": world.maturity_effect}
-    found = {}
-    for place, feature in enumerate(FEATURES):
-        plain, reached = kit.standardise(used[:, place].astype(int), chance, cells)
-        sign = SIGNS.get(feature.role, 0) * int(np.sign(planted.get(feature.role, 0)))
-        gap = None if np.isnan(reached) else reached - plain
-        found[feature.name] = {"role": feature.role, "sign": sign, "group": feature.group, "difference": gap}
-    return found

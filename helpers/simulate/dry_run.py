@@ -58,7 +58,10 @@ def experiment(design: ExperimentPlan, *, n_units=None, seed=1) -> kit.Simulatio
     units, truth = assignments, {"study": "experiment", "effects": [e for e in effects if e["metric"] not in shared]}
     if reads_events(design):
         events = list_events(design, units, rng["events"])
-        assignments = units.drop(columns=[name for name in found if name not in _own_columns(design)])
+        own = {design.exposure.column} if design.exposure else set()  # read from the table even where there are events
+        for m in design.metrics.values():
+            own |= {m.column, m.time, m.observed} | ({m.numerator, m.denominator, m.time_at_risk} - set(design.metrics))
+        assignments = units.drop(columns=[name for name in found if name not in own])
         if not design.as_of:  # the last window is over, whether or not an event is so late
             truth["as_of"] = (START + _measure_span(design) - pd.Timedelta(days=1)).date()
     if design.units_in_row:
@@ -119,15 +122,6 @@ def _draw_people(design, table, rng):
     people = {name: np.round(known + rng.standard_normal(n_units), 6) for name in design.covariates}
     people |= {name: rng.choice(["a", "b", "c"], n_units, p=[0.5, 0.3, 0.2]) for name in design.segments}
     return known, people
-
-
-def _own_columns(design):
-    """Columns that the plan reads from the table even where there are events."""
-    named = {design.exposure.column} if design.exposure else set()
-    for m in design.metrics.values():
-        named |= {m.column, m.time, m.observed}
-        named |= {m.numerator, m.denominator, m.time_at_risk} - set(design.metrics)
-    return named
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,14 @@ def support_metrics(*, n_units=6000, seed=2022, **world) -> kit.Simulation:
     years = _live(settings, customers, tickets, rng["renewals"])
     left = years[years["gone"]].set_index("row")["day"].reindex(range(n_units)).to_numpy(float)
     ends = np.fmin(left, customers["age"].to_numpy())
-    told = _tell_tickets(settings, tickets, ends[tickets["row"]], rng) + _tell_contracts(customers, years, ends)
+    told = _tell_tickets(settings, tickets, ends[tickets["row"]], rng)
+    none, gone, bought = dict.fromkeys(("ticket", "topic", "agent"), ""), years["gone"], customers["bought"]
+    day = years["day"] * kit.SECONDS_A_DAY
+    told += [
+        kit.tell("renewed", years["row"], day, value=years["amount"], where=~gone, **none),
+        kit.tell("left", years["row"], day, where=gone, **none),
+        kit.tell("premium_bought", None, bought * kit.SECONDS_A_DAY, where=bought < ends, **none),
+    ]
     shown = customers[["customer_id", "started_at", "plan", "seats", "amount"]]
     what = f"{n_units:,} customers of a help desk whose effects are planted"
     return settings.finish(shown, [({"left_day": left}, told)], _state_truth(settings, customers, years), what)
@@ -173,17 +180,6 @@ def _tell_tickets(world, tickets, ends, rng):
         where, texts = is_in & (at < ends), ids | {"agent": agents[place]}
         events.append(kit.tell(name, row, at * kit.SECONDS_A_DAY, value=value, where=where, **texts))
     return events
-
-
-def _tell_contracts(customers, years, ends):
-    """Events of contracts: what renewed and for how much, who left, who bought premium support."""
-    none, gone, bought = dict.fromkeys(("ticket", "topic", "agent"), ""), years["gone"], customers["bought"]
-    day = years["day"] * kit.SECONDS_A_DAY
-    return [
-        kit.tell("renewed", years["row"], day, value=years["amount"], where=~gone, **none),
-        kit.tell("left", years["row"], day, where=gone, **none),
-        kit.tell("premium_bought", None, bought * kit.SECONDS_A_DAY, where=bought < ends, **none),
-    ]
 
 
 def _state_truth(world, customers, years):

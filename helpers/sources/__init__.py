@@ -297,9 +297,8 @@ def _refuse_unread(design, columns, names):
     for name, metric in own.items():
         if metric.how.total and not metric.event and name in columns and name not in names:
             told = "beside events it reads an event of this name, which does not occur, and the table has a column"
-            raise Refused(
-                f"plan, metrics.{name}: {told} {name}; write column: {name}, or event: and the names of its events"
-            )
+            cure = f"write column: {name}, or event: and the names of its events"
+            raise Refused(f"plan, metrics.{name}: {told} {name}; {cure}")
 
 
 def _refuse_clocks(heard, shaped, design):

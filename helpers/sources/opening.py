@@ -336,9 +336,8 @@ def _find_public(design, name):
         raise Refused(f"data: {name} holds counts of arrivals and no {held}; give it as the parameter arrivals")
     other = next((kind for kind, there in examples.BY_KIND.items() if short in there), None)
     if other:
-        raise Refused(
-            f"data: {name} holds {HOLDS[other]}, and the plan is of kind {design.kind}; name a plan of kind {other}"
-        )
+        cure = f"name a plan of kind {other}"
+        raise Refused(f"data: {name} holds {HOLDS[other]}, and the plan is of kind {design.kind}; {cure}")
     there = schema.list_nearest(short, list(known))
     raise Refused(f"data: no public data {schema.cut(short)}; there is, nearest first: {there}")
 

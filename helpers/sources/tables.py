@@ -112,7 +112,8 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
         raise Refused(f"{raw.name}: columns and no rows; export it again")
     wanted = [_settle(c, before, came[c.target].type()) if c.type == "either" else c for c in wanted]
     numbers = {c.name: before[c.target] for c in wanted if c.type in NUMBERS and "point" in before[c.target]}
-    (signs, told), made = numerals.find_signs(numbers, raw.name, design.decimal), {}
+    signs, told = numerals.find_signs(numbers, raw.name, design.decimal) if numbers else ({}, [])
+    made = {}
     for c in wanted:
         sign, counts, value = signs.get(c.name, "."), before[c.target], came[c.target]
         told += judge_raw(c, counts, value, f"{raw.name}, column {c.name}", sign=sign, zone=zone, complete=complete)

@@ -81,7 +81,10 @@ def _list_steps(results: Results) -> list[tuple[str, str]]:
 def describe_plan(results: Results) -> Display:
     """Return what was planned, from the study's words, whose part `design` holds lines "decision | words"."""
     told = [re.split(r" *\| *", line, maxsplit=1) for line in results.words.get("design", ())]
-    return list_facts((*(pair for pair in told if pair[1]), ("Departures from the plan", tell_departures(results))))
+    found = results.plan.get("departures") or []
+    moved = [f"{d['parameter'].replace('_', ' ')} is {_tell(d['used'])}, planned {_tell(d['planned'])}" for d in found]
+    departures = ("Departures from the plan", "; ".join(moved) or "none")
+    return list_facts((*(pair for pair in told if pair[1]), departures))
 
 
 def describe_design(results: Results) -> Display:
@@ -91,13 +94,6 @@ def describe_design(results: Results) -> Display:
     facts, metrics = describe_plan(results), results.tables["metrics"]
     table, text, _ = draw_table(metrics, find_view(results.study, "metrics"), results, most=len(metrics))
     return Display(facts.html + table, f"{facts.text}\n{text}")
-
-
-def tell_departures(results: Results) -> str:
-    """Return what was done otherwise than planned, or "none"."""
-    found = results.plan.get("departures") or []
-    told = [f"{d['parameter'].replace('_', ' ')} is {_tell(d['used'])}, planned {_tell(d['planned'])}" for d in found]
-    return "; ".join(told) or "none"
 
 
 def _tell(value) -> str:

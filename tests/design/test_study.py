@@ -212,7 +212,7 @@ def test_power_by_the_rule_is_what_experiments_reach():
 
 
 def make_plan(design):
-    return Plan(design, "autumn.yaml", "0" * 64)
+    return Plan(design, {"file": "autumn.yaml", "sha256": "0" * 64, "departures": []})
 
 
 def test_guardrails_are_sized_by_their_margin():

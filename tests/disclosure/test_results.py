@@ -56,7 +56,10 @@ def hidden_parts(*estimates, design=DESIGN):
 
 def test_protect_takes_a_plan_as_read_wherever_it_takes_its_design():
     fields = {"estimates": (cell(5, 200),), "tables": {"curves": pd.DataFrame(columns=["metric"])}}
-    designed, read = (guard(design=design, **fields) for design in (DESIGN, plan.Plan(DESIGN, "p.yaml", "0" * 64)))
+    designed, read = (
+        guard(design=design, **fields)
+        for design in (DESIGN, plan.Plan(DESIGN, {"file": "p.yaml", "sha256": "0" * 64, "departures": []}))
+    )
     assert [*read.tables] == [*designed.tables] == ["curves"]
     assert [e.reason for e in read.estimates] == [e.reason for e in designed.estimates]
 

@@ -12,7 +12,6 @@ from statsmodels.stats.multitest import multipletests
 from helpers.inference.decisions import (
     Comparison,
     adjust_families,
-    adjust_tests,
     benjamini_hochberg,
     decide,
     decide_all,
@@ -21,7 +20,7 @@ from helpers.inference.decisions import (
 )
 from helpers.inference.methods import compare_arms, lift_arms
 from helpers.plan import ExperimentPlan, Metric
-from helpers.records import NAN, Effect, Estimate, Test
+from helpers.records import NAN, Effect, Estimate
 
 
 def build(low, high, p, *, estimand="difference", **more):
@@ -283,8 +282,6 @@ def test_adjust_families_weeks_and_segments_do_not_weigh_on_planned_metrics():
     assert [e.p_value_adjusted for e in found[:2]] == pytest.approx([0.02, 0.04])
     assert {e.p_value_adjusted for e in found[2:22]} == {0.9}
     assert [e.p_value_adjusted for e in found[22:]] == pytest.approx([0.03, 0.03])
-    tests = adjust_tests([Test(f, "a", f, 1.0, 1, p, family=f) for f, p in (("weeks", 0.03), ("segments", 0.2))])
-    assert [test.p_value_adjusted for test in tests] == [0.03, 0.2]
 
 
 def test_adjust_families_each_by_its_rule():

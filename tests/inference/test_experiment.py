@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from experiments import draw_frame, make_design, run_experiment
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from helpers.inference.decisions import holm
 from helpers.inference.experiment import FAILED
@@ -133,13 +134,18 @@ def test_run_experiment_is_interim_while_enrolment_or_windows_are_open(changes, 
 
 
 def test_run_experiment_weeks_and_segments_split_the_effect():
-    frame = dated(country=["a", "b", "b", "b"] * 100)
-    design = make_design(metrics={"y": SCORE}, assigned_at="assigned_at", segments=["country"])
+    frame = dated(country=["a", "b", "b", "b"] * 100, tier=["s"] * 200 + ["m"] * 200)
+    design = make_design(metrics={"y": SCORE}, assigned_at="assigned_at", segments=["country", "tier"])
     results = run_experiment(frame, design)
-    segments = [e for e in results.estimates if e.segment]
+    segments = [e for e in results.estimates if e.segment and "country" in e.segment]
     assert [(e.segment, e.n_control + e.n_treatment) for e in segments] == [("country=a", 100), ("country=b", 300)]
     assert [e.at for e in results.estimates if e.at] == ["week 1", "week 2", "week 3", "week 4"]
-    assert sorted(t.name for t in results.tests) == ["interaction with country", "trend over weeks"]
+    tests = {test.name: test for test in results.tests}
+    assert sorted(tests) == ["interaction with country", "interaction with tier", "trend over weeks"]
+    levels = [tests[f"interaction with {name}"] for name in design.segments]
+    adjusted = multipletests([test.p_value for test in levels], method="fdr_bh")[1]  # each family by itself
+    assert [test.p_value_adjusted for test in levels] == pytest.approx(adjusted.tolist())
+    assert tests["trend over weeks"].p_value_adjusted == tests["trend over weeks"].p_value
 
 
 def test_run_experiment_interaction_is_cochran_q_and_finds_a_planted_one():

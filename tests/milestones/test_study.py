@@ -32,6 +32,7 @@ from helpers.records import Check
 from helpers.view.words import explain
 
 DRAWS = {"seed": 1, "n_resamples": 20}
+RECORD = {"file": "own.yaml", "sha256": "ab", "departures": []}
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +296,7 @@ STATEMENTS = pd.DataFrame([("duckdb", "activated", "select 1")], columns=["diale
 
 def decide(**changes):
     """Return a plan as it is read from a file."""
-    return Plan(FrameworkPlan(**(PLAN | changes)), "own.yaml", "ab")
+    return Plan(FrameworkPlan(**(PLAN | changes)), RECORD)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -426,7 +427,7 @@ def test_run_framework_of_a_snapshot_has_features_and_no_milestone(leavers, curv
     plan = {name: PLAN[name] for name in ("kind", "title", "question", "unit_id")}
     plan |= {"features": [{"name": "talks", "column": "chat"}]}
     plan |= {"outcomes": {"retained": {"column": "gone", "time": "months", "leavers": leavers}}}
-    decided = Plan(FrameworkPlan(**plan), "own.yaml", "ab")
+    decided = Plan(FrameworkPlan(**plan), RECORD)
     source = make_account_source({name: np.asarray(v, float) if name != "unit" else v for name, v in columns.items()}
                                  | {"chat": chat.astype(float)})  # fmt: skip
     accounts = metrics.fold_accounts(source, decided.design)

@@ -260,8 +260,8 @@ def test_a_plan_as_a_dict_is_the_plan_of_its_file(tmp_path):
     }  # fmt: skip
     found = plan.read(content, departures={"min_cell": 20})
     assert found.design == plan.read(str(file), departures={"min_cell": 20}).design
-    assert found.record["file"] == "as a dict" and len(found.sha256) == 64
-    assert found.departures == ({"parameter": "min_cell", "planned": 10, "used": 20},)
+    assert found.record["file"] == "as a dict" and len(found.record["sha256"]) == 64
+    assert found.record["departures"] == [{"parameter": "min_cell", "planned": 10, "used": 20}]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from helpers.studies import show_plan, slide
 from helpers.view.words import explain
 
 Y = {"kind": "binary", "role": "primary", "better": "higher", "worthwhile": 0.02}
+RECORD = {"file": "spring.yaml", "sha256": "0" * 64, "departures": []}
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def made():
     design = make_design(metrics={"y": Y}, unit="account")
     known = designs.assume_baselines(design, ["y = 0.2"])
     setting = designs.Setting(design, known, designs.Assumed(units_per_week=2000, draws=1000, worth_per_year=50_000))
-    decided = Plan(design, "spring.yaml", "0" * 64)
+    decided = Plan(design, RECORD)
     results = designs.plan_experiment(setting, decided)
     text = designs.write_plan(design, results.tables["settled"], decided)
     return setting, explain(results.but(tables={**results.tables, "plan_text": text}), design)
@@ -51,6 +52,6 @@ def test_answer_says_size_length_chance_and_what_a_week_is_worth(made):
     )
     assert "Another week" in results.answer[2] and results.answer[-1].startswith("Next: take the plan")
     short = designs.Setting(setting.design, setting.known, designs.Assumed(units_per_week=2000, most_weeks=2))
-    decided = Plan(setting.design, "spring.yaml", "0" * 64, "")
+    decided = Plan(setting.design, RECORD)
     told = explain(designs.plan_experiment(short, decided), setting.design).answer[1]
     assert told.startswith("4,000 accounts in 2 weeks are too few") and told.endswith("that takes 7 weeks.")
