@@ -256,12 +256,9 @@ def test_weight_responders_recovers_what_responders_alone_do_not():
     assert weigh(known).std_error == pytest.approx(np.sqrt(variances.sum()))
 
 
-@pytest.mark.parametrize(
-    ("rows", "columns", "reason"),
-    [
-        (draw(3), ["y"], "no weights: the plan names no covariates"),
-        (draw(3).head(30), ["y", "x"], "no weights: an arm has fewer than 20 known outcomes"),
-    ],
-)
+@pytest.mark.parametrize(("rows", "columns", "reason"), [
+    (draw(3), ["y"], "no weights: the plan names no covariates"),
+    (draw(3).head(30), ["y", "x"], "no weights: an arm has fewer than 20 known outcomes"),
+])  # fmt: skip
 def test_weight_responders_says_why_not(rows, columns, reason):
     assert weigh(rows, columns).reason == reason

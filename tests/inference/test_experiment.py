@@ -116,15 +116,12 @@ def dated(n=400, **columns):
     return draw_frame(n, assigned_at=days, **columns)
 
 
-@pytest.mark.parametrize(
-    ("changes", "status"),
-    [
-        ({"as_of": "2024-03-28", "enrolment_days": 28}, "answered"),
-        ({"as_of": "2024-03-20", "enrolment_days": 28}, "interim"),  # enrolment goes on
-        ({"as_of": "2024-03-28", "enrolment_days": 28, "within_days": 5}, "interim"),  # windows are open
-        ({"as_of": "2024-04-03", "enrolment_days": 28, "within_days": 5}, "answered"),
-    ],
-)
+@pytest.mark.parametrize(("changes", "status"), [
+    ({"as_of": "2024-03-28", "enrolment_days": 28}, "answered"),
+    ({"as_of": "2024-03-20", "enrolment_days": 28}, "interim"),  # enrolment goes on
+    ({"as_of": "2024-03-28", "enrolment_days": 28, "within_days": 5}, "interim"),  # windows are open
+    ({"as_of": "2024-04-03", "enrolment_days": 28, "within_days": 5}, "answered"),
+])  # fmt: skip
 def test_run_experiment_is_interim_while_enrolment_or_windows_are_open(changes, status):
     within = changes.pop("within_days", None)
     score = {**SCORE, "within_days": within} if within else SCORE

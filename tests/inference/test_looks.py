@@ -26,14 +26,11 @@ def effect(z, df=None):
     return Effect(estimate=z, std_error=1.0, df=df, ci_low=z - 2, ci_high=z + 2, p_value=0.5, method="welch")
 
 
-@pytest.mark.parametrize(
-    ("looks", "alpha", "bounds"),
-    [
-        ([1.0], 0.05, [1.95996]),
-        ([0.5, 1.0], 0.05, [2.963, 1.969]),  # R gsDesign, sfLDOF
-        ([0.2, 0.4, 0.6, 0.8, 1.0], 0.05, [4.8769, 3.3569, 2.6803, 2.2898, 2.0310]),  # R ldbounds, iuse = 1
-    ],
-)
+@pytest.mark.parametrize(("looks", "alpha", "bounds"), [
+    ([1.0], 0.05, [1.95996]),
+    ([0.5, 1.0], 0.05, [2.963, 1.969]),  # R gsDesign, sfLDOF
+    ([0.2, 0.4, 0.6, 0.8, 1.0], 0.05, [4.8769, 3.3569, 2.6803, 2.2898, 2.0310]),  # R ldbounds, iuse = 1
+])  # fmt: skip
 def test_sequential_bounds_published(looks, alpha, bounds):
     assert sequential_bounds(looks, alpha).tolist() == pytest.approx(bounds, abs=6e-4)
 
@@ -171,18 +168,15 @@ def test_look_foresees_the_units_of_a_plan_that_gives_days_alone():
     assert list(shares.values()) == [(True, 0.111), (True, 0.222), (False, 1.0)]
 
 
-@pytest.mark.parametrize(
-    ("until", "changes", "told"),
-    [
-        ("2024-03-10", {}, "always-valid"),  # somebody is assigned on the last day
-        ("2024-03-13", {}, "always-valid"),  # a weekend later
-        ("2024-03-14", {}, "fixed"),  # nobody has been assigned for longer than it ever took
-        ("2024-03-10", {"planned_units": 400}, "fixed"),
-        ("2024-03-10", {"planned_units": 401}, "always-valid"),
-        ("2024-03-10", {"enrolment_days": 10}, "fixed"),
-        ("2024-03-10", {"as_of": None}, "fixed"),  # until when the data are complete is not known
-    ],
-)
+@pytest.mark.parametrize(("until", "changes", "told"), [
+    ("2024-03-10", {}, "always-valid"),  # somebody is assigned on the last day
+    ("2024-03-13", {}, "always-valid"),  # a weekend later
+    ("2024-03-14", {}, "fixed"),  # nobody has been assigned for longer than it ever took
+    ("2024-03-10", {"planned_units": 400}, "fixed"),
+    ("2024-03-10", {"planned_units": 401}, "always-valid"),
+    ("2024-03-10", {"enrolment_days": 10}, "fixed"),
+    ("2024-03-10", {"as_of": None}, "fixed"),  # until when the data are complete is not known
+])  # fmt: skip
 def test_look_without_a_planned_end_is_early_while_units_are_assigned(until, changes, told):
     days = pd.to_datetime("2024-03-01") + pd.to_timedelta(np.arange(400) // 40, unit="D")
     design = make_design(metrics={"y": SCORE}, **{"assigned_at": "assigned_at", "as_of": until, **changes})

@@ -56,14 +56,11 @@ def test_method_travels_to_another_process_and_has_populations(method):
     assert set(method.families) <= families
 
 
-@pytest.mark.parametrize(
-    ("method", "estimand", "unit", "name"),
-    [
-        ("welch", "difference", "units", "Welch difference"),
-        ("delta", "difference", "units", "delta difference of ratios"),
-        ("delta", "difference", "clusters", "delta difference of clusters"),
-    ],
-)
+@pytest.mark.parametrize(("method", "estimand", "unit", "name"), [
+    ("welch", "difference", "units", "Welch difference"),
+    ("delta", "difference", "units", "delta difference of ratios"),
+    ("delta", "difference", "clusters", "delta difference of clusters"),
+])  # fmt: skip
 def test_find_method_by_method_estimand_and_unit(method, estimand, unit, name):
     assert find_method(method, estimand, unit=unit).name == name
 
@@ -176,42 +173,38 @@ SAID = {
 BALANCED = {"skewness_factor": 355, "balanced_factor": 10}
 
 
-@pytest.mark.parametrize(
-    ("domain", "data", "said", "limit"),
-    [
-        ({"least_arm": 50}, {}, "arm", "units"),
-        ({"least_arm": 50, "unit": "clusters"}, {}, "arm", "clusters"),
-        ({"least_arm": 40}, {}, None, None),
-        # 355 (1 - 1/9)^2 / (1 + 1/9) = 252.4 times the squared skewness, for 40 beside 360
-        ({"skewness_factor": 355}, {"skewness": 0.4}, "tail", 252),
-        ({"skewness_factor": 355}, {"skewness": -0.39}, None, None),
-        ({"skewness_factor": 355}, {"skewness": 9.0, "n_control": 40}, None, None),  # one size: the skewness cancels
-        (BALANCED, {"skewness": -2.0, "n_control": 40}, "tail", 10),
-        ({"skewness_factor": 10}, {"skewness": float("nan")}, None, None),  # not known, not judged
-        ({"least_events": 10}, {"events": 9.9}, "events", 10),
-        ({"least_events": 10}, {"events": 10}, None, None),
-        ({"least_events": 10}, {}, None, None),
-        # of one size, and three times the spread: 355 n (27 - 1)^2 / n^4 / (10 / n)^3 = 240 times
-        ({"skewness_factor": 355}, {"skewness": 0.5, "spread": 3.0, "n_control": 40}, "spread", 240),
-        ({"skewness_factor": 355}, {"skewness": 0.4, "spread": 3.0, "n_control": 40}, None, None),
-        (
-            {"skewness_factor": 355},
-            {"skewness": 0.3, "top_share": 0.16},
-            "top",
-            15,
-        ),  # a tail that was missed looks light
-        ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.15}, None, None),
-        ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.9, "n_control": 40}, None, None),  # of one size
-        ({}, {"top_share": 0.9}, None, None),  # a method for any tail
-        ({"most_effect": 0.8}, {"estimate": -0.81}, "effect", 0.8),
-        ({"most_effect": 0.8}, {"estimate": 0.8}, None, None),
-        ({"least_apart": 25}, {"apart": 0.6}, "apart", 25),
-        ({"least_apart": 25}, {"apart": 0.7}, None, None),
-        ({"most_jump": 0.5}, {"jump": 0.51}, "jump", 50),
-        ({"most_jump": 0.5}, {"jump": 0.5}, None, None),
-    ],
-    ids=range(23),
-)
+@pytest.mark.parametrize(("domain", "data", "said", "limit"), [
+    ({"least_arm": 50}, {}, "arm", "units"),
+    ({"least_arm": 50, "unit": "clusters"}, {}, "arm", "clusters"),
+    ({"least_arm": 40}, {}, None, None),
+    # 355 (1 - 1/9)^2 / (1 + 1/9) = 252.4 times the squared skewness, for 40 beside 360
+    ({"skewness_factor": 355}, {"skewness": 0.4}, "tail", 252),
+    ({"skewness_factor": 355}, {"skewness": -0.39}, None, None),
+    ({"skewness_factor": 355}, {"skewness": 9.0, "n_control": 40}, None, None),  # one size: the skewness cancels
+    (BALANCED, {"skewness": -2.0, "n_control": 40}, "tail", 10),
+    ({"skewness_factor": 10}, {"skewness": float("nan")}, None, None),  # not known, not judged
+    ({"least_events": 10}, {"events": 9.9}, "events", 10),
+    ({"least_events": 10}, {"events": 10}, None, None),
+    ({"least_events": 10}, {}, None, None),
+    # of one size, and three times the spread: 355 n (27 - 1)^2 / n^4 / (10 / n)^3 = 240 times
+    ({"skewness_factor": 355}, {"skewness": 0.5, "spread": 3.0, "n_control": 40}, "spread", 240),
+    ({"skewness_factor": 355}, {"skewness": 0.4, "spread": 3.0, "n_control": 40}, None, None),
+    (
+        {"skewness_factor": 355},
+        {"skewness": 0.3, "top_share": 0.16},
+        "top",
+        15,
+    ),  # a tail that was missed looks light
+    ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.15}, None, None),
+    ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.9, "n_control": 40}, None, None),  # of one size
+    ({}, {"top_share": 0.9}, None, None),  # a method for any tail
+    ({"most_effect": 0.8}, {"estimate": -0.81}, "effect", 0.8),
+    ({"most_effect": 0.8}, {"estimate": 0.8}, None, None),
+    ({"least_apart": 25}, {"apart": 0.6}, "apart", 25),
+    ({"least_apart": 25}, {"apart": 0.7}, None, None),
+    ({"most_jump": 0.5}, {"jump": 0.51}, "jump", 50),
+    ({"most_jump": 0.5}, {"jump": 0.5}, None, None),
+], ids=range(23))  # fmt: skip
 def test_find_departure_of_40_treated_and_360_controls(domain, data, said, limit):
     found = Domain(**domain).find_departure(**{"n_control": 360, "n_treatment": 40, **data})
     assert found == (said and SAID[said].format(limit))

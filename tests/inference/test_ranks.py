@@ -101,17 +101,14 @@ def test_quantile_difference_of_far_arms_has_a_p_value_above_zero():
     assert small.p_value == pytest.approx(2 / 2**12)  # all of an arm below its median: no smaller alpha has ranks
 
 
-@pytest.mark.parametrize(
-    ("control", "treatment", "probability", "reason"),
-    [
-        ([1.0], range(9), 0.5, TOO_FEW),  # n = 1
-        ([], range(9), 0.5, TOO_FEW),
-        ([np.nan, np.nan, 1], range(9), 0.5, TOO_FEW),  # one value known
-        (range(5), range(50), 0.5, TOO_EXTREME),  # five values never hold a median with 95 %
-        (range(50), range(50), 0.95, TOO_EXTREME),  # nothing above the 95th percentile to be an upper limit
-        ([3] * 40, [3] * 40, 0.5, "the outcome does not vary in either arm, so nothing can be tested"),
-    ],
-)
+@pytest.mark.parametrize(("control", "treatment", "probability", "reason"), [
+    ([1.0], range(9), 0.5, TOO_FEW),  # n = 1
+    ([], range(9), 0.5, TOO_FEW),
+    ([np.nan, np.nan, 1], range(9), 0.5, TOO_FEW),  # one value known
+    (range(5), range(50), 0.5, TOO_EXTREME),  # five values never hold a median with 95 %
+    (range(50), range(50), 0.95, TOO_EXTREME),  # nothing above the 95th percentile to be an upper limit
+    ([3] * 40, [3] * 40, 0.5, "the outcome does not vary in either arm, so nothing can be tested"),
+])  # fmt: skip
 def test_quantile_difference_undefined(control, treatment, probability, reason):
     found = quantile_difference(control, treatment, probability)
     assert found.reason == reason
@@ -236,17 +233,14 @@ def test_win_difference_limits_stay_on_the_scale():
     assert win_difference([1, 8], [8, 1]).ci_low == -1
 
 
-@pytest.mark.parametrize(
-    ("control", "treatment", "estimate", "reason"),
-    [
-        ([9, 0], [0, 9], 1, SEPARATED),
-        ([0, 9], [9, 0], -1, SEPARATED),
-        ([0, 9], [0, 5], 0, "the outcome does not vary in either arm, so nothing can be tested"),  # all equal
-        ([1, 0], [3, 5], math.nan, "an arm has fewer than 2 units with a known outcome"),  # n = 1
-        ([0, 0], [3, 5], math.nan, "an arm has fewer than 2 units with a known outcome"),  # nobody answered
-        ([], [], math.nan, "an arm has fewer than 2 units with a known outcome"),  # no levels
-    ],
-)
+@pytest.mark.parametrize(("control", "treatment", "estimate", "reason"), [
+    ([9, 0], [0, 9], 1, SEPARATED),
+    ([0, 9], [9, 0], -1, SEPARATED),
+    ([0, 9], [0, 5], 0, "the outcome does not vary in either arm, so nothing can be tested"),  # all equal
+    ([1, 0], [3, 5], math.nan, "an arm has fewer than 2 units with a known outcome"),  # n = 1
+    ([0, 0], [3, 5], math.nan, "an arm has fewer than 2 units with a known outcome"),  # nobody answered
+    ([], [], math.nan, "an arm has fewer than 2 units with a known outcome"),  # no levels
+])  # fmt: skip
 def test_win_difference_undefined(control, treatment, estimate, reason):
     found = win_difference(control, treatment)
     assert found.reason == reason

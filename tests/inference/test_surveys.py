@@ -101,13 +101,10 @@ def test_jackknife_of_one_unit_has_no_interval():
     assert found["value"] == 1 and math.isnan(found["ci_low"]) and math.isnan(found["ci_high"])
 
 
-@pytest.mark.parametrize(
-    ("bad", "worth"),
-    [
-        (0, 100),  # all units agree: as many as there are
-        (2, 99),  # one by one they are worth one less, by the variance of a sample
-    ],
-)
+@pytest.mark.parametrize(("bad", "worth"), [
+    (0, 100),  # all units agree: as many as there are
+    (2, 99),  # one by one they are worth one less, by the variance of a sample
+])  # fmt: skip
 def test_jackknife_of_a_share_near_its_end_is_wilsons(bad, worth):
     rows = pd.DataFrame({"unit": np.arange(100), "y": np.arange(100) >= bad})
     found = replies.jackknife(rows, lambda part: part["y"].mean(), is_share=True)

@@ -112,16 +112,13 @@ def test_study_times_at_a_look_that_is_too_early_tell_nothing(fold):
     assert tests[0].p_value == 1 and curves[["ci_low", "ci_high"]].isna().all(axis=None)
 
 
-@pytest.mark.parametrize(
-    ("state", "keys", "message"),
-    [
-        # a third state that the plan does not know of
-        (2, {}, "units.csv, column state: 1 row with another value than 0 and 1 (or yes and no), for metric buys; "
-         "correct them, or change the plan"),
-        (3, {"competing": "left"}, "units.csv, column state: 1 row with another value than 0 (not yet seen), 1 (event) "
-         "and 2 (competing event), for metric buys; correct them, or change the plan"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("state", "keys", "message"), [
+    # a third state that the plan does not know of
+    (2, {}, "units.csv, column state: 1 row with another value than 0 and 1 (or yes and no), for metric buys; "
+     "correct them, or change the plan"),
+    (3, {"competing": "left"}, "units.csv, column state: 1 row with another value than 0 (not yet seen), 1 (event) "
+     "and 2 (competing event), for metric buys; correct them, or change the plan"),
+])  # fmt: skip
 def test_load_refuses_states_that_the_plan_does_not_know(fold, state, keys, message):
     table = draw_table()
     table["state"] = table["state"] % 2
