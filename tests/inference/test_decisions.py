@@ -273,7 +273,7 @@ def test_adjust_families_each_by_its_rule():
     assert adjusted == [pytest.approx(0.02), pytest.approx(0.03), None, pytest.approx(0.02), pytest.approx(0.02), None]
 
 
-def test_adjust_families_lift_follows_its_difference():
+def test_adjust_families_lift_and_other_readings_follow_their_difference():
     rows = [
         row("activated", 0.01, "primary", treatment="a"),
         row("activated", 0.01, "primary", treatment="a", estimand="relative_lift"),
@@ -281,18 +281,12 @@ def test_adjust_families_lift_follows_its_difference():
         row("activated", 0.03, "primary", treatment="b", estimand="relative_lift"),
         row("activated", 0.03, "", treatment="b", estimand="relative_lift", role="sensitivity"),
         row("activated", 0.01, "", treatment="a", role="sensitivity"),  # in its headline's place
+        row("paid in", 0.01, "secondary"),
+        row("paid in", 0.04, "secondary", estimand="rmst_difference"),
+        row("paid in", 0.01, "secondary", estimand="relative_lift"),  # of the first difference
     ]
     adjusted = [e.p_value_adjusted for e in decisions.adjust_families(rows)]
-    assert adjusted == pytest.approx([0.02, 0.02, 0.03, 0.03, 0.03, 0.02])
-
-
-def test_adjust_families_lift_follows_the_first_difference():
-    rows = [
-        row("paid in", 0.01, "primary"),
-        row("paid in", 0.04, "primary", estimand="rmst_difference"),
-        row("paid in", 0.01, "primary", estimand="relative_lift"),
-    ]
-    assert [e.p_value_adjusted for e in decisions.adjust_families(rows)] == pytest.approx([0.02, 0.04, 0.02])
+    assert adjusted == pytest.approx([0.02, 0.02, 0.03, 0.03, 0.03, 0.02, 0.02, 0.04, 0.02])
 
 
 def name_row(metric, p, **more):
@@ -311,10 +305,7 @@ COMPLIERS = {"role": "exploratory", "family": "", "population": "compliers", "es
     ({**BESIDE, "population": "responders"}, 0.068),
     ({**BESIDE, "estimand": "rate_ratio"}, 0.068),
     ({**COMPLIERS, "comparison": "takers - others"}, 0.068),  # the same lot, the same test
-    (
-        {**BESIDE, "population": "as_treated", "comparison": "takers - others"},
-        None,
-    ),  # of the naive row, of no family
+    ({**BESIDE, "population": "as_treated", "comparison": "takers - others"}, None),  # of the naive row
     ({**BESIDE, "control": "before", "comparison": "new - before"}, None),
     ({**BESIDE, "p_value": math.nan}, None),
 ])  # fmt: skip

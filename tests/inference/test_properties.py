@@ -162,9 +162,12 @@ CASES = {
     "incidence": Case(draw_times, lambda c, t, level: compare_times(incidence_difference, c, t, level), None),
     "restricted mean": Case(draw_times, lambda c, t, level: compare_times(rmst_difference, c, t, level), None),
     "naive": Case(draw_mean, lambda c, t, level: associations.naive_contrast(*stack(c, t)[:2], confidence_level=level)),
-    "least squares": Case(draw_mean, lambda c, t, level: associations.adjusted_contrast(*stack(c, t), confidence_level=level)),
+    "least squares": Case(
+        draw_mean, lambda c, t, level: associations.adjusted_contrast(*stack(c, t), confidence_level=level)
+    ),
     "weights": Case(
-        draw_mean, lambda c, t, level: associations.weighted_contrast(*stack(c, t), confidence_level=level)[0], swap="is another",
+        draw_mean, lambda c, t, level: associations.weighted_contrast(*stack(c, t), confidence_level=level)[0],
+        swap="is another",
     ),
     "responders": Case(draw_answers, lambda c, t, level: associations.weight_responders(c, t, confidence_level=level)),
     "complier": Case(

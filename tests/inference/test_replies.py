@@ -70,10 +70,8 @@ def test_compare_replies_counts_by_the_cluster_where_there_is_one():
 
 def test_compare_replies_follows_the_confidence_level():
     rows = made.draw_conversations(60)
-    wide, narrow = (
-        _find(replies.compare_replies(rows, made.design_replies(confidence_level=c)), "b - a", "within", 60)
-        for c in (0.99, 0.9)
-    )
+    designs = (made.design_replies(confidence_level=level) for level in (0.99, 0.9))
+    wide, narrow = (_find(replies.compare_replies(rows, design), "b - a", "within", 60) for design in designs)
     assert wide["ci_low"] < narrow["ci_low"] < narrow["ci_high"] < wide["ci_high"]
 
 
@@ -84,13 +82,6 @@ def test_compare_medians_says_when_half_was_never_answered():
     effect = replies.compare_medians(next(sides)["a"], next(sides)["b"], confidence_level=0.95)
     assert effect.reason == replies.MANY_UNANSWERED == "half of an arm's conversations or more were never answered"
     assert np.isnan(effect.control_value) and effect.treatment_value == 6.0
-
-
-def test_measure_share_sums_by_unit():
-    rows = replies.split_arms(made.make_conversations(ROWS), made.design_replies())["a"]
-    moments = replies.measure_share(rows, 15)
-    assert (moments.n, list(moments.mean * 3)) == (3, [1.0, 4.0])
-    assert list(replies.measure_share(rows, None).mean * 3) == [1.0, 4.0]
 
 
 def test_measure_share_leaves_out_what_was_not_followed_so_long():
@@ -191,8 +182,10 @@ def test_allow_for_slower_says_why_there_is_no_factor(world, waits, minutes, rea
 
 
 def test_allow_for_slower_is_empty_where_nothing_is_estimated(world):
-    blank = world[2].but(estimates=tuple(e.but(estimate=math.nan) for e in world[2].estimates))
+    conversations, units, results = world
+    blank = results.but(estimates=tuple(e.but(estimate=math.nan) for e in results.estimates))
     assert replies.allow_for_slower(blank, MEDIANS, ["trial"]).empty
+    assert "slower" not in inference.study_replies(conversations, units, blank)
 
 
 def test_study_replies_makes_every_table(world):
@@ -210,38 +203,3 @@ def test_study_replies_of_a_withheld_answer_tells_no_difference(world):
     assert sorted(found) == ["replies", "reply_curve"]
     assert found["replies"][["difference", "ci_low", "ci_high"]].isna().all(axis=None)
     assert found["replies"]["control_value"].notna().any()
-
-
-def test_study_replies_leaves_out_what_is_not_estimable(world):
-    conversations, units, results = world
-    blank = [e.but(estimate=math.nan) if e.metric == "trial" else e for e in results.estimates]
-    found = inference.study_replies(conversations, units, results.but(estimates=tuple(blank)))
-    assert "slower" not in found  # spent is exploratory
-
-
-DAY = 24 * 60
-
-
-@pytest.fixture(scope="module")
-def durations(shared):
-    """Return the days from the first to the last event of each case."""
-    events = pd.read_csv(shared / "data" / "helpdesk_events.csv", parse_dates=["CompleteTimestamp"])
-    times = events.groupby("CaseID")["CompleteTimestamp"]
-    return ((times.max() - times.min()).dt.total_seconds() / 86_400).to_numpy()
-
-
-def test_compare_replies_tells_the_median_of_helpdesk_cases(durations):
-    # the same cases twice, the second time three days faster: the medians differ so, the shares as counted
-    rows = [(f"c{i}", "a", days * DAY, 0) for i, days in enumerate(durations)]
-    rows += [(f"t{i}", "b", max(days - 3, 0) * DAY, 0) for i, days in enumerate(durations)]
-    conversations = made.make_conversations(rows, days=365)
-    found = replies.compare_replies(conversations, made.design_replies(), within=(4 * DAY,)).set_index(
-        ["comparison", "measure"]
-    )
-    median, within = found.loc[("b - a", "median")], found.loc[("b - a", "within")]
-    assert median["control_value"] / DAY == pytest.approx(np.median(durations))
-    assert median["difference"] / DAY == pytest.approx(-3)
-    assert within["control_value"] == pytest.approx((durations <= 4).mean())
-    # limits by order statistics hold the median of the cases; a mean would lie far outside
-    half = (median["ci_high"] - median["ci_low"]) / 2 / DAY
-    assert half < 1 < durations.mean() - np.median(durations)

@@ -1,7 +1,5 @@
 """Times to an event of a whole experiment, with events that compete: from a table to incidence, mean time, log-rank."""
 
-import subprocess
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -63,28 +61,6 @@ def test_compare_times_change_with_the_key_competing(fold):
     assert competing["rmst_difference"].control_value > censored["rmst_difference"].control_value + 0.5
     # log-rank compares cause-specific hazards, for which who leaves is no longer at risk
     assert test.p_value == pytest.approx(same.p_value, rel=1e-12)
-
-
-def test_compare_times_with_competing_events_equal_r(fold, needs):
-    table = draw_table(seed=2)
-    found, test = compare(fold(table, competing="left"))
-    script = "suppressMessages(library(survival))\n" + "\n".join(
-        f"{name} <- c({', '.join(map(str, table[name]))})" for name in ("days", "state")
-    )
-    script += f"""
-    arm <- c({", ".join(f'"{v}"' for v in table["variant"])})
-    fit <- survfit(Surv(days, factor(state)) ~ arm)
-    at <- summary(fit, times = {HORIZON})
-    show <- function(x) cat(format(x, digits = 17), "\\n")
-    show(at$pstate[, 2]); show(at$std.err[, 2])
-    show(survdiff(Surv(pmin(days, {HORIZON}), state == 1 & days <= {HORIZON}) ~ arm)$chisq)
-    """
-    done = subprocess.run([needs("R:survival"), "-"], input=script, capture_output=True, text=True, check=True)
-    shares, errors, (chi2,) = ([float(word) for word in line.split()] for line in done.stdout.splitlines())
-    difference = found["difference"]
-    assert [difference.control_value, difference.treatment_value] == pytest.approx(shares, rel=1e-10)
-    assert test.statistic == pytest.approx(chi2, rel=1e-10)
-    assert difference.std_error == pytest.approx(np.hypot(*errors), rel=1e-9)
 
 
 def test_study_times_at_an_early_look_have_no_fixed_level_anywhere(fold):

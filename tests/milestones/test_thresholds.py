@@ -160,9 +160,9 @@ def test_measure_unchosen_cuts_each_fold_by_those_before_it_alone(monkeypatch):
     fold = thresholds.split_folds(600, 10, np.random.default_rng(1))
 
     def read(outcome):
-        rng = np.random.default_rng(1)
-        return thresholds.measure_unchosen(counts, outcome, np.empty((600, 0)), thresholds.find_cuts(counts), folds=10, rng=rng,
-                                confidence_level=0.95)  # fmt: skip
+        rng, cuts = np.random.default_rng(1), thresholds.find_cuts(counts)
+        none = np.empty((600, 0))
+        return thresholds.measure_unchosen(counts, outcome, none, cuts, folds=10, rng=rng, confidence_level=0.95)
 
     base, turned = read(y), read(np.where(fold >= 5, counts < 3, y).astype(float))
     assert np.isnan(base[fold < 2]).all() and not np.isnan(base[fold >= 2]).any()
