@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from helpers.plan.framework import FrameworkPlan
-from helpers.records import DataInfo, Estimate, Results, Test
+from helpers.records import DataInfo, Estimate, Results
 
 NAN = math.nan
 MILESTONES = ("set_up", "activated", "using", "mature")
@@ -69,17 +69,16 @@ def sample_plan(**changes) -> FrameworkPlan:
 
 
 def sample_milestones(**changes) -> Results:
-    """Return results with every table of the study; changes replace fields of the results."""
-    estimates = _estimates()
-    tables = {
-        "metrics": _metrics(), "controls": _controls(), **_landmarks(), **_progress(), **_threshold(), **_setup(),
-        **_maturity(), **_size(),
-        **_ranking(), **_review(), **_daily_use(),
-    }  # fmt: skip
+    """Return results with the tables that a reader's words and pictures are made of; changes replace fields."""
+    metrics = [
+        {"metric": m, "label": "kept", "kind": "binary", "better": "higher", "noun": "account"} for m in OUTCOMES
+    ]
+    controls = pd.DataFrame([("plan", "plan_tier"), ("size", "seats")], columns=["control", "column"])
+    tables = {"metrics": pd.DataFrame(metrics, dtype=object), "controls": controls}
+    tables |= _landmarks() | _progress() | _threshold() | _ranking() | _review()
     data = DataInfo("simulated", "", "", None, 412_000, 20_000)
-    tests = (Test("retained:activated - not activated:log-rank", "retained", "log-rank", 88.1, 1.0, 6.2e-21),)
     found = Results("customer_milestones", "t", "q", "answered", data, {}, as_of="2023-06-30")
-    return found.but(estimates=estimates, tests=tests, tables=tables, **changes)
+    return found.but(estimates=_estimates(), tables=tables, **changes)
 
 
 def _interval(value, error):
@@ -107,21 +106,6 @@ def _error(n_reached, n_not):
     return 0.43 * math.sqrt(1 / n_reached + 1 / n_not)
 
 
-def _metrics():
-    better = {"retained": "higher", "expanded": "higher", "dormant": "lower"}
-    labels = {"retained": "kept", "expanded": "expanded", "dormant": "dormant", "add_sla": "Add SLAs"}
-    rows = [
-        {"metric": m, "label": labels[m], "kind": "binary", "better": better.get(m, "neither"), "noun": "account",
-         "within_days": 180.0 if m in ("retained", "expanded") else None}
-        for m in (*OUTCOMES, "add_sla")
-    ]  # fmt: skip
-    return pd.DataFrame(rows, dtype=object)
-
-
-def _controls():
-    return pd.DataFrame([("plan", "plan_tier"), ("size", "seats")], columns=["control", "column"])
-
-
 def _landmarks():
     readings = [
         ("naive", 4300, 15_700, 0.93, 0.62, 0.0075), ("landmark", 4200, 8200, 0.861, 0.748, 0.008),
@@ -129,19 +113,18 @@ def _landmarks():
     ]  # fmt: skip
     names = ["reading", "n_reached", "n_not", "share_reached", "share_not"]
     rows = [
-        dict(zip(names, r, strict=False)) | {"difference": r[3] - r[4], **_interval(r[3] - r[4], r[5]), "reason": None}
+        dict(zip(names, r, strict=False))
+        | _spread("difference", r[3] - r[4], 1.96 * r[5], ends="ci")
+        | {"reason": None}
         for r in readings
     ]
-    hazards = [
-        ("ever activated, from the start", 0.31, 0.28, 0.34), ("time-varying", 0.58, 0.52, 0.65),
-        ("time-varying, adjusted", 0.67, 0.60, 0.75),
-    ]  # fmt: skip
-    keys = ["reading", "hazard_ratio", "ci_low", "ci_high"]
-    cox = [dict(zip(keys, h, strict=True)) | {"n": 20_000, "lost": 5210, "reason": None} for h in hazards]
-    return {
-        "readings": pd.DataFrame(rows).drop(columns="p_value"), "hazards": pd.DataFrame(cox),
-        "landmark_effects": pd.DataFrame(list(_effects())), "milestone_survival": _survival(),
-    }  # fmt: skip
+    sizes = zip((5200, 3300, 2250, 1200, 400, 50), (0.72, 0.765, 0.79, 0.80, 0.81, 0.82), strict=True)
+    counts = [{"mature_categories": k, **_share(n, round(n * s))} for k, (n, s) in enumerate(sizes)]
+    lines = [{"line": 3, "planned": True, "loss_gap": 0.0025, "loss_gap_low": 0.0016, "loss_gap_high": 0.0034}]
+    sql = [{"dialect": "duckdb", "milestone": "set_up", "statement": "SELECT 1"}]
+    tables = {"readings": rows, "landmark_effects": _effects(), "milestone_survival": _survival(), "definitions": sql}
+    tables |= {"mature_counts": counts, "maturity_lines": lines}
+    return {name: pd.DataFrame(made) for name, made in tables.items()}
 
 
 def _effects():
@@ -219,90 +202,25 @@ def _progress():
 def _threshold():
     edges = [0, 1, 3, 5, 8, 12, 16, 20, 25, 30, 40, 60]
     smooth = [0.70 + 0.19 * (1 - math.exp(-e / 14)) for e in edges]
-    ns = [2100, 1900, 1500, 1400, 1250, 1000, 780, 640, 520, 480, 450, 380]
     counts = [
-        {"count_low": low, "count_high": high, "open": high == 95, **_share(n, round(n * (s + 0.012 * (-1) ** k)))}
-        for k, (low, high, n, s) in enumerate(zip(edges, [*(e - 1 for e in edges[1:]), 95], ns, smooth, strict=True))
-    ]  # fmt: skip
+        {"count_low": low, "count_high": high, "open": high == 95, **_share(1000, round(1000 * s))}
+        for low, high, s in zip(edges, [*(e - 1 for e in edges[1:]), 95], smooth, strict=True)
+    ]
     at = np.arange(0, 80)
     curves = {"count": at, "share_smooth": 0.70 + 0.19 * (1 - np.exp(-at / 14))}
     curves["share_step"] = np.where(at >= 9, 0.85, 0.745)
-    cuts = np.arange(1, 41)
-    statistic = 9.4 * np.exp(-((np.log(cuts / 9)) ** 2) / 2.2)
-    chosen = [{8: 3, 9: 6, 11: 1}.get(int(c), 0) for c in cuts]
-    scan = _name("cut difference statistic in_set chosen", cuts, 0.015 + 0.010 * statistic, statistic,
-                 (cuts >= 6) & (cuts <= 14), chosen)  # fmt: skip
     row = _name("n cut cut_low cut_high lines statistic", 12_400, 9, 6, 14, "6 to 14", 9.4)
-    row |= {"p_lausen_schumacher": 3e-17, "p_permutation": 0.001, "naive_difference": 0.108}
-    row |= _spread("difference", 0.096, 0.016, ends="ci") | _spread("loss_gap", 0.0027, 0.0016)
     row |= {"loss_constant": 0.5312, "loss_step": 0.5228, "loss_smooth": 0.5201, "shape": "smooth", "reason": None}
-    row |= {"newest_cohort": "2022-Q4", "n_newest": 2900, "confirmed": "confirmed", "planned": 20.0}
-    row |= _spread("newest_difference", 0.088, 0.033, ends="newest")
-    row |= _spread("planned_difference", 0.079, 0.019, ends="planned")
-    return {"activation_counts": pd.DataFrame(counts), "activation_curves": pd.DataFrame(curves),
-            "cuts": pd.DataFrame(scan), "threshold": pd.DataFrame([row]),
-            "alive": pd.DataFrame([row | {"alive_days": 60.0}, row | {"alive_days": 30.0, "n": 9800}])}  # fmt: skip
-
-
-def _setup():
-    made = zip(
-        STEPS, (0.92, 0.55, 0.40, 0.61, 0.33, 0.27, 0.03), (0.02, 0.11, 0.065, 0.09, 0.004, 0.03, NAN),
-        (0.99, 0.96, 0.93, 0.97, 0.9, 0.62, 0.85), (1.0, 3.0, 5.0, 2.0, 8.0, 11.0, 12.0), strict=True,
-    )  # fmt: skip
-    rows = []
-    for name, share, difference, before, day in made:
-        p = _interval(difference, 0.013)
-        flag = "niche" if share < 0.05 else "routine" if share > 0.9 else "order unclear" if before < 0.8 else ""
-        absent = math.isnan(difference)
-        verdict = "not estimable" if absent else f"{'no ' * (7 * p['p_value'] > 0.05)}clear difference"
-        rows.append({
-            "step": name, "n_done": round(share * 14_000), "share_done": share, "difference": difference, **p,
-            "p_value_adjusted": min(1.0, 7 * p["p_value"]) if not absent else NAN, "before": before, "median_day": day,
-            "flag": flag, "verdict": verdict,
-            "reason": "too few accounts took this step to adjust" if absent else None,
-        })  # fmt: skip
-    return {"steps": pd.DataFrame(rows)}
-
-
-def _maturity():
-    parts = (0.2, 0.55), (0.35, 0.4), (0.6, 0.28), (0.9, 0.08), (0.7, 0.2)
-    made = zip(AREAS, parts, (0.04, 0.055, 0.03, 0.012, 0.008), strict=True)
-    categories = [
-        {"category": a, "none": none, "basic": basic, "mature": 1 - none - basic, "n": 12_400, "difference": d,
-         **_interval(d, 0.009), "p_value_adjusted": min(1.0, 5 * _interval(d, 0.009)["p_value"]),
-         "success_metric": f"any mature feature of {a.replace('_', ' ')}", "reason": None}
-        for a, (none, basic), d in made
-    ]  # fmt: skip
-    sizes = zip((5200, 3300, 2250, 1200, 400, 50), (0.72, 0.765, 0.79, 0.80, 0.81, 0.82), strict=True)
-    counts = [{"mature_categories": k, **_share(n, round(n * s))} for k, (n, s) in enumerate(sizes)]
-    lines = [
-        {"line": k, "share_at_or_above": n / 12_400, "difference": d, "planned": k == 3,
-         **{key: v for key, v in _interval(d, _error(max(n, 30), 12_400)).items() if key != "p_value"},
-         "loss_gap": loss - 0.5284, "loss_gap_low": loss - 0.5293,
-         "loss_gap_high": loss - 0.5275, "reason": None if k < 5 else "too few accounts at or above this line"}
-        for k, n, d, loss in ((1, 7200, 0.045, 0.5290), (2, 3900, 0.038, 0.5296), (3, 1650, 0.021, 0.5309),
-                              (4, 450, 0.018, 0.5313), (5, 50, NAN, NAN))
-    ]  # fmt: skip
-    tables = {"categories": categories, "mature_counts": counts, "maturity_lines": lines}
-    return {name: pd.DataFrame(rows) for name, rows in tables.items()}
-
-
-def _size():
-    row = {"n": 12_100, "elasticity": 0.71, "ci_low": 0.69, "ci_high": 0.73, "p_one": 1e-60}
-    row |= {"elasticity_tier": 0.66, "tier_low": 0.63, "tier_high": 0.69, "reason": None}
-    bands = []
-    passes = {"per seat": (0.48, 0.37, 0.27, 0.18, 0.11), "expected for the size": (0.31, 0.32, 0.31, 0.3, 0.32)}
-    sizes = {"1-2 seats": 3900, "3-5 seats": 3300, "6-10 seats": 2400, "11-25 seats": 1600, "26+ seats": 900}
-    for line, rates in passes.items():
-        for (band, n), rate in zip(sizes.items(), rates, strict=True):
-            share = _share(n, round(n * rate))
-            gap = (0.062 if line == "per seat" else 0.055) + 0.01 * rate
-            error = _error(n * rate, n * (1 - rate))
-            bands.append({"band": band, "n": n, "line": line, "n_pass": share["kept"], "pass_rate": share["share"],
-                          "pass_low": share["ci_low"],
-                          "pass_high": share["ci_high"], "share_pass": 0.76 + gap, "share_fail": 0.76, "gap": gap,
-                          "gap_low": gap - 1.96 * error, "gap_high": gap + 1.96 * error})  # fmt: skip
-    return {"size_elasticity": pd.DataFrame([row]), "size_bands": pd.DataFrame(bands)}
+    row |= {
+        "naive_difference": 0.108,
+        "newest_cohort": "2022-Q4",
+        "n_newest": 2900,
+        "confirmed": "confirmed",
+        "planned": 20.0,
+    }
+    row |= _spread("difference", 0.096, 0.016, ends="ci") | _spread("newest_difference", 0.088, 0.033, ends="newest")
+    tables = {"activation_counts": counts, "activation_curves": curves, "threshold": [row]}
+    return {name: pd.DataFrame(made) for name, made in tables.items()}
 
 
 def _ranking():
@@ -310,85 +228,29 @@ def _ranking():
     for place, name in enumerate(order, start=1):
         area, hypothesised, share, d, _, flag, timed, group = FEATURES[name]
         used = round(12_400 * share)
-        p = _interval(d, _error(used, 12_400 - used)) if timed else _interval(NAN, 1.0)
-        word = "supported" if p["ci_low"] > 0 else "opposite" if p["ci_high"] < 0 else "not supported"
-        known = {"rank": float(place), "rank_low": max(1.0, place - 1 - place // 3)}
-        known |= {"rank_high": min(17.0, place + 1 + place // 2)}
-        known |= {"difference": d, "p_value_adjusted": min(1.0, 3 * p["p_value"])}
-        known |= {"gap_if_causal": (1 - share) * d}
-        told = _name("feature category hypothesised group prevalence n_used flag time_order supported reason",
-                     name, area, hypothesised, group, share, used, flag, "known" if timed else "unknown",
-                     word if hypothesised else "", None if timed else "the time of first use is unknown")  # fmt: skip
-        rows.append(told | p | (known if timed else dict.fromkeys(known, NAN)))  # untimed ones are not ranked
-    quality = {"n": 12_400, "features": 17, "refits": 20, "floor": 0.6, "predicts": True, "top": 10, "reason": None}
-    quality |= {"auc": 0.664, "auc_low": 0.651, "auc_high": 0.676}
-    quality |= _spread("added", 0.058, 0.017) | _spread("stability", 0.71, 0.08)
+        told = _name("feature category hypothesised group prevalence n_used flag time_order", name, area, hypothesised,
+                     group, share, used, flag, "known" if timed else "unknown")  # fmt: skip
+        told |= {"supported": "", "reason": None if timed else "the time of first use is unknown"}
+        if timed:  # others are neither compared nor ranked
+            p = _interval(d, _error(used, 12_400 - used))
+            told |= _spread("rank", float(place), 2.0) | {
+                "difference": d,
+                "p_value_adjusted": min(1.0, 3 * p["p_value"]),
+                **p,
+            }
+        rows.append(told)
+    quality = {"n": 12_400, "features": 17, "refits": 20, "predicts": True, "auc": 0.664, "reason": None}
     steps = [
         ("activated", 4100, 0.081, 0.757, 1660), ("using", 2300, 0.054, 0.761, 3600),
         ("invite_team", 950, 0.031, 0.742, 11_100), ("connect_inbox", 610, 0.024, 0.75, 18_200),
     ]  # fmt: skip
     next_steps = pd.DataFrame(steps, columns=["step", "accounts", "association", "share_now", "units_needed"])
-    ends = {"ci_low": next_steps["association"] - 0.016, "ci_high": next_steps["association"] + 0.016}
-    return {
-        "ranking": pd.DataFrame(rows), "model_quality": pd.DataFrame([quality | {"model": "random forest"}]),
-        "next_steps": next_steps.assign(**ends, reason=None),
-    }  # fmt: skip
+    return {"ranking": pd.DataFrame(rows), "model_quality": pd.DataFrame([quality]), "next_steps": next_steps}
 
 
 def _review():
-    rows = []
-    made = (
-        (COHORTS[1], 0.671, -0.01, 1.02, "keep", 0.4, 0.5), (COHORTS[2], 0.658, 0.06, 0.97, "keep", 0.4, 0.5),
-        (COHORTS[3], 0.603, 0.34, 0.71, "recalibrate", 0.001, 0.004),
-    )  # fmt: skip
-    for cohort, auc, intercept, slope, choice, *p in made:
-        row = {"cohort": cohort, "n": 2900, "lost": 690, **_spread("auc", auc, 0.022)}
-        row |= _spread("intercept", intercept, 0.09) | _spread("slope", slope, 0.17) | {"choice": choice}
-        row |= _name("p_keep p_reintercept p_recalibrate observed expected reason", *p, 0.6, 0.762, 0.758, None)
-        rows.append(row)
-    drift = pd.DataFrame([
-        (COHORTS[2], "cut", 9.0, 10.0, 5.0, 15.0), (COHORTS[3], "cut", 9.0, 21.0, 5.0, 15.0),
-        (COHORTS[3], "rank of shared_inbox", 1.0, 2.0, 1.0, 3.0),
-        (COHORTS[3], "rank of saved_replies", 3.0, 9.0, 2.0, 6.0),
-    ], columns=["cohort", "what", "reference", "found", "low", "high"])  # fmt: skip
-    words = [
-        ("set_up", "keep", "Its difference stays clear in the newest cohort."),
-        ("activated", "re-set", "The best cut of the newest cohort lies outside what chance alone moves it."),
-        ("using", "watch", "The model discriminates less in the newest cohort, still above the floor."),
-        ("mature", "drop", "Its difference is smaller than the worthwhile one in every cohort."),
-    ]
-    model = [
-        ("intercept", "", 0.91, 0.86, 0.96), ("coefficient", "activated", 0.52, 0.42, 0.62),
-        ("coefficient", "set_up", 0.2, 0.11, 0.29), ("cut", "activated", 9.0, 6.0, 14.0),
-        ("rank", "shared_inbox", 1.0, 1.0, 2.0), ("auc", "", 0.664, 0.651, 0.676), ("n", "", 12_400.0, NAN, NAN),
-    ]  # fmt: skip
+    words = pd.DataFrame([("set_up", "keep"), ("using", "watch"), ("activated", "re-set"), ("mature", "drop")])
     return {
-        "review": pd.DataFrame(rows),
-        "drift": drift.assign(outside=~drift["found"].between(drift["low"], drift["high"])),
-        "review_words": pd.DataFrame(words, columns=["milestone", "word", "why"]),
-        "model": pd.DataFrame(model, columns=["kind", "name", "value", "low", "high"]),
-    }
-
-
-def _daily_use():
-    flow = [("started", 20_000, "by 2023-06-30")]
-    for day, lost in ((90, 3200), (60, 2400), (120, 3700)):
-        told = f"landmark day {day}"
-        flow += [
-            (f"{told}: followed", 15_600, f"to day {day + 180}, by the end of 2023-06-30"),
-            (f"{told}: lost before it", lost, "no outcome of theirs can follow a milestone"),
-            (f"{told}: kept", 15_600 - lost, "customers on that day, followed long enough"),
-        ]
-    columns = ["table", "column", "rows", "missing", "latest", "days_old", "note"]
-    fresh = [
-        ("accounts", "started_at", 20_000, 0.0, "2023-06-30", 0.0, ""),
-        ("accounts", "seats", 20_000, 0.012, None, NAN, "12 in 1,000 missing"),
-        ("events", "at", 392_000, 0.0, "2023-06-28", 2.0, ""),
-    ]
-    sql = [(dialect, m, f'SELECT "account_id" FROM "events" /* {m}, {dialect} */ WHERE "n" < 20')
-           for dialect in ("duckdb", "postgres", "bigquery", "snowflake") for m in MILESTONES]  # fmt: skip
-    return {
-        "landmark_flow": pd.DataFrame(flow, columns=["step", "accounts", "note"]),
-        "freshness": pd.DataFrame(fresh, columns=columns),
-        "definitions": pd.DataFrame(sql, columns=["dialect", "milestone", "statement"]),
+        "review": pd.DataFrame({"cohort": COHORTS[1:], "choice": ["keep", "keep", "recalibrate"]}),
+        "review_words": words.set_axis(["milestone", "word"], axis=1).assign(why="It is so."),
     }

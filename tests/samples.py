@@ -42,36 +42,18 @@ def headline(treatment="no_links", shift=0.0):
     """Return one effect a metric, and two lifts, against the control."""
     about = {"treatment": treatment, "comparison": f"{treatment} - links"}
     second = {**about, "role": "secondary", "family": "secondary"}
+    unclear = {**second, "verdict": "no clear difference", "method": "welch"}
     return (
         effect(estimate=0.09 + shift, **about),
         effect(estimate=0.63, half=0.2, estimand="relative_lift", id="activated_lift", **about),
         effect("converted", -0.012, 0.011, (0.057, 0.045), p_value=0.03, verdict="clear harm", **second),
         effect("converted", -0.21, 0.19, estimand="relative_lift", verdict="clear harm", **second),
+        effect("conversations", -0.21, 0.35, (2.4, 2.19), p_value=0.24, **unclear),
+        effect("arr", 12.4, 310.2, (1240.2, 1252.6), p_value=0.94, **unclear),
         effect(
-            "conversations",
-            -0.21,
-            0.35,
-            (2.4, 2.19),
-            p_value=0.24,
-            verdict="no clear difference",
-            method="welch",
-            **second,
+            "csat", -0.02, 0.06, (4.21, 4.19), p_value=0.51, verdict="not inferior", **about | {"role": "guardrail"}
         ),
-        effect(
-            "arr", 12.4, 310.2, (1240.2, 1252.6), p_value=0.94, verdict="no clear difference", method="welch", **second
-        ),
-        effect(
-            "csat", -0.02, 0.06, (4.21, 4.19), p_value=0.51, verdict="not inferior", **{**about, "role": "guardrail"}
-        ),
-        effect(
-            "nps",
-            3.2,
-            4.9,
-            (12.0, 15.2),
-            p_value=0.2,
-            verdict="no clear difference",
-            **{**about, "role": "exploratory"},
-        ),
+        effect("nps", 3.2, 4.9, (12.0, 15.2), p_value=0.2, **unclear | {"role": "exploratory", "family": "primary"}),
     )
 
 
@@ -86,38 +68,27 @@ def sensitivity():
 
 def contrasts():
     """Return naive, adjusted, as-assigned and complier effects of one metric."""
+    naive = {"estimand": "naive", "population": "as_treated"}
+    cace = {"estimand": "cace", "population": "compliers", "method": "delta"}
+    unclear = {"verdict": "no clear difference"}
     return (
-        effect(estimate=0.31, half=0.03, estimand="naive", population="as_treated", method="welch", role="exploratory"),
-        effect(
-            estimate=0.22, half=0.035, estimand="naive", population="as_treated", adjustment="covariates", method="lin"
-        ),
-        effect(estimate=0.02, half=0.024, verdict="no clear difference"),
-        effect(
-            estimate=0.031,
-            half=0.04,
-            estimand="cace",
-            population="compliers",
-            method="delta",
-            verdict="no clear difference",
-        ),
+        effect(estimate=0.31, half=0.03, method="welch", role="exploratory", **naive),
+        effect(estimate=0.22, half=0.035, adjustment="covariates", method="lin", **naive),
+        effect(estimate=0.02, half=0.024, **unclear),
+        effect(estimate=0.031, half=0.04, **cace, **unclear),
     )
 
 
 def segments():
     """Return the primary effect in five segments of two columns; one is not estimable."""
-    rows = [
-        ("country=DE", 0.12, 0.05),
-        ("country=FR", 0.07, 0.06),
-        ("country=other, and a long name for it", 0.02, 0.05),
-    ]
-    split = [
-        effect(estimate=e, half=h, segment=s, role="exploratory", n_control=640, n_treatment=655) for s, e, h in rows
-    ]
+    rows = [("DE", 0.12, 0.05), ("FR", 0.07, 0.06), ("other, and a long name for it", 0.02, 0.05)]
+    thin = {"role": "exploratory", "n_control": 640, "n_treatment": 655}
+    split = [effect(estimate=e, half=h, segment=f"country={s}", **thin) for s, e, h in rows]
     split[2] = split[2].but(verdict="no clear difference")
-    tiny = {"estimate": math.nan, "ci_low": math.nan, "ci_high": math.nan, "verdict": "not estimable"}
-    tiny |= {"control_value": math.nan, "treatment_value": math.nan}
+    tiny = dict.fromkeys(("estimate", "ci_low", "ci_high", "control_value", "treatment_value"), math.nan)
     small = effect(segment="plan tier=scale", role="exploratory").but(reason="fewer than 10 units", **tiny)
-    return (*split, effect(segment="plan tier=starter", role="exploratory"), small)
+    starter = effect(segment="plan tier=starter", role="exploratory")
+    return (*split, starter, small.but(verdict="not estimable"))
 
 
 def weeks():
@@ -128,71 +99,40 @@ def weeks():
 
 def results(**changes):
     """Return the results of an experiment with two arms."""
-    data = DataInfo(
-        "simulated",
-        "Workspaces made by a seeded model",
-        "proactive_help",
-        "9f2c" * 16,
-        4003,
-        4000,
-        {"links": 2003, "no_links": 1997},
-        (("rows read", 4003, ""), ("exact duplicates dropped", 3, "kept once"), ("units analysed", 4000, "")),
-    )
-    checks = (
-        Check("srm", "pass", 0.92, 0.001, "The groups hold 2,003 and 1,997 units; the planned split fits (p = .92)."),
-        Check("balance", "warn", 0.0008, 0.001, "Seats differ between the groups before the start (p < .001)."),
-        Check("missing_csat", "not tested", math.nan, 0.001, "No value is missing."),
-    )
-    claims = (
-        Claim(
-            "P13",
-            9,
-            "points",
-            "9 % fewer teams convert without links",
-            "x",
-            -1.2,
-            -2.3,
-            -0.1,
-            "not recovered",
-            "The planted 9 points lie outside.",
-        ),
-        Claim(
-            "P04",
-            2.5,
-            "times",
-            "about 2.5 times",
-            None,
-            math.nan,
-            math.nan,
-            math.nan,
-            "not tested by this run",
-            "No exposure.",
-        ),
-    )
+    steps = (("rows read", 4003, ""), ("exact duplicates dropped", 3, "kept once"), ("units analysed", 4000, ""))
+    arms, note = {"links": 2003, "no_links": 1997}, "Workspaces made by a seeded model"
+    unknown = (math.nan,) * 3
     standard = Results(
         "proactive_help",
         "In-product help links",
         "Does showing in-product help links raise activation and paid conversion?",
         "answered",
-        data,
+        DataInfo("simulated", note, "proactive_help", "9f2c" * 16, 4003, 4000, arms, steps),
         {"file": "proactive_help.yaml", "sha256": "ab" * 32, "departures": []},
-        checks,
-        (*headline(), *sensitivity(), *segments(), *weeks()),
-        (),
-        claims,
-        {"metrics": metrics()},
         (
+            Check("srm", "pass", 0.92, 0.001, "The groups hold 2,003 and 1,997 units; the planned split fits."),
+            Check("balance", "warn", 0.0008, 0.001, "Seats differ between the groups before the start (p < .001)."),
+            Check("missing_csat", "not tested", math.nan, 0.001, "No value is missing."),
+        ),
+        (*headline(), *sensitivity(), *segments(), *weeks()),
+        claims=(
+            Claim("P13", 9, "points", "9 % fewer teams convert without links", "x", -1.2, -2.3, -0.1, "not recovered",
+                  "The planted 9 points lie outside."),
+            Claim("P04", 2.5, "times", "about 2.5 times", None, *unknown, "not tested by this run", "No exposure."),
+        ),
+        tables={"metrics": metrics()},
+        answer=(
             "These data are simulated: the effect was planted, so finding it tests the method and is no evidence.",
             "Without the links 23.2 % of 1,997 workspaces activate and with them 14.2 % of 2,003: +9.0 points "
             "(95 % interval between +7.1 and +10.9 points). By the plan's rule this is a clear benefit.",
             "The guardrail satisfaction is not inferior: between -0.08 and +0.04.",
         ),
-        (
+        limits=(
             "It cannot show what happens after 28 days.",
             "The unit is the workspace; nothing is said of single people.",
             "No effect on those who never open the product is measured.",
         ),
-    )
+    )  # fmt: skip
     return standard.but(**changes)
 
 
@@ -208,9 +148,7 @@ def withheld():
         "The groups hold 2,210 and 1,790 workspaces where equal ones were planned (p < .001): assignment went wrong.",
         "No effect is shown, because groups that were not made by the plan's chance cannot be compared.",
     )
-    check = Check(
-        "srm", "fail", 1e-11, 0.001, "The groups hold 2,210 and 1,790 units; equal ones were planned (p < .001)."
-    )
+    check = Check("srm", "fail", 1e-11, 0.001, "The groups hold 2,210 and 1,790 units; equal ones were planned.")
     return results(status="withheld", estimates=(), tests=(), checks=(check,), answer=reason, claims=())
 
 
@@ -222,33 +160,18 @@ def interim():
 
 def hostile():
     """Return results in which every word that can come from data is a script."""
-    rows = tuple(
-        e.but(
-            control=HOSTILE,
-            treatment=HOSTILE,
-            segment=e.segment and f"{HOSTILE}={HOSTILE}",
-            reason=HOSTILE,
-            method=HOSTILE,
-        )
-        for e in results().estimates
-    )
-    base = results()
-    data = DataInfo("yours", HOSTILE, HOSTILE, None, 1, 1, {HOSTILE: 1}, ((HOSTILE, 1, HOSTILE),))
+    base, departures = results(), [{"parameter": "as_of", "planned": HOSTILE, "used": HOSTILE}]
+    spoilt = dict.fromkeys(("control", "treatment", "reason", "method"), HOSTILE)
+    rows = tuple(e.but(segment=e.segment and f"{HOSTILE}={HOSTILE}", **spoilt) for e in base.estimates)
+    words = {"title": HOSTILE, "question": HOSTILE, "answer": (HOSTILE,), "limits": (HOSTILE,)}
     return base.but(
-        title=HOSTILE,
-        question=HOSTILE,
-        data=data,
+        **words,
+        data=DataInfo("yours", HOSTILE, HOSTILE, None, 1, 1, {HOSTILE: 1}, ((HOSTILE, 1, HOSTILE),)),
         estimates=rows,
         checks=(Check(HOSTILE, HOSTILE, 0, 0, HOSTILE),),
         claims=(Claim(HOSTILE, 1, HOSTILE, HOSTILE, None, 1, 0, 2, HOSTILE, HOSTILE),),
         tables={"metrics": metrics(HOSTILE)},
-        answer=(HOSTILE,),
-        limits=(HOSTILE,),
-        plan={
-            "file": HOSTILE,
-            "sha256": HOSTILE,
-            "departures": [{"parameter": "as_of", "planned": HOSTILE, "used": HOSTILE}],
-        },
+        plan={"file": HOSTILE, "sha256": HOSTILE, "departures": departures},
     )
 
 

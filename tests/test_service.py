@@ -265,26 +265,23 @@ def check_events(source, tickets):
 CLEAN = "Tickets answered or solved before they were opened: 0.0 %."
 
 
-@pytest.mark.parametrize(
-    ("columns", "told"),
-    [
-        (
-            {"replied": np.resize([3 / 86_400] + [0.2] * 4, 400)},
-            " Of the first replies 20.0 % come within 10 seconds of their ticket, as automatic ones do: these are "
-            "none; leave them out.",
-        ),
-        (
-            {"score": np.resize([5.0, 4.0, 3.0, 99.0], 400)},
-            " The highest rating is more than twice the next one: it may be a code for none; leave it out.",
-        ),
-        (
-            {"score": np.resize([0.0, 1.0], 400), "satisfied": np.nan},
-            " Ratings lie on one side of satisfied_from, so who was satisfied is not told; set it on their scale.",
-        ),
-        ({"replied": np.nan}, " No event is first_reply or reply, so what rests on them is not told."),
-        ({"solved": np.nan}, " No event is solved, so what rests on them is not told."),
-    ],
-)
+@pytest.mark.parametrize(("columns", "told"), [
+    (
+        {"replied": np.resize([3 / 86_400] + [0.2] * 4, 400)},
+        " Of the first replies 20.0 % come within 10 seconds of their ticket, as automatic ones do: these are "
+        "none; leave them out.",
+    ),
+    (
+        {"score": np.resize([5.0, 4.0, 3.0, 99.0], 400)},
+        " The highest rating is more than twice the next one: it may be a code for none; leave it out.",
+    ),
+    (
+        {"score": np.resize([0.0, 1.0], 400), "satisfied": np.nan},
+        " Ratings lie on one side of satisfied_from, so who was satisfied is not told; set it on their scale.",
+    ),
+    ({"replied": np.nan}, " No event is first_reply or reply, so what rests on them is not told."),
+    ({"solved": np.nan}, " No event is solved, so what rests on them is not told."),
+])  # fmt: skip
 def test_check_desk_tells_what_makes_a_desk_look_better(source, columns, told):
     assert check_events(source, tell_tickets(400, **columns)) == ("warn", CLEAN + told)
 

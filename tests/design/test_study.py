@@ -15,24 +15,10 @@ from sources_samples import tell_refusal
 
 from helpers import design as designs
 from helpers import metrics
+from helpers.design import study
 from helpers.design.sizing import Sized
-from helpers.design.study import (
-    list_levers,
-    list_looks,
-    list_outcomes,
-    list_sizes,
-    list_steps,
-    list_weeks,
-    list_worth,
-    settle,
-)
+from helpers.inference import decisions
 from helpers.inference.contrasts import score_limits, score_p_value
-from helpers.inference.decisions import (
-    adjust_families,
-    decide_all,
-    label_effect,
-    list_comparisons,
-)
 from helpers.inference.looks import price_looks
 from helpers.inference.methods import compare_arms, lift_arms
 from helpers.inference.planning import sample_size_means, sample_size_normal, sample_size_proportions
@@ -61,17 +47,17 @@ def test_weeks_and_size_by_hand():
     needed = sample_size_proportions(0.3, 0.08)
     assert setting.first.find_size(0.8) == pytest.approx(needed)
     assert setting.weeks == math.ceil(needed / 100)
-    row = settle(setting).iloc[0]
+    row = study.settle(setting).iloc[0]
     assert (row["weeks"], row["units"], row["needed"]) == (setting.weeks, 100 * setting.weeks, math.ceil(needed))
     assert row["power"] >= 0.8 > setting.first.find_power(100 * (setting.weeks - 1))
     assert setting.first.find_smallest(needed, 0.8) == pytest.approx(0.08)
     short = make_setting(assumed={"most_weeks": 5})
-    assert (short.weeks, settle(short).iloc[0]["weeks_needed"]) == (5, setting.weeks)
+    assert (short.weeks, study.settle(short).iloc[0]["weeks_needed"]) == (5, setting.weeks)
     assert make_setting(assumed={"weeks": 3}).weeks == 3
 
 
 def test_secondary_metrics_are_sized_at_the_first_step_of_holm():
-    steps = list_steps(make_setting()).set_index("metric")
+    steps = study.list_steps(make_setting()).set_index("metric")
     assert steps.loc["s", "level"] == pytest.approx(0.05 / 3)
     assert steps.loc["s", "units"] == math.ceil(sample_size_means(0.25, 1, alpha=0.05 / 3))
     assert steps.loc["s", "alone"] < steps.loc["s", "among"]  # others that are clear help
@@ -99,7 +85,7 @@ def test_covariates_clusters_answers_and_splits_change_the_size():
     split = {"split": {"c": 0.6, "t": 0.2, "u": 0.2}}
     each = make_setting(variant={"control": "c", "treatments": ["t", "u"], **split}, comparisons=["u - t"])
     assert (each.fraction, each.share, each.first.level) == (pytest.approx(0.4), 0.5, pytest.approx(0.05 / 3))
-    steps = list_steps(each)
+    steps = study.list_steps(each)
     assert steps["among"].between(0, 1).all()
 
 
@@ -109,7 +95,7 @@ TENTH = {"control": "c", "treatments": ["t"], "split": {"c": 0.9, "t": 0.1}}
 def test_an_uneven_split_of_a_share_is_told_as_its_score_test_finds_it():
     plan, told = {"y": PLAN["y"]}, {"told": ["y = 0.1"], "variant": TENTH}
     setting = make_setting(plan=plan, assumed={"weeks": 15, "draws": 40_000}, **told)
-    row, rng = list_steps(setting).iloc[0], np.random.default_rng(3)
+    row, rng = study.list_steps(setting).iloc[0], np.random.default_rng(3)
     x1, x0 = rng.binomial(150, 0.18, 40_000), rng.binomial(1350, 0.1, 40_000)
     clear = score_p_value(x1, 150, x0, 1350) <= 0.05
     assert [row["alone"], row["among"]] == pytest.approx([clear.mean()] * 2, abs=0.015)
@@ -136,7 +122,7 @@ def test_a_guardrail_of_a_share_holds_as_its_score_limits_find_it(better, mean, 
     variant = {"control": "c", "treatments": ["t"], "split": dict(zip("ct", split, strict=True))}
     assumed = {"weeks": n // 100, "draws": 40_000}
     setting = make_setting([f"g = {mean}", "y = 0.1"], {"y": PLAN["y"], "g": guard}, assumed, variant=variant)
-    row, sizes = list_steps(setting).set_index("metric").loc["g"], [round(n * share) for share in split]
+    row, sizes = study.list_steps(setting).set_index("metric").loc["g"], [round(n * share) for share in split]
     x0, x1 = (np.arange(size + 1) for size in sizes)
     x0, x1 = (x[stats.binom.pmf(x, size, mean) > 1e-9] for x, size in zip((x0, x1), sizes, strict=True))
     chances = stats.binom.pmf(x1[:, None], sizes[1], mean) * stats.binom.pmf(x0, sizes[0], mean)
@@ -178,9 +164,12 @@ def judge_all(columns, design):
     for turn in range(len(columns)):
         effects = [Effect(g, e, None, g - r, g + r, p_value=q) for g, e, r, q in zip(
             gaps[turn], errors[turn], reach[turn], p[turn], strict=True)]  # fmt: skip
-        labels = [(c, {"estimand": "difference", "role": c.metric.role}) for c in list_comparisons(design)]
-        found = [label_effect(c, effect, **more) for (c, more), effect in zip(labels, effects, strict=True)]
-        yield {e.metric: e.verdict for e in decide_all(adjust_families(found), design.metrics, alpha=design.alpha)}
+        labels = [(c, {"estimand": "difference", "role": c.metric.role}) for c in decisions.list_comparisons(design)]
+        found = [decisions.label_effect(c, effect, **more) for (c, more), effect in zip(labels, effects, strict=True)]
+        yield {
+            e.metric: e.verdict
+            for e in decisions.decide_all(decisions.adjust_families(found), design.metrics, alpha=design.alpha)
+        }
 
 
 def test_planned_looks_have_their_price_in_every_size():
@@ -190,7 +179,7 @@ def test_planned_looks_have_their_price_in_every_size():
     assert looked.find_power(1100) < base.find_power(1100)
     assert looked.find_smallest(1100, 0.8) > base.find_smallest(1100, 0.8)
     given = [{}, {"looks": [0.25, 0.5, 0.75, 1]}]
-    promised = [list_outcomes(make_setting(assumed={"weeks": 9}, **more))["benefit"].iloc[0] for more in given]
+    promised = [study.list_outcomes(make_setting(assumed={"weeks": 9}, **more))["benefit"].iloc[0] for more in given]
     assert promised[1] < promised[0]
 
 
@@ -204,8 +193,8 @@ def test_power_by_the_rule_is_what_experiments_reach():
             assert verdicts == {e.metric: e.verdict for e in results.headline()}
         good = {name: verdicts[name] in ("clear benefit", "not inferior") for name in PLAN}
         found = {name: found[name] + good[name] for name in PLAN} | {"rule": found["rule"] + (good["y"] and good["g"])}
-    promised = dict(list_steps(setting).set_index("metric")["among"])
-    promised["rule"] = list_outcomes(setting).set_index("truth").loc["expected", "benefit"]
+    promised = dict(study.list_steps(setting).set_index("metric")["among"])
+    promised["rule"] = study.list_outcomes(setting).set_index("truth").loc["expected", "benefit"]
     for name, hits in found.items():
         low, high = (stats.binom.ppf(tail, replicates, promised[name]) for tail in (0.0005, 0.9995))
         assert low <= hits <= high, (name, hits, promised[name])
@@ -237,45 +226,45 @@ def test_the_chance_that_a_relative_guardrail_holds_is_that_of_its_verdict():
         sides = [Moments(("y",), 60, arm.mean(keepdims=True), np.array([[arm.var(ddof=1)]])) for arm in drawn]
         effects = {"difference": compare_arms(metric, *sides), "relative_lift": lift_arms(metric, *sides)}
         rows = [Estimate(k, "g", "c", "t", "t - c", k, role="guardrail", **asdict(e)) for k, e in effects.items()]
-        held += decide_all(rows, {"g": metric}, alpha=0.05)[0].verdict == "not inferior"
+        held += decisions.decide_all(rows, {"g": metric}, alpha=0.05)[0].verdict == "not inferior"
     assert stats.binomtest(held, 400, told.metrics["g"].find_power(120)).pvalue > 0.001
 
 
 def test_worth_of_weeks_falls_with_cost_and_delay():
     money = {"worth_per_year": 50_000, "cost_per_week": 500, "most_weeks": 20}
-    worth = list_worth(make_setting(assumed=money))
+    worth = study.list_worth(make_setting(assumed=money))
     assert worth.loc[0, ["by_rule", "net"]].tolist() == [0, 0]
     assert (worth["by_rule"] <= worth["at_best"] + 1e-9).all()
     assert worth["another"].iloc[1] > worth["another"].iloc[10] and worth["another"].iloc[1:4].gt(0).all()
     assert worth["net"].tolist() == pytest.approx((worth["by_rule"] - worth["cost"]).tolist())
-    dearer = list_worth(make_setting(assumed={**money, "cost_per_week": 2000}))
+    dearer = study.list_worth(make_setting(assumed={**money, "cost_per_week": 2000}))
     assert dearer["net"].idxmax() <= worth["net"].idxmax()
-    longer = list_worth(make_setting(assumed={**money, "horizon_years": 4}))
+    longer = study.list_worth(make_setting(assumed={**money, "horizon_years": 4}))
     assert longer["by_rule"].iloc[5] > 1.9 * worth["by_rule"].iloc[5]
-    costly = list_worth(make_setting(assumed={**money, "cost_per_year": 30_000}))
+    costly = study.list_worth(make_setting(assumed={**money, "cost_per_year": 30_000}))
     assert costly["at_best"].iloc[5] < worth["at_best"].iloc[5]
-    sure = list_worth(make_setting(assumed={**money, "past_effects": 0.3}))
+    sure = study.list_worth(make_setting(assumed={**money, "past_effects": 0.3}))
     assert sure["by_rule"].iloc[5] > worth["by_rule"].iloc[5]
-    assert list_worth(make_setting()).empty
+    assert study.list_worth(make_setting()).empty
 
 
 def test_tables_of_levers_looks_and_sizes():
     setting = make_setting()
-    levers = list_levers(setting).set_index("choice")
+    levers = study.list_levers(setting).set_index("choice")
     assert levers.loc["as planned", "times"] == 1
     assert 3.8 < levers.loc["half the effect", "times"] < 4.1
-    looks = list_looks(setting)
+    looks = study.list_looks(setting)
     assert looks["looks"].tolist() == [1, 2, 4] and looks["times"].is_monotonic_increasing
-    assert len(list_looks(make_setting(looks=[0.3, 1.0]))) == 4
-    sizes = list_sizes(setting)
+    assert len(study.list_looks(make_setting(looks=[0.3, 1.0]))) == 4
+    sizes = study.list_sizes(setting)
     chosen = sizes[(sizes["baseline"] == 0.3) & (sizes["difference"] == 0.02)]
     assert chosen["units"].item() == math.ceil(sample_size_proportions(0.3, 0.02))
-    fewer = list_sizes(make_setting(["y = 0.3"], {"y": {**PLAN["y"], "better": "lower", "expected": "lower"}}))
+    fewer = study.list_sizes(make_setting(["y = 0.3"], {"y": {**PLAN["y"], "better": "lower", "expected": "lower"}}))
     chosen = fewer[(fewer["baseline"] == 0.3) & (fewer["difference"] == -0.02)]  # in the direction of the plan
     assert chosen["units"].item() == math.ceil(sample_size_proportions(0.3, -0.02)) and (fewer["difference"] < 0).all()
     only = {"s": {**PLAN["s"], "role": "primary"}}
-    assert list_sizes(make_setting(["s = 4, 1"], only)).empty
-    weeks = list_weeks(setting)
+    assert study.list_sizes(make_setting(["s = 4, 1"], only)).empty
+    weeks = study.list_weeks(setting)
     assert (weeks["metric"] == "g").sum() == 0
     first = weeks[weeks["metric"] == "y"]
     assert first["power"].is_monotonic_increasing and first["exaggeration"].is_monotonic_decreasing

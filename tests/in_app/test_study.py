@@ -119,20 +119,17 @@ def test_the_segment_is_that_of_the_plan(found, loaded):
     assert np.isfinite(row["ratio"])
 
 
-@pytest.mark.parametrize(
-    ("spoil", "told"),
-    [
-        (
-            lambda seconds: seconds.where(seconds.index % 2 == 0, 3.0),
-            "Of the first replies {:.1f} % come within 10 seconds of their ticket, as automatic ones do: these are "
-            "none; leave them out.",
-        ),
-        (
-            lambda seconds: seconds - 8 * 3600,
-            "Of the first replies {:.1f} % come before their ticket: give both in UTC.",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("spoil", "told"), [
+    (
+        lambda seconds: seconds.where(seconds.index % 2 == 0, 3.0),
+        "Of the first replies {:.1f} % come within 10 seconds of their ticket, as automatic ones do: these are "
+        "none; leave them out.",
+    ),
+    (
+        lambda seconds: seconds - 8 * 3600,
+        "Of the first replies {:.1f} % come before their ticket: give both in UTC.",
+    ),
+])  # fmt: skip
 def test_praise_is_not_read_by_waits_that_nobody_waited(loaded, monkeypatch, spoil, told):
     source, units, results = loaded
     asked = read_requests(source, units)

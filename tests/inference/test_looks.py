@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 from scipy.stats import t as student
+from sources_samples import tell_refusal
 
 from helpers import metrics
 from helpers.inference.decisions import Comparison
 from helpers.inference.experiment import trace_path
 from helpers.inference.looks import Look, always_valid, at_look, between_looks, read_look, sequential_bounds
 from helpers.inference.means import merge_moments
-from helpers.records import Effect, Moments, Refused
+from helpers.records import Effect, Moments
 
 TWO, THREE = [0.5, 1.0], [0.3, 0.6, 1.0]
 SCORE = {"kind": "score", "role": "primary", "better": "higher"}
@@ -26,14 +27,11 @@ def effect(z, df=None):
     return Effect(estimate=z, std_error=1.0, df=df, ci_low=z - 2, ci_high=z + 2, p_value=0.5, method="welch")
 
 
-@pytest.mark.parametrize(
-    ("looks", "alpha", "bounds"),
-    [
-        ([1.0], 0.05, [1.95996]),
-        ([0.5, 1.0], 0.05, [2.963, 1.969]),  # R gsDesign, sfLDOF
-        ([0.2, 0.4, 0.6, 0.8, 1.0], 0.05, [4.8769, 3.3569, 2.6803, 2.2898, 2.0310]),  # R ldbounds, iuse = 1
-    ],
-)
+@pytest.mark.parametrize(("looks", "alpha", "bounds"), [
+    ([1.0], 0.05, [1.95996]),
+    ([0.5, 1.0], 0.05, [2.963, 1.969]),  # R gsDesign, sfLDOF
+    ([0.2, 0.4, 0.6, 0.8, 1.0], 0.05, [4.8769, 3.3569, 2.6803, 2.2898, 2.0310]),  # R ldbounds, iuse = 1
+])  # fmt: skip
 def test_sequential_bounds_published(looks, alpha, bounds):
     assert sequential_bounds(looks, alpha).tolist() == pytest.approx(bounds, abs=6e-4)
 
@@ -142,14 +140,19 @@ def test_between_looks_every_day_beside_planned_looks_stays_at_the_level_togethe
     assert both.mean() - alone.mean() < 5e-4
 
 
+def dated(n, by=40):
+    """Return n units of which so many are assigned on each day from the first of March."""
+    return draw_frame(n, assigned_at=pd.to_datetime("2024-03-01") + pd.to_timedelta(np.arange(n) // by, unit="D"))
+
+
+def fold(frame, **plan):
+    return metrics.fold(make_source(frame), make_design(**{"metrics": {"y": SCORE}, **plan}))
+
+
 def widen(n, **changes):
     """Return half the width of the interval in standard errors when n of all units have come."""
-    days = pd.to_datetime("2024-03-01") + pd.to_timedelta(np.arange(n) // 40, unit="D")
-    design = make_design(
-        metrics={"y": SCORE}, assigned_at="assigned_at", enrolment_days=90, as_of="2024-05-01", **changes
-    )
-    look = read_look(metrics.fold(make_source(draw_frame(n, assigned_at=days)), design))
-    return look.apply(Comparison(design, "y", "c", "t"), effect(0.0), n=n).ci_high
+    units = fold(dated(n), assigned_at="assigned_at", enrolment_days=90, as_of="2024-05-01", **changes)
+    return read_look(units).apply(Comparison(units.design, "y", "c", "t"), effect(0.0), n=n).ci_high
 
 
 def test_look_is_tuned_once_and_not_anew_at_each_look():
@@ -160,54 +163,42 @@ def test_look_is_tuned_once_and_not_anew_at_each_look():
     assert widen(400, planned_units=40_000) > 1.5 * unplanned[1]
 
 
-def test_look_foresees_the_units_of_a_plan_that_gives_days_alone():
-    days = pd.to_datetime("2024-03-01") + pd.to_timedelta(np.arange(400) // 40, unit="D")
-    shares = {}
-    for as_of in ("2024-03-10", "2024-03-20", "2024-05-29"):  # the tenth and the twentieth of 90 days, and the last
-        plan = {"assigned_at": "assigned_at", "enrolment_days": 90, "as_of": as_of, "looks": [0.5, 1.0]}
-        design = make_design(metrics={"y": SCORE}, **plan)
-        look = read_look(metrics.fold(make_source(draw_frame(400, assigned_at=days)), design))
-        shares[as_of] = (look.is_interim, round(look.share, 3))
-    assert list(shares.values()) == [(True, 0.111), (True, 0.222), (False, 1.0)]
+@pytest.mark.parametrize(("as_of", "is_interim", "share"), [
+    ("2024-03-10", True, 0.111), ("2024-03-20", True, 0.222), ("2024-05-29", False, 1.0),  # day 10, 20 and 90 of 90
+])  # fmt: skip
+def test_look_foresees_the_units_of_a_plan_that_gives_days_alone(as_of, is_interim, share):
+    look = read_look(fold(dated(400), assigned_at="assigned_at", enrolment_days=90, as_of=as_of, looks=TWO))
+    assert (look.is_interim, round(look.share, 3)) == (is_interim, share)
 
 
-@pytest.mark.parametrize(
-    ("until", "changes", "told"),
-    [
-        ("2024-03-10", {}, "always-valid"),  # somebody is assigned on the last day
-        ("2024-03-13", {}, "always-valid"),  # a weekend later
-        ("2024-03-14", {}, "fixed"),  # nobody has been assigned for longer than it ever took
-        ("2024-03-10", {"planned_units": 400}, "fixed"),
-        ("2024-03-10", {"planned_units": 401}, "always-valid"),
-        ("2024-03-10", {"enrolment_days": 10}, "fixed"),
-        ("2024-03-10", {"as_of": None}, "fixed"),  # until when the data are complete is not known
-    ],
-)
+@pytest.mark.parametrize(("until", "changes", "told"), [
+    ("2024-03-10", {}, "always-valid"),  # somebody is assigned on the last day
+    ("2024-03-13", {}, "always-valid"),  # a weekend later
+    ("2024-03-14", {}, "fixed"),  # nobody has been assigned for longer than it ever took
+    ("2024-03-10", {"planned_units": 400}, "fixed"),
+    ("2024-03-10", {"planned_units": 401}, "always-valid"),
+    ("2024-03-10", {"enrolment_days": 10}, "fixed"),
+    ("2024-03-10", {"as_of": None}, "fixed"),  # until when the data are complete is not known
+])  # fmt: skip
 def test_look_without_a_planned_end_is_early_while_units_are_assigned(until, changes, told):
-    days = pd.to_datetime("2024-03-01") + pd.to_timedelta(np.arange(400) // 40, unit="D")
-    design = make_design(metrics={"y": SCORE}, **{"assigned_at": "assigned_at", "as_of": until, **changes})
-    assert read_look(metrics.fold(make_source(draw_frame(400, assigned_at=days)), design)).interval == told
+    plan = {"assigned_at": "assigned_at", "as_of": until, **changes}
+    assert read_look(fold(dated(400), **plan)).interval == told
 
 
 def test_look_of_days_alone_needs_the_last_complete_day():
-    plan = {"assigned_at": "assigned_at", "enrolment_days": 90, "looks": [0.5, 1.0]}
-    frame = draw_frame(assigned_at=pd.to_datetime("2024-03-01"))
-    with pytest.raises(Refused) as error:
-        read_look(metrics.fold(make_source(frame), make_design(metrics={"y": SCORE}, **plan)))
-    told = (
+    plan = {"assigned_at": "assigned_at", "enrolment_days": 90, "looks": TWO}
+    units = fold(draw_frame(assigned_at=pd.to_datetime("2024-03-01")), **plan)
+    assert tell_refusal(read_look, units) == (
         "plan, as_of: looks need the last complete day, since enrolment_days alone do not tell how far it is; give it"
     )
-    assert str(error.value) == told
 
 
-def look_on(day, looks, *, days=28, within=None, units=2800):
-    """Return the look at an experiment of so many days, by the end of one of them."""
-    assigned = pd.to_datetime("2024-03-01") + pd.to_timedelta(np.arange(units) * days // units, unit="D")
-    frame = draw_frame(units, assigned_at=assigned)
+def look_on(day, looks, *, within=None, units=2800):
+    """Return the look at an experiment of 28 days, by the end of one of them."""
     metric = {"y": SCORE | ({"within_days": within} if within else {})}
     as_of = (pd.to_datetime("2024-03-01") + pd.Timedelta(day, "D")).date().isoformat()
     plan = {"assigned_at": "assigned_at", "planned_units": units, "as_of": as_of, "looks": looks}
-    return read_look(metrics.fold(make_source(frame), make_design(metrics=metric, **plan)))
+    return read_look(fold(dated(units, by=100), metrics=metric, **plan))
 
 
 @pytest.mark.parametrize(("within", "late"), [(None, 0), (7, 6)])
@@ -235,9 +226,7 @@ def test_look_every_day_near_planned_ones_stays_at_the_level(days, looks, in_ban
 
 
 def test_look_without_days_takes_a_planned_look_at_its_own_number_of_units():
-    source = make_source(draw_frame(400))
-    looks = {n: make_design(metrics={"y": SCORE}, planned_units=n, looks=TWO) for n in (798, 800, 801)}
-    planned = {n: read_look(metrics.fold(source, design)).planned for n, design in looks.items()}
+    planned = {n: read_look(fold(draw_frame(400), planned_units=n, looks=TWO)).planned for n in (798, 800, 801)}
     assert planned == {798: None, 800: 0.5, 801: None}
 
 
@@ -245,25 +234,20 @@ def measure(values):
     return Moments(("y", "x"), len(values), values.mean(axis=0), np.cov(values.T), missing=1)
 
 
-def test_merge_moments_equals_the_moments_of_all():
+def test_merge_moments_equals_the_moments_of_all_and_with_nothing_is_the_other():
     values = np.random.default_rng(1).normal(1e8, 1, (50, 2))
-    merged, whole = merge_moments(measure(values[:20]), measure(values[20:])), measure(values)
+    some, whole = measure(values[:20]), measure(values)
+    merged = merge_moments(some, measure(values[20:]))
     assert merged.mean == pytest.approx(whole.mean, rel=1e-15)
     assert merged.cov == pytest.approx(whole.cov, rel=1e-6)
     assert (merged.n, merged.missing) == (50, 2)
-
-
-def test_merge_moments_with_nothing_is_the_other():
-    some, none = measure(np.eye(2)), Moments(("y", "x"), 0, np.full(2, np.nan), np.full((2, 2), np.nan))
-    assert merge_moments(None, some) is some
-    assert merge_moments(none, some) is some
-    assert merge_moments(some, none) is some
+    none = Moments(("y", "x"), 0, np.full(2, np.nan), np.full((2, 2), np.nan))
+    assert merge_moments(None, some) is merge_moments(none, some) is merge_moments(some, none) is some
 
 
 def trace(n=400, **changes):
     days = pd.to_datetime("2024-03-01") + pd.to_timedelta(np.arange(n) % 28, unit="D")
-    design = make_design(**{"metrics": {"y": SCORE}, "assigned_at": "assigned_at", **changes})
-    units = metrics.fold(make_source(draw_frame(n, assigned_at=days)), design)
+    units = fold(draw_frame(n, assigned_at=days), **{"assigned_at": "assigned_at", **changes})
     return trace_path(units, read_look(units), {})
 
 

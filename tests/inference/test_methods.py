@@ -1,11 +1,13 @@
 """The declared promises: each names the method that its function really uses, and is found by it."""
 
+import math
 import pickle
 import pkgutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_sources import make_design
 from sources_samples import tell_refusal
 
 from helpers.inference import methods
@@ -13,23 +15,14 @@ from helpers.inference.credibility import EXEMPT
 from helpers.inference.means import measure_columns
 from helpers.inference.methods import METHODS, Domain, Method, choose_method, compare_arms, demand_method, find_method
 from helpers.kinds import KINDS
-from helpers.plan import ExperimentPlan, Metric
-from helpers.records import Effect, Refused
+from helpers.plan import Metric
+from helpers.records import Effect
 from helpers.simulate.populations import POPULATIONS
 
 CLAIMS = {"nominal", "at least", "nominal within .01"}
 
 
-DESIGN = ExperimentPlan.model_validate(
-    {
-        "kind": "experiment",
-        "title": "t",
-        "question": "q",
-        "unit_id": "id",
-        "variant": {"column": "arm", "control": "a", "treatments": ["b"]},
-        "metrics": {"m": {"kind": "amount"}},
-    }
-)
+DESIGN = make_design({"m": {"kind": "amount"}})
 
 
 def draw(method, n=300):
@@ -56,22 +49,17 @@ def test_method_travels_to_another_process_and_has_populations(method):
     assert set(method.families) <= families
 
 
-@pytest.mark.parametrize(
-    ("method", "estimand", "unit", "name"),
-    [
-        ("welch", "difference", "units", "Welch difference"),
-        ("delta", "difference", "units", "delta difference of ratios"),
-        ("delta", "difference", "clusters", "delta difference of clusters"),
-    ],
-)
+@pytest.mark.parametrize(("method", "estimand", "unit", "name"), [
+    ("welch", "difference", "units", "Welch difference"),
+    ("delta", "difference", "units", "delta difference of ratios"),
+    ("delta", "difference", "clusters", "delta difference of clusters"),
+    ("welch", "cace", "units", None),  # what is not promised
+    ("median of means", "difference", "units", None),
+    ("welch", "difference", "clusters", None),
+])  # fmt: skip
 def test_find_method_by_method_estimand_and_unit(method, estimand, unit, name):
-    assert find_method(method, estimand, unit=unit).name == name
-
-
-def test_find_method_of_what_is_not_promised_is_none():
-    assert find_method("welch", "cace") is None
-    assert find_method("median of means", "difference") is None
-    assert find_method("welch", "difference", unit="clusters") is None
+    found = find_method(method, estimand, unit=unit)
+    assert (found and found.name) == name
 
 
 @pytest.mark.parametrize("code", sorted({code for code, _ in EXEMPT.values()}))
@@ -103,33 +91,27 @@ def with_method(monkeypatch):
     return change
 
 
+FACTS = {"sizes": {"a": 9, "b": 9}, "skewness": 0.0, "is_adjustable": False}
+
+
 def test_method_without_a_row_is_refused_wherever_it_would_decide(with_method):
     metric, moments = with_method("median of means"), measure_columns(np.arange(9.0)[:, None])
-    facts = {"sizes": {"a": 9, "b": 9}, "skewness": 0.0, "is_adjustable": False}
-    for decide in (
-        lambda: choose_method(metric, DESIGN, **facts),
-        lambda: compare_arms(metric, moments, moments, method="median of means"),
-        lambda: compare_arms(metric, moments, moments),
-    ):
-        assert tell_refusal(decide) == UNKNOWN
+    assert tell_refusal(choose_method, metric, DESIGN, **FACTS) == UNKNOWN
+    for given in ({}, {"method": "median of means"}):
+        assert tell_refusal(compare_arms, metric, moments, moments, **given) == UNKNOWN
 
 
 def test_method_that_reads_rows_is_not_for_a_kind_that_moments_tell(with_method):
-    facts = {"sizes": {"a": 9, "b": 9}, "skewness": 0.0, "is_adjustable": False}
-    with pytest.raises(Refused) as caught:
-        choose_method(with_method("order statistics"), DESIGN, **facts)
     told = "kind amount: order statistics reads the outcome; say is_mean=False, or name another"
-    assert str(caught.value) == told
+    assert tell_refusal(choose_method, with_method("order statistics"), DESIGN, **FACTS) == told
 
 
 def test_method_that_no_experiment_can_read_is_refused(with_method):
-    told = (
+    metric = with_method("welch, always-valid")
+    assert tell_refusal(compare_arms, metric, None, None, method="welch, always-valid") == (
         "the method welch, always-valid reads columns in a way that no experiment knows; begin its steps with one of "
         "read_known, read_sums, read_covariates, read_values, read_levels, read_times"
     )
-    with pytest.raises(Refused) as caught:
-        compare_arms(with_method("welch, always-valid"), None, None, method="welch, always-valid")
-    assert str(caught.value) == told
 
 
 def test_method_of_a_row_alone_decides_with_the_keys_of_its_plan(monkeypatch):
@@ -153,9 +135,7 @@ def test_compute_of_few_units_gives_a_reason_or_figures(method, sizes):
         rng = np.random.default_rng(1)
         arms = population.draw(rng, sizes[0], False), population.draw(rng, sizes[1], True)
         found = method.compute(*arms, confidence_level=0.95, rng=rng)
-        assert (
-            found.reason or found.ci_set is not None or found.ci_low == found.ci_low or found.p_value == found.p_value
-        )
+        assert found.reason or found.ci_set is not None or not math.isnan(found.ci_low) or not math.isnan(found.p_value)
 
 
 SAID = {
@@ -176,52 +156,41 @@ SAID = {
 BALANCED = {"skewness_factor": 355, "balanced_factor": 10}
 
 
-@pytest.mark.parametrize(
-    ("domain", "data", "said", "limit"),
-    [
-        ({"least_arm": 50}, {}, "arm", "units"),
-        ({"least_arm": 50, "unit": "clusters"}, {}, "arm", "clusters"),
-        ({"least_arm": 40}, {}, None, None),
-        # 355 (1 - 1/9)^2 / (1 + 1/9) = 252.4 times the squared skewness, for 40 beside 360
-        ({"skewness_factor": 355}, {"skewness": 0.4}, "tail", 252),
-        ({"skewness_factor": 355}, {"skewness": -0.39}, None, None),
-        ({"skewness_factor": 355}, {"skewness": 9.0, "n_control": 40}, None, None),  # one size: the skewness cancels
-        (BALANCED, {"skewness": -2.0, "n_control": 40}, "tail", 10),
-        ({"skewness_factor": 10}, {"skewness": float("nan")}, None, None),  # not known, not judged
-        ({"least_events": 10}, {"events": 9.9}, "events", 10),
-        ({"least_events": 10}, {"events": 10}, None, None),
-        ({"least_events": 10}, {}, None, None),
-        # of one size, and three times the spread: 355 n (27 - 1)^2 / n^4 / (10 / n)^3 = 240 times
-        ({"skewness_factor": 355}, {"skewness": 0.5, "spread": 3.0, "n_control": 40}, "spread", 240),
-        ({"skewness_factor": 355}, {"skewness": 0.4, "spread": 3.0, "n_control": 40}, None, None),
-        (
-            {"skewness_factor": 355},
-            {"skewness": 0.3, "top_share": 0.16},
-            "top",
-            15,
-        ),  # a tail that was missed looks light
-        ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.15}, None, None),
-        ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.9, "n_control": 40}, None, None),  # of one size
-        ({}, {"top_share": 0.9}, None, None),  # a method for any tail
-        ({"most_effect": 0.8}, {"estimate": -0.81}, "effect", 0.8),
-        ({"most_effect": 0.8}, {"estimate": 0.8}, None, None),
-        ({"least_apart": 25}, {"apart": 0.6}, "apart", 25),
-        ({"least_apart": 25}, {"apart": 0.7}, None, None),
-        ({"most_jump": 0.5}, {"jump": 0.51}, "jump", 50),
-        ({"most_jump": 0.5}, {"jump": 0.5}, None, None),
-    ],
-    ids=range(23),
-)
+@pytest.mark.parametrize(("domain", "data", "said", "limit"), [
+    ({"least_arm": 50}, {}, "arm", "units"),
+    ({"least_arm": 50, "unit": "clusters"}, {}, "arm", "clusters"),
+    ({"least_arm": 40}, {}, None, None),
+    # 355 (1 - 1/9)^2 / (1 + 1/9) = 252.4 times the squared skewness, for 40 beside 360
+    ({"skewness_factor": 355}, {"skewness": 0.4}, "tail", 252),
+    ({"skewness_factor": 355}, {"skewness": -0.39}, None, None),
+    ({"skewness_factor": 355}, {"skewness": 9.0, "n_control": 40}, None, None),  # one size: the skewness cancels
+    (BALANCED, {"skewness": -2.0, "n_control": 40}, "tail", 10),
+    ({"skewness_factor": 10}, {"skewness": float("nan")}, None, None),  # not known, not judged
+    ({"least_events": 10}, {"events": 9.9}, "events", 10),
+    ({"least_events": 10}, {"events": 10}, None, None),
+    ({"least_events": 10}, {}, None, None),
+    # of one size, and three times the spread: 355 n (27 - 1)^2 / n^4 / (10 / n)^3 = 240 times
+    ({"skewness_factor": 355}, {"skewness": 0.5, "spread": 3.0, "n_control": 40}, "spread", 240),
+    ({"skewness_factor": 355}, {"skewness": 0.4, "spread": 3.0, "n_control": 40}, None, None),
+    ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.16}, "top", 15),  # a tail that was missed looks light
+    ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.15}, None, None),
+    ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.9, "n_control": 40}, None, None),  # of one size
+    ({}, {"top_share": 0.9}, None, None),  # a method for any tail
+    ({"most_effect": 0.8}, {"estimate": -0.81}, "effect", 0.8),
+    ({"most_effect": 0.8}, {"estimate": 0.8}, None, None),
+    ({"least_apart": 25}, {"apart": 0.6}, "apart", 25),
+    ({"least_apart": 25}, {"apart": 0.7}, None, None),
+    ({"most_jump": 0.5}, {"jump": 0.51}, "jump", 50),
+    ({"most_jump": 0.5}, {"jump": 0.5}, None, None),
+], ids=range(23))  # fmt: skip
 def test_find_departure_of_40_treated_and_360_controls(domain, data, said, limit):
     found = Domain(**domain).find_departure(**{"n_control": 360, "n_treatment": 40, **data})
     assert found == (said and SAID[said].format(limit))
 
 
 def test_describe_names_every_condition():
-    domain = Domain(
-        least_arm=50, skewness_factor=355, balanced_factor=25, least_events=5, least_apart=9, most_effect=0.8
-    )
-    assert domain.describe() == (
+    limits = {"least_arm": 50, "skewness_factor": 355, "balanced_factor": 25, "least_events": 5, "least_apart": 9}
+    assert Domain(**limits, most_effect=0.8).describe() == (
         "at least 50 units in the smaller arm; in it over 25 x skewness² units (arms of one size and spread) to 355 x "
         "skewness² (beside a far larger arm), and no unit with over 15 % of an arm's variance where their sizes differ"
         "; at least 5 units with and without the event in each arm; at least 9 units off the lowest value, and off the "

@@ -14,22 +14,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from helpers import metrics
-from helpers.inference.associations import (
-    adjusted_contrast,
-    naive_contrast,
-    weight_responders,
-    weighted_contrast,
-)
+from helpers.inference import associations, means
 from helpers.inference.contrasts import quantile_difference, relative_lift_risk, risk_difference, win_difference
-from helpers.inference.means import (
-    adjust_means,
-    compare_means,
-    compare_ratios,
-    difference,
-    permutation_difference,
-    rate_ratio,
-    relative_lift,
-)
 from helpers.inference.take_up import anderson_rubin, complier_effect
 from helpers.records import Moments
 from helpers.survival import build_life_table, incidence_difference, rmst_difference
@@ -138,15 +124,15 @@ class Case:
 
 
 CASES = {
-    "welch": Case(draw_mean, compare_pairs(compare_means, difference)),
-    "fieller": Case(draw_mean, compare_pairs(compare_means, relative_lift), "free", "inverts lift"),
-    "nps": Case(draw_nps, compare_pairs(compare_means, difference)),
-    "lin": Case(draw_mean, compare_pairs(adjust_means, difference)),
-    "lin lift": Case(draw_mean, compare_pairs(adjust_means, relative_lift), "free", "inverts lift"),
-    "delta": Case(draw_ratio, compare_pairs(compare_ratios, difference)),
-    "delta lift": Case(draw_ratio, compare_pairs(compare_ratios, relative_lift), "free", "inverts lift"),
+    "welch": Case(draw_mean, compare_pairs(means.compare_means, means.difference)),
+    "fieller": Case(draw_mean, compare_pairs(means.compare_means, means.relative_lift), "free", "inverts lift"),
+    "nps": Case(draw_nps, compare_pairs(means.compare_means, means.difference)),
+    "lin": Case(draw_mean, compare_pairs(means.adjust_means, means.difference)),
+    "lin lift": Case(draw_mean, compare_pairs(means.adjust_means, means.relative_lift), "free", "inverts lift"),
+    "delta": Case(draw_ratio, compare_pairs(means.compare_ratios, means.difference)),
+    "delta lift": Case(draw_ratio, compare_pairs(means.compare_ratios, means.relative_lift), "free", "inverts lift"),
     "rate ratio": Case(
-        draw_ratio, lambda c, t, level: rate_ratio(measure(c), measure(t), confidence_level=level),
+        draw_ratio, lambda c, t, level: means.rate_ratio(measure(c), measure(t), confidence_level=level),
         "free", "inverts", 1.0,
     ),
     "risk difference": Case(draw_share, lambda c, t, level: compare_shares(risk_difference, c, t, level), None),
@@ -155,7 +141,7 @@ CASES = {
     ),
     "permutation": Case(
         draw_money,
-        lambda c, t, level: permutation_difference(
+        lambda c, t, level: means.permutation_difference(
             c[:, 0], t[:, 0], rng=np.random.default_rng(1), n_resamples=499, confidence_level=level
         ),
         is_seeded=True,
@@ -175,12 +161,15 @@ CASES = {
     ),
     "incidence": Case(draw_times, lambda c, t, level: compare_times(incidence_difference, c, t, level), None),
     "restricted mean": Case(draw_times, lambda c, t, level: compare_times(rmst_difference, c, t, level), None),
-    "naive": Case(draw_mean, lambda c, t, level: naive_contrast(*stack(c, t)[:2], confidence_level=level)),
-    "least squares": Case(draw_mean, lambda c, t, level: adjusted_contrast(*stack(c, t), confidence_level=level)),
-    "weights": Case(
-        draw_mean, lambda c, t, level: weighted_contrast(*stack(c, t), confidence_level=level)[0], swap="is another",
+    "naive": Case(draw_mean, lambda c, t, level: associations.naive_contrast(*stack(c, t)[:2], confidence_level=level)),
+    "least squares": Case(
+        draw_mean, lambda c, t, level: associations.adjusted_contrast(*stack(c, t), confidence_level=level)
     ),
-    "responders": Case(draw_answers, lambda c, t, level: weight_responders(c, t, confidence_level=level)),
+    "weights": Case(
+        draw_mean, lambda c, t, level: associations.weighted_contrast(*stack(c, t), confidence_level=level)[0],
+        swap="is another",
+    ),
+    "responders": Case(draw_answers, lambda c, t, level: associations.weight_responders(c, t, confidence_level=level)),
     "complier": Case(
         draw_take_up, lambda c, t, level: complier_effect((measure(c), measure(t)), confidence_level=level),
         swap="stays",
@@ -316,8 +305,8 @@ def test_a_mean_of_a_hundred_million_changes_no_difference(road, mean):
     far["y"] = mean + rng.normal(size=1200) + 0.2 * (far["variant"] == "b") + far["x"]
     far["x"] += mean
     near = far.assign(y=far["y"] - mean, x=far["x"] - mean)  # exactly what is left of the digits
-    for pair in (compare_means, adjust_means):
-        one, other = (difference(pair(*road(frame))) for frame in (near, far))
+    for pair in (means.compare_means, means.adjust_means):
+        one, other = (means.difference(pair(*road(frame))) for frame in (near, far))
         assert [other.estimate, other.ci_low, other.ci_high] == pytest.approx(
             [one.estimate, one.ci_low, one.ci_high],
             abs=6e-8,  # a mean of this size is known to 1.5e-8
@@ -342,8 +331,8 @@ def test_relative_lift_set_equals_a_grid_of_tests(seed, base, parts):
     rng = np.random.default_rng(seed)
     control, treatment = rng.normal(base, 1, 30), rng.normal(base + 1, 2, 40)
     control += base - control.mean()
-    pair = compare_means(*(measure(side[:, None]) for side in (control, treatment)))
-    found = relative_lift(pair)
+    pair = means.compare_means(*(measure(side[:, None]) for side in (control, treatment)))
+    found = means.relative_lift(pair)
     assert len(list_parts(found)) == parts
     limit = stats.t.isf(0.025, pair.df)
     for lift in np.linspace(-40, 40, 3203):
@@ -357,7 +346,7 @@ def test_permutation_interval_equals_a_grid_of_exact_tests():
     # all 715 ways to choose 4 of 13 units, at every shift of a grid; with equal arms studentising would not matter
     rng = np.random.default_rng(4)
     control, treatment = rng.normal(0, 1, 9), rng.normal(1.5, 2, 4)
-    found = permutation_difference(control, treatment, rng=np.random.default_rng(1), n_resamples=20_000)
+    found = means.permutation_difference(control, treatment, rng=np.random.default_rng(1), n_resamples=20_000)
     chosen = np.array(list(itertools.combinations(range(13), 4)))
     mask = np.zeros((len(chosen), 13), bool)
     np.put_along_axis(mask, chosen, True, axis=1)

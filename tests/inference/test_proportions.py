@@ -110,15 +110,12 @@ def test_risk_difference_nobody_has_the_event():
     assert effect.reason == "all units agree, so there is an interval and no test"
 
 
-@pytest.mark.parametrize(
-    ("counts", "reason"),
-    [
-        ((0, 0, 1, 10), "an arm has no units"),
-        ((1, 10, 0, 0), "an arm has no units"),
-        ((math.nan, 10, 1, 10), "a count is missing"),
-        ((1, 10, None, 10), "a count is missing"),
-    ],
-)
+@pytest.mark.parametrize(("counts", "reason"), [
+    ((0, 0, 1, 10), "an arm has no units"),
+    ((1, 10, 0, 0), "an arm has no units"),
+    ((math.nan, 10, 1, 10), "a count is missing"),
+    ((1, 10, None, 10), "a count is missing"),
+])  # fmt: skip
 def test_risk_difference_undefined(counts, reason):
     for estimator in (risk_difference, relative_lift_risk):
         effect = estimator(*counts)

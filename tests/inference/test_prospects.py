@@ -14,7 +14,7 @@ from helpers.inference.planning import draw_decisions, value_sample
 
 
 def test_value_sample_by_hand():
-    # the better arm is known for certain: E max(0, x) = sd x phi(0); an estimate as wide as the prior keeps 1/sqrt(2)
+    # an estimate as wide as the prior keeps 1 / sqrt(2) of what is known for certain, E max(0, x) = sd x phi(0)
     by_rule, at_best = value_sample(1.0, prior_sd=1.0, critical=0.0)
     assert at_best == by_rule == pytest.approx(1 / math.sqrt(2 * math.pi) / math.sqrt(2))
 

@@ -9,15 +9,7 @@ import pytest
 from scipy import stats
 
 from helpers import inference
-from helpers.inference.replies import (
-    MANY_UNANSWERED,
-    allow_for_slower,
-    compare_medians,
-    compare_replies,
-    measure_share,
-    split_arms,
-    trace_replies,
-)
+from helpers.inference import replies
 
 ROWS = [
     ("u1", "a", 10.0, 0),  # one unit with two conversations
@@ -38,7 +30,7 @@ def _find(frame, comparison, measure, minutes=None):
 
 
 def test_compare_replies_by_hand():
-    found = compare_replies(made.make_conversations(ROWS), made.design_replies())
+    found = replies.compare_replies(made.make_conversations(ROWS), made.design_replies())
     median = _find(found, "b - a", "median")
     assert (median["control_value"], median["treatment_value"], median["difference"]) == (50.0, 2.0, -48.0)
     assert median["n_control"] == 3  # sign-ups
@@ -49,7 +41,7 @@ def test_compare_replies_by_hand():
     before = _find(found, "a - cps", "median")
     assert (before["control"], before["treatment"], before["is_randomised"]) == ("cps", "a", False)
     assert before["difference"] == 20.0
-    short = compare_replies(made.make_conversations(ROWS, days=7), made.design_replies())
+    short = replies.compare_replies(made.make_conversations(ROWS, days=7), made.design_replies())
     assert _find(short, "b - a", "median")["treatment_value"] == 1.5  # the last was not followed for a week
 
 
@@ -57,13 +49,13 @@ def test_compare_replies_is_by_unit_not_by_conversation():
     # the same rows copied within each unit say no more: the interval stays as wide
     one = made.draw_conversations(60)
     many = pd.concat([one] * 5, ignore_index=True)
-    found = [compare_replies(rows, made.design_replies()) for rows in (one, many)]
+    found = [replies.compare_replies(rows, made.design_replies()) for rows in (one, many)]
     for measure, minutes, slack in (("within", 60, 1e-9), ("never", None, 1e-9), ("median", None, 0.25)):
         widths = [(row["ci_high"] - row["ci_low"]) for row in (_find(f, "b - a", measure, minutes) for f in found)]
         assert widths[1] == pytest.approx(widths[0], rel=slack)
     # without knowing the units it is narrower
-    apart = _find(compare_replies(many.assign(unit=many.index), made.design_replies()), "b - a", "within", 60)
-    row = _find(compare_replies(many, made.design_replies()), "b - a", "within", 60)
+    apart = _find(replies.compare_replies(many.assign(unit=many.index), made.design_replies()), "b - a", "within", 60)
+    row = _find(replies.compare_replies(many, made.design_replies()), "b - a", "within", 60)
     assert apart["ci_high"] - apart["ci_low"] < 0.6 * (row["ci_high"] - row["ci_low"])
 
 
@@ -71,46 +63,37 @@ def test_compare_replies_counts_by_the_cluster_where_there_is_one():
     rows = made.draw_conversations(60)
     number = rows["unit"].str.strip("abcps").astype(int) // 2
     pairs = rows.assign(cluster=rows["variant"] + number.astype(str))  # two units a cluster
-    found = [_find(compare_replies(r, made.design_replies()), "b - a", "within", 60) for r in (rows, pairs)]
+    found = [_find(replies.compare_replies(r, made.design_replies()), "b - a", "within", 60) for r in (rows, pairs)]
     assert found[0]["difference"] == found[1]["difference"]
     assert found[0]["ci_low"] != found[1]["ci_low"]
 
 
 def test_compare_replies_follows_the_confidence_level():
     rows = made.draw_conversations(60)
-    wide, narrow = (
-        _find(compare_replies(rows, made.design_replies(confidence_level=c)), "b - a", "within", 60)
-        for c in (0.99, 0.9)
-    )
+    designs = (made.design_replies(confidence_level=level) for level in (0.99, 0.9))
+    wide, narrow = (_find(replies.compare_replies(rows, design), "b - a", "within", 60) for design in designs)
     assert wide["ci_low"] < narrow["ci_low"] < narrow["ci_high"] < wide["ci_high"]
 
 
 def test_compare_medians_says_when_half_was_never_answered():
     rows = made.make_conversations([("u1", "a", 1.0, 0), ("u2", "a", None, 0)] * 2)
     answered = made.make_conversations([("u3", "b", 5.0, 0), ("u4", "b", 7.0, 0)])
-    sides = (split_arms(frame, made.design_replies()) for frame in (rows, answered))
-    effect = compare_medians(next(sides)["a"], next(sides)["b"], confidence_level=0.95)
-    assert effect.reason == MANY_UNANSWERED == "half of an arm's conversations or more were never answered"
+    sides = (replies.split_arms(frame, made.design_replies()) for frame in (rows, answered))
+    effect = replies.compare_medians(next(sides)["a"], next(sides)["b"], confidence_level=0.95)
+    assert effect.reason == replies.MANY_UNANSWERED == "half of an arm's conversations or more were never answered"
     assert np.isnan(effect.control_value) and effect.treatment_value == 6.0
-
-
-def test_measure_share_sums_by_unit():
-    rows = split_arms(made.make_conversations(ROWS), made.design_replies())["a"]
-    moments = measure_share(rows, 15)
-    assert (moments.n, list(moments.mean * 3)) == (3, [1.0, 4.0])
-    assert list(measure_share(rows, None).mean * 3) == [1.0, 4.0]
 
 
 def test_measure_share_leaves_out_what_was_not_followed_so_long():
     rows = made.make_conversations([("u1", "a", 10.0, 0), ("u2", "a", None, 167)], days=7)
-    arm = split_arms(rows, made.design_replies())["a"]  # the second was followed for an hour
-    assert [measure_share(arm, t).n for t in (60, 61, None)] == [2, 1, 1]
-    assert measure_share(arm, None).value == 0.0
+    arm = replies.split_arms(rows, made.design_replies())["a"]  # the second was followed for an hour
+    assert [replies.measure_share(arm, t).n for t in (60, 61, None)] == [2, 1, 1]
+    assert replies.measure_share(arm, None).value == 0.0
 
 
 def test_trace_replies_is_the_share_by_each_time_and_holds_wilson_for_single_conversations():
     rows = made.make_conversations([(f"u{i}", "a", 1.0 if i < 30 else 100.0, 0) for i in range(40)])
-    found = trace_replies(rows, made.design_replies())
+    found = replies.trace_replies(rows, made.design_replies())
     assert set(found["arm"]) == {"a"} and set(found["role"]) == {"control"}
     at = found[found["minutes"] > 2].iloc[0]
     assert (at["share"], at["n"]) == (0.75, 40)
@@ -124,7 +107,7 @@ def test_trace_replies_is_the_share_by_each_time_and_holds_wilson_for_single_con
 
 
 def test_trace_replies_names_what_each_group_is():
-    found = trace_replies(made.draw_conversations(20), made.design_replies())
+    found = replies.trace_replies(made.draw_conversations(20), made.design_replies())
     roles = dict(zip(found["arm"], found["role"], strict=True))
     assert roles == {"a": "control", "b": "treatment", "cps": "observational"}
 
@@ -134,7 +117,9 @@ def test_replies_recover_what_was_drawn_over_seeds(in_band):
     hits, n = {"median": 0, "within": 0}, 16
     truth = stats.norm.cdf(np.log(60 / 40) / np.hypot(1, 0.5)) - stats.norm.cdf(np.log(60 / 1.5) / np.hypot(1, 0.5))
     for seed in range(n):
-        found = compare_replies(made.draw_conversations(50, seed=seed, never=0), made.design_replies(), within=(60,))
+        found = replies.compare_replies(
+            made.draw_conversations(50, seed=seed, never=0), made.design_replies(), within=(60,)
+        )
         median, within = _find(found, "b - a", "median"), _find(found, "b - a", "within", 60)
         hits["median"] += median["ci_low"] <= 1.5 - 40 <= median["ci_high"]
         hits["within"] += within["ci_low"] <= -truth <= within["ci_high"]
@@ -145,10 +130,10 @@ def test_replies_recover_what_was_drawn_over_seeds(in_band):
 def test_split_arms_leaves_out_what_a_group_before_asked_during_the_experiment():
     rows = [("u1", "a", 40.0, 100), ("u2", "b", 1.0, 101)]
     before = [("u3", "cps", 20.0, 10), ("u4", "cps", 30.0, 99), ("u3", "cps", 90.0, 100)]
-    found = split_arms(made.make_conversations(rows + before), made.design_replies())["cps"]
+    found = replies.split_arms(made.make_conversations(rows + before), made.design_replies())["cps"]
     assert found["wait_minutes"].tolist() == [20.0, 30.0]  # the third met the shrunken team
     beside = [(unit, arm, wait, hour + 60) for unit, arm, wait, hour in before]  # a group of the same time
-    found = split_arms(made.make_conversations(rows + beside), made.design_replies())["cps"]
+    found = replies.split_arms(made.make_conversations(rows + beside), made.design_replies())["cps"]
     assert len(found) == 3
 
 
@@ -173,7 +158,9 @@ def world():
 
 
 def test_allow_for_slower_by_hand(world):
-    found = allow_for_slower(world[2], MEDIANS, ["trial"], slower=[0, 32]).set_index(["slower_minutes", "response"])
+    found = replies.allow_for_slower(world[2], MEDIANS, ["trial"], slower=[0, 32]).set_index(
+        ["slower_minutes", "response"]
+    )
     effect = world[2].headline("trial")[0]
     at = found.loc[32.0]
     assert at.loc["linear in minutes", "factor"] == pytest.approx(31 / 63)  # 64 - 32 - 1 of 64 - 1
@@ -189,14 +176,16 @@ def test_allow_for_slower_by_hand(world):
 ])  # fmt: skip
 def test_allow_for_slower_says_why_there_is_no_factor(world, waits, minutes, reason):
     medians = MEDIANS.assign(control_value=waits[0], treatment_value=waits[1])
-    found = allow_for_slower(world[2], medians[medians["is_randomised"]], ["trial"], slower=[minutes])
+    found = replies.allow_for_slower(world[2], medians[medians["is_randomised"]], ["trial"], slower=[minutes])
     row = found[found["response"] == "linear in log minutes"].iloc[0]
     assert math.isnan(row["estimate"]) and row["reason"] == reason
 
 
 def test_allow_for_slower_is_empty_where_nothing_is_estimated(world):
-    blank = world[2].but(estimates=tuple(e.but(estimate=math.nan) for e in world[2].estimates))
-    assert allow_for_slower(blank, MEDIANS, ["trial"]).empty
+    conversations, units, results = world
+    blank = results.but(estimates=tuple(e.but(estimate=math.nan) for e in results.estimates))
+    assert replies.allow_for_slower(blank, MEDIANS, ["trial"]).empty
+    assert "slower" not in inference.study_replies(conversations, units, blank)
 
 
 def test_study_replies_makes_every_table(world):
@@ -214,38 +203,3 @@ def test_study_replies_of_a_withheld_answer_tells_no_difference(world):
     assert sorted(found) == ["replies", "reply_curve"]
     assert found["replies"][["difference", "ci_low", "ci_high"]].isna().all(axis=None)
     assert found["replies"]["control_value"].notna().any()
-
-
-def test_study_replies_leaves_out_what_is_not_estimable(world):
-    conversations, units, results = world
-    blank = [e.but(estimate=math.nan) if e.metric == "trial" else e for e in results.estimates]
-    found = inference.study_replies(conversations, units, results.but(estimates=tuple(blank)))
-    assert "slower" not in found  # spent is exploratory
-
-
-DAY = 24 * 60
-
-
-@pytest.fixture(scope="module")
-def durations(shared):
-    """Return the days from the first to the last event of each case."""
-    events = pd.read_csv(shared / "data" / "helpdesk_events.csv", parse_dates=["CompleteTimestamp"])
-    times = events.groupby("CaseID")["CompleteTimestamp"]
-    return ((times.max() - times.min()).dt.total_seconds() / 86_400).to_numpy()
-
-
-def test_compare_replies_tells_the_median_of_helpdesk_cases(durations):
-    # the same cases twice, the second time three days faster: the medians differ so, the shares as counted
-    rows = [(f"c{i}", "a", days * DAY, 0) for i, days in enumerate(durations)]
-    rows += [(f"t{i}", "b", max(days - 3, 0) * DAY, 0) for i, days in enumerate(durations)]
-    conversations = made.make_conversations(rows, days=365)
-    found = compare_replies(conversations, made.design_replies(), within=(4 * DAY,)).set_index(
-        ["comparison", "measure"]
-    )
-    median, within = found.loc[("b - a", "median")], found.loc[("b - a", "within")]
-    assert median["control_value"] / DAY == pytest.approx(np.median(durations))
-    assert median["difference"] / DAY == pytest.approx(-3)
-    assert within["control_value"] == pytest.approx((durations <= 4).mean())
-    # limits by order statistics hold the median of the cases; a mean would lie far outside
-    half = (median["ci_high"] - median["ci_low"]) / 2 / DAY
-    assert half < 1 < durations.mean() - np.median(durations)

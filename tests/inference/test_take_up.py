@@ -75,14 +75,11 @@ def test_complier_effect_with_full_compliance_is_the_difference():
         assert (found.ci_low, found.ci_high) == pytest.approx(tuple(other.confidence_interval(0.95)), rel=1e-9)
 
 
+LACKS = "an arm has fewer than two units with outcome and take-up known"
+SAME = "take-up is the same in both arms, so the offer says nothing about taking"
 UNDEFINED = [
-    # one unit in an arm
-    ((_moments(1, 0, 1), _moments(2, 1, 50)), "an arm has fewer than two units with outcome and take-up known"),
-    # the same take-up in both arms
-    (
-        (_moments(1, 0.5, 50), _moments(2, 0.5, 50)),
-        "take-up is the same in both arms, so the offer says nothing about taking",
-    ),
+    ((_moments(1, 0, 1), _moments(2, 1, 50)), LACKS),  # one unit in an arm
+    ((_moments(1, 0.5, 50), _moments(2, 0.5, 50)), SAME),
 ]
 
 
@@ -102,24 +99,16 @@ def test_complier_effect_without_any_spread_has_no_interval():
     assert np.isnan([anderson_rubin(arms).ci_low, anderson_rubin(arms).p_value]).all()
 
 
+TOO_LITTLE = "the offer moves take-up too little"
 SETS = [
     # a clear first stage: one interval
     (_moments(5, 0, 100, varies=0.0), _moments(6, 0.5, 100), 1, None),
     # take-up hardly moves, the outcome clearly: two rays around 0
-    (
-        _moments(5, 0.40, 100),
-        _moments(6, 0.45, 100),
-        2,
-        "the confidence set is two rays, not an interval: the offer moves take-up too little",
-    ),
-    # neither moves: anything fits
-    (
-        _moments(5, 0.40, 100),
-        _moments(5.1, 0.45, 100),
-        1,
-        "any effect of taking fits: the offer moves take-up too little",
-    ),
-]
+    (_moments(5, 0.40, 100), _moments(6, 0.45, 100), 2,
+     f"the confidence set is two rays, not an interval: {TOO_LITTLE}"),
+    # neither moves
+    (_moments(5, 0.40, 100), _moments(5.1, 0.45, 100), 1, f"any effect of taking fits: {TOO_LITTLE}"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("control", "treatment", "pieces", "reason"), SETS)
@@ -139,8 +128,7 @@ def test_anderson_rubin_set_equals_a_grid_of_tests(control, treatment, pieces, r
 
 def test_anderson_rubin_set_is_empty_when_only_the_outcome_moves():
     found = anderson_rubin((_moments(5, 0, 100, varies=0.0), _moments(9, 0, 100, varies=0.0)))
-    assert found.ci_set == ()
-    assert found.reason == "take-up is the same in both arms, so the offer says nothing about taking"
+    assert (found.ci_set, found.reason) == ((), SAME)
 
 
 def test_solve_gives_one_ray_when_the_first_stage_is_exactly_at_the_limit():
@@ -154,28 +142,21 @@ def test_first_stage_of_jobs_ii(jobs):
     assert (found["take_up_control"], found["take_up_treatment"]) == (0, pytest.approx(0.62))
     taken = [jobs.comply[jobs.treat == arm] for arm in (1, 0)]
     assert found["first_stage_f"] == pytest.approx(stats.ttest_ind(*taken, equal_var=False).statistic ** 2)
-    assert found["note"] == (
-        "Nobody takes it up without the offer: non-compliance is one-sided, and takers are the compliers."
-    )
 
 
 NOTES = [
     # both sides, and weak
-    (
-        (0.40, 0.45),
-        0.25,
-        "Non-compliance is on both sides: some take it up without the offer, and some do not with it. "
-        "The offer moves take-up weakly: trust the Anderson-Rubin set only.",
-    ),
+    ((0.40, 0.45), 0.25, "Non-compliance is on both sides: some take it up without the offer, and some do not with it. "
+     "The offer moves take-up weakly: trust the Anderson-Rubin set only."),
     # the treatment removes it, everybody had it
     ((1.0, 0.3), 0.2, "Everybody takes it up with the offer: non-compliance is one-sided."),
     # perfect compliance
-    (
-        (0.0, 1.0),
-        0.0,
-        "Everybody takes it up in one arm and nobody in the other: the offer and taking are the same thing.",
-    ),
-]
+    ((0.0, 1.0), 0.0,
+     "Everybody takes it up in one arm and nobody in the other: the offer and taking are the same thing."),
+    # the control takes nothing up
+    ((0.0, 0.6), 0.24,
+     "Nobody takes it up without the offer: non-compliance is one-sided, and takers are the compliers."),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("shares", "varies", "note"), NOTES)
@@ -245,11 +226,12 @@ def test_study_uptake_takes_e_values_from_the_contrast_that_is_shown():
         assert found["e_value_limit"] == pytest.approx(limit + math.sqrt(limit * (limit - 1)))
 
 
-def test_study_uptake_is_empty_without_exposure_and_for_guardrails():
-    frame = draw_offer(400)
-    assert inference.select_contrasts(run_experiment(frame, make_design(metrics={"y": SCORE})), "y") == ()
-    guardrail = {"kind": "score", "role": "guardrail", "better": "higher", "margin": {"absolute": 0.5}}
-    results = run_experiment(frame, make_design(metrics={"y": guardrail}, exposure={"column": "took"}))
+@pytest.mark.parametrize(("metric", "more"), [
+    (SCORE, {}),  # no exposure in the plan
+    ({**SCORE, "role": "guardrail", "margin": {"absolute": 0.5}}, {"exposure": {"column": "took"}}),
+])  # fmt: skip
+def test_study_uptake_is_empty_without_exposure_and_for_guardrails(metric, more):
+    results = run_experiment(draw_offer(400), make_design(metrics={"y": metric}, **more))
     assert inference.select_contrasts(results, "y") == ()
 
 
@@ -260,16 +242,11 @@ def test_study_uptake_tells_nothing_of_a_take_up_that_the_log_lacks():
 
 
 def test_study_uptake_compares_with_a_group_outside_the_randomisation():
-    frame = draw_offer(600)
-    outside = frame[frame["variant"] == "c"].assign(
-        variant="o", y=lambda f: f["y"] + 3, unit=lambda f: "o" + f.index.astype(str)
-    )
-    frame = frame.assign(unit="u" + frame.index.astype(str))
+    frame = draw_offer(600).assign(unit=lambda f: "u" + f.index.astype(str))
+    outside = frame[frame["variant"] == "c"].assign(variant="o", y=lambda f: f["y"] + 3, unit=lambda f: "o" + f["unit"])
     variant = {"column": "variant", "control": "c", "treatments": ["t"], "observational": ["o"]}
-    results = run_experiment(
-        pd.concat([frame, outside], ignore_index=True), make_design(metrics={"y": SCORE}, variant=variant)
-    )
-    naive = results.select(population="observational")
-    assert [(e.comparison, e.estimand) for e in naive] == [("t - o", "naive")]
-    assert naive[0].estimate == pytest.approx(-3, abs=0.4)
-    assert (naive[0].n_control, naive[0].n_treatment) == (300, 300)
+    design = make_design(metrics={"y": SCORE}, variant=variant)
+    (naive,) = run_experiment(pd.concat([frame, outside]), design).select(population="observational")
+    assert (naive.comparison, naive.estimand) == ("t - o", "naive")
+    assert naive.estimate == pytest.approx(-3, abs=0.4)
+    assert (naive.n_control, naive.n_treatment) == (300, 300)

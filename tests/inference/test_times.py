@@ -1,7 +1,5 @@
 """Times to an event of a whole experiment, with events that compete: from a table to incidence, mean time, log-rank."""
 
-import subprocess
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,28 +63,6 @@ def test_compare_times_change_with_the_key_competing(fold):
     assert test.p_value == pytest.approx(same.p_value, rel=1e-12)
 
 
-def test_compare_times_with_competing_events_equal_r(fold, needs):
-    table = draw_table(seed=2)
-    found, test = compare(fold(table, competing="left"))
-    script = "suppressMessages(library(survival))\n" + "\n".join(
-        f"{name} <- c({', '.join(map(str, table[name]))})" for name in ("days", "state")
-    )
-    script += f"""
-    arm <- c({", ".join(f'"{v}"' for v in table["variant"])})
-    fit <- survfit(Surv(days, factor(state)) ~ arm)
-    at <- summary(fit, times = {HORIZON})
-    show <- function(x) cat(format(x, digits = 17), "\\n")
-    show(at$pstate[, 2]); show(at$std.err[, 2])
-    show(survdiff(Surv(pmin(days, {HORIZON}), state == 1 & days <= {HORIZON}) ~ arm)$chisq)
-    """
-    done = subprocess.run([needs("R:survival"), "-"], input=script, capture_output=True, text=True, check=True)
-    shares, errors, (chi2,) = ([float(word) for word in line.split()] for line in done.stdout.splitlines())
-    difference = found["difference"]
-    assert [difference.control_value, difference.treatment_value] == pytest.approx(shares, rel=1e-10)
-    assert test.statistic == pytest.approx(chi2, rel=1e-10)
-    assert difference.std_error == pytest.approx(np.hypot(*errors), rel=1e-9)
-
-
 def test_study_times_at_an_early_look_have_no_fixed_level_anywhere(fold):
     table = draw_table().query("state != 2").assign(state=lambda t: t["state"] % 2)
     folded = [fold(table, plan={"planned_units": n}) for n in (None, 2 * len(table))]
@@ -112,16 +88,13 @@ def test_study_times_at_a_look_that_is_too_early_tell_nothing(fold):
     assert tests[0].p_value == 1 and curves[["ci_low", "ci_high"]].isna().all(axis=None)
 
 
-@pytest.mark.parametrize(
-    ("state", "keys", "message"),
-    [
-        # a third state that the plan does not know of
-        (2, {}, "units.csv, column state: 1 row with another value than 0 and 1 (or yes and no), for metric buys; "
-         "correct them, or change the plan"),
-        (3, {"competing": "left"}, "units.csv, column state: 1 row with another value than 0 (not yet seen), 1 (event) "
-         "and 2 (competing event), for metric buys; correct them, or change the plan"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("state", "keys", "message"), [
+    # a third state that the plan does not know of
+    (2, {}, "units.csv, column state: 1 row with another value than 0 and 1 (or yes and no), for metric buys; "
+     "correct them, or change the plan"),
+    (3, {"competing": "left"}, "units.csv, column state: 1 row with another value than 0 (not yet seen), 1 (event) "
+     "and 2 (competing event), for metric buys; correct them, or change the plan"),
+])  # fmt: skip
 def test_load_refuses_states_that_the_plan_does_not_know(fold, state, keys, message):
     table = draw_table()
     table["state"] = table["state"] % 2

@@ -166,15 +166,12 @@ FEW = "fewer than 12 accounts with the milestone, or without it"
 RARE = "fewer than 10 accounts have the outcome, or lack it, with the milestone or without it"
 
 
-@pytest.mark.parametrize(
-    ("n_exposed", "tier", "kept", "reason"),
-    [
-        (11, 0.5, 0.5, FEW),  # 10 + 2 x 1 control
-        (50, 0.0, 0.5, LACKS),  # nobody in the tier reached the milestone
-        (50, 1.0, 0.5, LACKS),  # all who reached it are in the tier
-        (50, 0.5, 1.0, RARE),  # all who reached it were kept
-    ],
-)
+@pytest.mark.parametrize(("n_exposed", "tier", "kept", "reason"), [
+    (11, 0.5, 0.5, FEW),  # 10 + 2 x 1 control
+    (50, 0.0, 0.5, LACKS),  # nobody in the tier reached the milestone
+    (50, 1.0, 0.5, LACKS),  # all who reached it are in the tier
+    (50, 0.5, 1.0, RARE),  # all who reached it were kept
+])  # fmt: skip
 def test_adjusted_difference_says_why_not(n_exposed, tier, kept, reason):
     exposed = np.repeat([1.0, 0.0], [n_exposed, 100])
     level = np.concatenate([np.arange(n_exposed) < tier * n_exposed, np.arange(100) < 50]).astype(float)

@@ -162,14 +162,11 @@ def test_measure_elasticity_holds_the_truth_where_logs_do_not():
     assert abs(np.mean(logs) - 0.7) > 5 * np.std(logs) / np.sqrt(draws)
 
 
-@pytest.mark.parametrize(
-    ("events", "seats", "reason"),
-    [
-        ([1] * 99, range(1, 100), "fewer than 100 accounts with a known number of seats"),
-        ([0] * 100, range(1, 101), "no account has an event in the period"),
-        ([1] * 100, [5] * 100, "all accounts have the same number of seats"),
-    ],
-)
+@pytest.mark.parametrize(("events", "seats", "reason"), [
+    ([1] * 99, range(1, 100), "fewer than 100 accounts with a known number of seats"),
+    ([0] * 100, range(1, 101), "no account has an event in the period"),
+    ([1] * 100, [5] * 100, "all accounts have the same number of seats"),
+])  # fmt: skip
 def test_measure_elasticity_says_why_it_cannot(events, seats, reason):
     found, intercept = measure_elasticity(events, list(seats))
     assert found["reason"] == reason and np.isnan([found["elasticity"], found["p_one"], intercept]).all()
@@ -238,15 +235,12 @@ def test_study_size_where_the_plan_or_the_data_lack_a_part():
     assert study_size(draw_size(100).head(0), PLAN_SIZE)["size_bands"].empty
 
 
-@pytest.mark.parametrize(
-    ("seats", "bands"),
-    [
-        ([1, 1, 2, 3, 9, 40], {"1 seat": 2, "2-3 seats": 2, "4+ seats": 2}),  # 4-7 is empty, 8-15 has one
-        ([1, 2, 2, 5, 5], {"1-3 seats": 3, "4+ seats": 2}),  # one alone joins the next larger
-        ([1, 1, 30], {"1+ seats": 3}),  # what is left at the top joins the band below
-        ([7], {"1+ seats": 1}),
-    ],
-)
+@pytest.mark.parametrize(("seats", "bands"), [
+    ([1, 1, 2, 3, 9, 40], {"1 seat": 2, "2-3 seats": 2, "4+ seats": 2}),  # 4-7 is empty, 8-15 has one
+    ([1, 2, 2, 5, 5], {"1-3 seats": 3, "4+ seats": 2}),  # one alone joins the next larger
+    ([1, 1, 30], {"1+ seats": 3}),  # what is left at the top joins the band below
+    ([7], {"1+ seats": 1}),
+])  # fmt: skip
 def test_split_bands_joins_small_ones(seats, bands):
     found = split_bands(seats, least=2)
     assert {name: int(inside.sum()) for name, inside in found} == bands
