@@ -113,20 +113,17 @@ FEW = (
 REACH = "with arms like this they reach {} standard errors to each side, with many clusters 2.0."
 
 
-@pytest.mark.parametrize(
-    ("sizes", "status", "said"),
-    [
-        ([100] * 2, "fail", f"Clusters (firm) are too few: the 1 in a counts like 1.0 of one size (CSAT). {ALONE}"),
-        ([400, 400, 2, 2, 2, 2], "fail",
-         f"Clusters (firm) are too few: the 3 in a count like 0.8 of one size (CSAT). {ALONE}"),
-        ([400, 90, 2, 90, 2, 90], "fail",  # no arm to compare with
-         f"Clusters (firm) are too few: the 3 in a count like 0.8 of one size (CSAT). {ALONE}"),
-        ([50] * 4, "warn", FEW.format(2, "2.0", REACH.format(4.3))),
-        ([20] * 8, "warn", FEW.format(4, "4.0", REACH.format(2.4))),
-        ([10] * 24, "warn", FEW.format(12, "12.0", REACH.format(2.1))),
-        ([10] * 60, "pass", "In every arm the clusters (firm) count like 30 of one size or more."),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("sizes", "status", "said"), [
+    ([100] * 2, "fail", f"Clusters (firm) are too few: the 1 in a counts like 1.0 of one size (CSAT). {ALONE}"),
+    ([400, 400, 2, 2, 2, 2], "fail",
+     f"Clusters (firm) are too few: the 3 in a count like 0.8 of one size (CSAT). {ALONE}"),
+    ([400, 90, 2, 90, 2, 90], "fail",  # no arm to compare with
+     f"Clusters (firm) are too few: the 3 in a count like 0.8 of one size (CSAT). {ALONE}"),
+    ([50] * 4, "warn", FEW.format(2, "2.0", REACH.format(4.3))),
+    ([20] * 8, "warn", FEW.format(4, "4.0", REACH.format(2.4))),
+    ([10] * 24, "warn", FEW.format(12, "12.0", REACH.format(2.1))),
+    ([10] * 60, "pass", "In every arm the clusters (firm) count like 30 of one size or more."),
+])  # fmt: skip
 def test_run_clusters_says_how_many_of_one_size_they_count_like(sizes, status, said):
     frame = _make_clusters(sizes)
     check = _run(frame, cluster="firm")["clusters"]

@@ -29,20 +29,17 @@ def file(tmp_path):
     return make
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (ROWS.encode(), "comma-separated"),
-        (codecs.BOM_UTF8 + ROWS.encode(), "comma-separated, byte-order mark"),
-        (ROWS.encode("utf-16"), "comma-separated, byte-order mark, encoding utf-16"),
-        (ROWS.encode("cp1252"), "comma-separated, encoding cp1252"),
-        (ROWS.replace(",", ";").encode(), "semicolon-separated"),
-        (ROWS.replace(",", "\t").encode(), "tab-separated"),
-        (ROWS.replace(",", "|").encode(), "bar-separated"),
-        (ROWS.replace("\n", "\r\n").encode(), "comma-separated"),
-        (ROWS.replace("\n", "\r").encode(), "comma-separated"),
-    ],
-)
+@pytest.mark.parametrize(("content", "said"), [
+    (ROWS.encode(), "comma-separated"),
+    (codecs.BOM_UTF8 + ROWS.encode(), "comma-separated, byte-order mark"),
+    (ROWS.encode("utf-16"), "comma-separated, byte-order mark, encoding utf-16"),
+    (ROWS.encode("cp1252"), "comma-separated, encoding cp1252"),
+    (ROWS.replace(",", ";").encode(), "semicolon-separated"),
+    (ROWS.replace(",", "\t").encode(), "tab-separated"),
+    (ROWS.replace(",", "|").encode(), "bar-separated"),
+    (ROWS.replace("\n", "\r\n").encode(), "comma-separated"),
+    (ROWS.replace("\n", "\r").encode(), "comma-separated"),
+])  # fmt: skip
 def test_detect_dialect_finds_encoding_and_delimiter(file, content, said):
     path = file(content)
     assert detect_dialect(path).describe() == said
@@ -106,14 +103,11 @@ def test_detect_dialect_reads_gzip(file):
     assert read(file(gzip.compress(ROWS.encode()), "u.csv.gz"))[0]["name"] == "Zoë"
 
 
-@pytest.mark.parametrize(
-    ("content", "delimiter"),
-    [
-        ("id;size, in seats;v\n1;2,5;a\n2;3,5;b\n", ";"),  # commas in the header and in numbers
-        ('id,"a;b;c;d",v\n1,x,y\n', ","),  # other marks inside quotes
-        ("id,v\n1,a;b;c\n2,a;b;c\n", ","),  # other marks in cells only
-    ],
-)
+@pytest.mark.parametrize(("content", "delimiter"), [
+    ("id;size, in seats;v\n1;2,5;a\n2;3,5;b\n", ";"),  # commas in the header and in numbers
+    ('id,"a;b;c;d",v\n1,x,y\n', ","),  # other marks inside quotes
+    ("id,v\n1,a;b;c\n2,a;b;c\n", ","),  # other marks in cells only
+])  # fmt: skip
 def test_detect_dialect_chooses_the_mark_that_fits_all_rows(file, content, delimiter):
     assert detect_dialect(file(content.encode())).delimiter == delimiter
 
@@ -157,18 +151,15 @@ def test_detect_dialect_refuses_what_is_no_table(file, name, content, fault):
     assert tell_refusal(lambda: read(file(content, name))) == name + fault
 
 
-@pytest.mark.parametrize(
-    ("content", "line", "fault"),
-    [
-        ("id,v\n1,a\n2\n", 3, "1 cell"),  # too few
-        ("id,v\n1,a,b\n", 2, "3 cells"),  # too many
-        ('id,v\n1,"a\nb"\n2\n', 4, "1 cell"),  # the line of the file, not the row
-        ('id,v\n1,a\n2,"b\n3,c\n', 3, "a quote"),  # never closed
-        ('id,v\n1,a\n2,"b\n3,"c\n', 3, "a quote"),  # two that close each other
-        ('id,v\n1,a\n2,"b', 3, "a quote"),  # on the last line
-        ('id,v\n1,"a"b\n', 2, "a quote"),  # text after a closing quote
-    ],
-)
+@pytest.mark.parametrize(("content", "line", "fault"), [
+    ("id,v\n1,a\n2\n", 3, "1 cell"),  # too few
+    ("id,v\n1,a,b\n", 2, "3 cells"),  # too many
+    ('id,v\n1,"a\nb"\n2\n', 4, "1 cell"),  # the line of the file, not the row
+    ('id,v\n1,a\n2,"b\n3,c\n', 3, "a quote"),  # never closed
+    ('id,v\n1,a\n2,"b\n3,"c\n', 3, "a quote"),  # two that close each other
+    ('id,v\n1,a\n2,"b', 3, "a quote"),  # on the last line
+    ('id,v\n1,"a"b\n', 2, "a quote"),  # text after a closing quote
+])  # fmt: skip
 def test_read_batches_refuses_malformed_rows_with_their_line(file, content, line, fault):
     path = file(content.encode())
     with pytest.raises(Refused) as caught:

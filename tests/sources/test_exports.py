@@ -261,18 +261,15 @@ def test_a_sheet_that_cannot_be_read_is_refused(design, tmp_path, rows, fault):
     assert tell_refusal(sources.load, design(), _write_book(tmp_path / "u.xlsx", Data=rows)) == fault
 
 
-@pytest.mark.parametrize(
-    ("cell", "spend"),
-    [
-        ("<f>1+1</f><v />", "refused"),  # as programs write it that compute nothing
-        ("<f>1+1</f><v></v>", "refused"),
-        ("<f>1+1</f>", "refused"),
-        ('<f t="shared" si="0"/>', "refused"),
-        ("<f>1+1</f><v>2</v>", 2.0),
-        ('<f t="shared" si="0"/><v>2</v>', 2.0),
-        ('" t="str"><f>IF(1,"")</f><v></v>', None),  # no text, computed
-    ],
-)
+@pytest.mark.parametrize(("cell", "spend"), [
+    ("<f>1+1</f><v />", "refused"),  # as programs write it that compute nothing
+    ("<f>1+1</f><v></v>", "refused"),
+    ("<f>1+1</f>", "refused"),
+    ('<f t="shared" si="0"/>', "refused"),
+    ("<f>1+1</f><v>2</v>", 2.0),
+    ('<f t="shared" si="0"/><v>2</v>', 2.0),
+    ('" t="str"><f>IF(1,"")</f><v></v>', None),  # no text, computed
+])  # fmt: skip
 def test_a_formula_whose_value_nobody_computed_is_no_empty_cell(design, tmp_path, cell, spend):
     rows = [HEAD, *ROWS, [15, "old", "=1+1"]]
     made, file = _write_book(tmp_path / "made.xlsx", Data=rows, More=[["a"], ["=1+1"]]), str(tmp_path / "u.xlsx")

@@ -247,15 +247,12 @@ def test_load_reads_words_for_yes_and_no_as_one_and_zero(load):
     assert {said.format(name) for name in names} <= set(source.info.messages)
 
 
-@pytest.mark.parametrize(
-    ("cells", "read"),
-    [
-        (["1", "2.5", ""], [1.0, 2.5, None]),  # numbers
-        (["1", "2", "NA"], [1.0, 2.0, None]),  # numbers with a word for missing
-        (["1", "x", "NA"], ["1", "x", "NA"]),  # one value is none, so that all are text
-        (["", "", ""], [None, None, None]),  # nothing is known: text
-    ],
-)
+@pytest.mark.parametrize(("cells", "read"), [
+    (["1", "2.5", ""], [1.0, 2.5, None]),  # numbers
+    (["1", "2", "NA"], [1.0, 2.0, None]),  # numbers with a word for missing
+    (["1", "x", "NA"], ["1", "x", "NA"]),  # one value is none, so that all are text
+    (["", "", ""], [None, None, None]),  # nothing is known: text
+])  # fmt: skip
 def test_load_reads_a_covariate_as_numbers_when_every_value_is_one(load, cells, read):
     rows = "".join(f"{i},{v},1,{c}\n" for i, (v, c) in enumerate(zip(("old", "new", "new"), cells, strict=True)))
     source = load("user_id,variant,spend,age\n" + rows, plan_text=PLAN + "covariates: [age]\n")

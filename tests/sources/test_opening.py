@@ -28,35 +28,29 @@ LOOKS = "data: this looks like the address of a database; write scheme://user:${
 FAR = "data: files are read from this machine alone; copy it here and give its path"
 
 
-@pytest.mark.parametrize(
-    ("data", "kind", "name"),
-    [
-        ("simulated", "simulated", "simulated"),
-        (["simulated"], "simulated", "simulated"),
-        ("public:jobs_ii", "public", "public:jobs_ii"),
-        ("postgres://${PGUSER}:${PGPASSWORD}@db.example:5432/shop", "url", "postgres://db.example"),
-        ("postgres://db.example/shop?password=${PW}", "url", "postgres://db.example"),
-        ("bigquery://project/dataset", "url", "bigquery://project"),
-        ("postgres://${U}:${P}@${PGHOST}/shop", "url", "postgres://${PGHOST}"),  # the template, not its value
-    ],
-)
+@pytest.mark.parametrize(("data", "kind", "name"), [
+    ("simulated", "simulated", "simulated"),
+    (["simulated"], "simulated", "simulated"),
+    ("public:jobs_ii", "public", "public:jobs_ii"),
+    ("postgres://${PGUSER}:${PGPASSWORD}@db.example:5432/shop", "url", "postgres://db.example"),
+    ("postgres://db.example/shop?password=${PW}", "url", "postgres://db.example"),
+    ("bigquery://project/dataset", "url", "bigquery://project"),
+    ("postgres://${U}:${P}@${PGHOST}/shop", "url", "postgres://${PGHOST}"),  # the template, not its value
+])  # fmt: skip
 def test_read_address_knows_every_form(data, kind, name):
     found = read_address(data)
     assert (found.kind, found.name) == (kind, name)
     assert "PW" not in repr(found) and "PASSWORD" not in repr(found)
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("a.csv", "text"),
-        ("A.CSV", "text"),
-        ("a.tsv", "text"),
-        ("a.txt.gz", "text"),
-        ("a.parquet", "parquet"),
-        ("a:b@c.pq", "parquet"),  # a file that exists is no address
-    ],
-)
+@pytest.mark.parametrize(("name", "kind"), [
+    ("a.csv", "text"),
+    ("A.CSV", "text"),
+    ("a.tsv", "text"),
+    ("a.txt.gz", "text"),
+    ("a.parquet", "parquet"),
+    ("a:b@c.pq", "parquet"),  # a file that exists is no address
+])  # fmt: skip
 def test_read_address_knows_files_by_their_ending(tmp_path, name, kind):
     (tmp_path / name).touch()
     found = read_address(str(tmp_path / name))
@@ -78,35 +72,32 @@ def test_read_address_joins_the_names_of_several_files(tmp_path):
     assert read_address([str(tmp_path / n) for n in names]).name == "a.csv, b.csv, c.csv and 1 more"
 
 
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        ("/no/where/units.csv", "units.csv: no such file; check the name, and the folder it is read from"),
-        ("duckdb:/no/where/f.db", "f.db: no such file; check the name, and the folder it is read from"),
-        *((f"{place}{'n' * 300}.csv", f"{'n' * 300}.csv: no such file; check the name, and the folder it is read from")
-          for place in ("/", "/a/" * 2000, "~nobody-of-this-name/")),  # too long for a file
-        ("", "data: nothing is named; give simulated, public:NAME, a file, duckdb:PATH or a database address"),
-        ("postgres://me:canary@host/db", LITERAL),
-        ("postgres://me:canary/1@host/db", LITERAL),  # a slash in the password
-        ("postgres://me:${A}canary@host/db", LITERAL),  # a variable and more
-        ("postgres://me:$PGPASSWORD@host/db", LITERAL),  # no braces
-        ("postgres://host/db?password=canary", LITERAL),
-        ("snowflake://host/db?private_key=canary", LITERAL),
-        ("trino://host/db?jwt=canary", LITERAL),
-        ("postgres://host/db?user=me&pw=canary", LITERAL),
-        ("postgres://host/db?user=me;password=canary", LITERAL),
-        ("postgres://host/db#password=canary", LITERAL),
-        ("canary://me:canary@host/db", LITERAL),
-        ("postgres:me:canary@host", LOOKS),  # no slashes: its base name would be the password
-        ("postgres:/me:canary@host/db", LOOKS),
-        ("cassandra://host/canary",
-         "data: addresses of this scheme are not read; allowed: duckdb:PATH, postgres, postgresql, bigquery, "
-         "snowflake, pyspark, databricks, trino, clickhouse"),
-        ("ftp://host/canary", FAR),
-        ("https://host/canary.csv", FAR),
-        ("s3://canary/u.parquet", FAR),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("data", "message"), [
+    ("/no/where/units.csv", "units.csv: no such file; check the name, and the folder it is read from"),
+    ("duckdb:/no/where/f.db", "f.db: no such file; check the name, and the folder it is read from"),
+    *((f"{place}{'n' * 300}.csv", f"{'n' * 300}.csv: no such file; check the name, and the folder it is read from")
+      for place in ("/", "/a/" * 2000, "~nobody-of-this-name/")),  # too long for a file
+    ("", "data: nothing is named; give simulated, public:NAME, a file, duckdb:PATH or a database address"),
+    ("postgres://me:canary@host/db", LITERAL),
+    ("postgres://me:canary/1@host/db", LITERAL),  # a slash in the password
+    ("postgres://me:${A}canary@host/db", LITERAL),  # a variable and more
+    ("postgres://me:$PGPASSWORD@host/db", LITERAL),  # no braces
+    ("postgres://host/db?password=canary", LITERAL),
+    ("snowflake://host/db?private_key=canary", LITERAL),
+    ("trino://host/db?jwt=canary", LITERAL),
+    ("postgres://host/db?user=me&pw=canary", LITERAL),
+    ("postgres://host/db?user=me;password=canary", LITERAL),
+    ("postgres://host/db#password=canary", LITERAL),
+    ("canary://me:canary@host/db", LITERAL),
+    ("postgres:me:canary@host", LOOKS),  # no slashes: its base name would be the password
+    ("postgres:/me:canary@host/db", LOOKS),
+    ("cassandra://host/canary",
+     "data: addresses of this scheme are not read; allowed: duckdb:PATH, postgres, postgresql, bigquery, "
+     "snowflake, pyspark, databricks, trino, clickhouse"),
+    ("ftp://host/canary", FAR),
+    ("https://host/canary.csv", FAR),
+    ("s3://canary/u.parquet", FAR),
+])  # fmt: skip
 def test_read_address_refuses_without_showing_more_than_a_base_name(data, message):
     assert tell_refusal(read_address, data) == message
     assert "canary" not in message
@@ -142,19 +133,16 @@ def parquet(path, rows="(1, 'old', 1.0), (2, 'new', 2.0)"):
     return str(path)
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "SELECT * FROM read_parquet('{other}')",  # a neighbour of the given file
-        "SELECT * FROM read_text('/etc/hostname')",
-        "COPY (SELECT 1) TO '{folder}/out.csv'",
-        "ATTACH '{folder}/new.db' AS other",
-        "SET enable_external_access=true",
-        "SET allowed_paths=['/']",
-        "INSTALL httpfs",
-        "SET threads=2",
-    ],
-)
+@pytest.mark.parametrize("statement", [
+    "SELECT * FROM read_parquet('{other}')",  # a neighbour of the given file
+    "SELECT * FROM read_text('/etc/hostname')",
+    "COPY (SELECT 1) TO '{folder}/out.csv'",
+    "ATTACH '{folder}/new.db' AS other",
+    "SET enable_external_access=true",
+    "SET allowed_paths=['/']",
+    "INSTALL httpfs",
+    "SET threads=2",
+])  # fmt: skip
 def test_connect_locks_the_engine_to_the_given_files(tmp_path, design, statement):
     other = parquet(tmp_path / "other.parquet")
     backend = sources.load(design(), parquet(tmp_path / "u.parquet")).units.get_backend()
@@ -313,17 +301,13 @@ def test_load_refuses_a_truncated_parquet_and_one_without_rows(design, tmp_path)
     assert told == "u.parquet: not a whole Parquet file; it is cut short or damaged, copy it again"
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "said"),
-    [
-        ("u.csv", gzip.compress(FIVE.encode(), mtime=0),
-         "is packed with gzip by its first bytes; end its name with .gz"),
-        ("u.csv", b"PAR1\0", "is a Parquet file by its first bytes; end its name with .parquet"),
-        ("u.csv.gz", FIVE.encode(), "is not packed with gzip, as its name says; end it as what it is"),
-        ("u.parquet", FIVE.encode(), "is not a Parquet file, as its name says; end it as what it is"),
-        ("u.xlsx", FIVE.encode(), "no whole Excel file, or one with a password; save it again as .xlsx or as CSV"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("name", "content", "said"), [
+    ("u.csv", gzip.compress(FIVE.encode(), mtime=0), "is packed with gzip by its first bytes; end its name with .gz"),
+    ("u.csv", b"PAR1\0", "is a Parquet file by its first bytes; end its name with .parquet"),
+    ("u.csv.gz", FIVE.encode(), "is not packed with gzip, as its name says; end it as what it is"),
+    ("u.parquet", FIVE.encode(), "is not a Parquet file, as its name says; end it as what it is"),
+    ("u.xlsx", FIVE.encode(), "no whole Excel file, or one with a password; save it again as .xlsx or as CSV"),
+])  # fmt: skip
 def test_load_refuses_a_file_that_is_not_what_its_name_says(design, tmp_path, name, content, said):
     (tmp_path / name).write_bytes(content)
     assert tell_refusal(sources.load, design(), str(tmp_path / name)) == f"{name}: {said}"
