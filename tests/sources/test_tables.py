@@ -307,9 +307,8 @@ def test_counts_with_fractions_or_below_0_are_refused(refusal):
 
 def test_refuse_raw_ids_only_when_they_were_rounded(load, refusal):
     def write_ids(*values):
-        return "user_id,variant,spend\n" + "".join(
-            f"{value},{'new' if i % 2 else 'old'},1\n" for i, value in enumerate(values)
-        )
+        rows = [f"{value},{('old', 'new')[i % 2]},1" for i, value in enumerate(values)]
+        return "\n".join(["user_id,variant,spend", *rows])
 
     whole = ("12345e67", "9e2", "1e5", "2024-01-01", "1.5", "10.05", "1E+2x")
     assert load(write_ids(*whole)).info.units == len(whole)
@@ -360,9 +359,8 @@ def test_cast_reads_ids_without_the_spaces_around_them(design, tmp_path, suffix)
 
 
 UNITS = "user_id,variant,assigned_at\n1,old,2024-01-01\n2,new,2024-01-01\n3,new,2024-01-02\n"
-EVENTS = (
-    "user_id,event,at,value,channel\n1,spend,2024-01-02 10:00,5,web\n2,spend,2024-01-03,2.5,\n2,other,2024-01-04,,\n"
-)
+EVENTS = "user_id,event,at,value,channel\n1,spend,2024-01-02 10:00,5,web\n2,spend,2024-01-03,2.5,\n"
+EVENTS += "2,other,2024-01-04,,\n"
 COUNTS = EVENT_PLAN.replace("spend: {kind: amount", "visits: {kind: count")
 
 
@@ -514,9 +512,8 @@ CLOCKS = {  # events, then what is said of them
 @pytest.mark.parametrize("zone", [None, "Europe/Rome"])
 def test_times_without_a_zone_beside_others_need_the_plans(load_events, clock, zone):
     text = EVENT_PLAN if zone is None else EVENT_PLAN.replace("unit_id", f"time_zone: {zone}\nunit_id")
-    events = "user_id,event,at,value\n2,spend,2024-01-02,1\n" + "".join(
-        f"{row},1\n" for row in f"1,spend,2024-01-02 {clock}".split("\n")
-    )
+    rows = [f"{row},1" for row in f"2,spend,2024-01-02\n1,spend,2024-01-02 {clock}".split("\n")]
+    events = "\n".join(["user_id,event,at,value", *rows])
     if CLOCKS[clock] and zone is None:
         assert tell_refusal(load_events, events, units=ZONES) == f"{CLOCKS[clock]}; {IN_ZONE}"
         return
@@ -531,9 +528,7 @@ def test_times_without_a_zone_beside_others_need_the_plans(load_events, clock, z
 
 
 def test_load_events_of_units_in_two_variants_are_not_unknown(load_events):
-    source = load_events(
-        units=UNITS + "4,old,2024-01-01\n4,new,2024-01-01\n", events=EVENTS + "4,spend,2024-01-02,1,\n"
-    )
+    source = load_events(EVENTS + "4,spend,2024-01-02,1,\n", units=UNITS + "4,old,2024-01-01\n4,new,2024-01-01\n")
     assert source.n_two_variants == 1
     assert source.info.messages[-1] == "events.csv: 4 events"
 
