@@ -131,16 +131,13 @@ def test_read_tells_what_is_asked_only_once_other_faults_are_mended(write):
     assert len(tell(("treatments: [no_links]", "treatments: []"), compared)) == 1
 
 
-@pytest.mark.parametrize(
-    ("kind", "worthwhile", "margin"),
-    [
-        ("nps", "worthwhile: 5", "margin: {absolute: 5}"),
-        ("amount", "worthwhile: 25", "margin: {absolute: 25}"),
-        ("count", "worthwhile: 0.3", "margin: {absolute: 0.3}"),
-        ("binary", "worthwhile: 0.02", "margin: {absolute: 0.02}"),
-        ("such", "worthwhile: 0.02", "margin: {absolute: 0.3}"),  # no kind: any metric's
-    ],
-)
+@pytest.mark.parametrize(("kind", "worthwhile", "margin"), [
+    ("nps", "worthwhile: 5", "margin: {absolute: 5}"),
+    ("amount", "worthwhile: 25", "margin: {absolute: 25}"),
+    ("count", "worthwhile: 0.3", "margin: {absolute: 0.3}"),
+    ("binary", "worthwhile: 0.02", "margin: {absolute: 0.02}"),
+    ("such", "worthwhile: 0.02", "margin: {absolute: 0.3}"),  # no kind: any metric's
+])  # fmt: skip
 def test_an_example_is_in_the_unit_of_its_metric(write, kind, worthwhile, margin):
     given = PLAN.replace("kind: score, role: guardrail", f"worthwhile: much, kind: {kind}, role: guardrail")
     told = tell_refusal(lambda: plan.read(write(given.replace("margin: {absolute: 0.1}", "margin: 0.1"))))
@@ -205,109 +202,106 @@ def test_read_departures_are_those_that_differ(write):
     assert read.record["departures"] == [{"parameter": "min_cell", "planned": 10, "used": 5}]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("min_cell", "min_cel", "min_cel: unknown key; did you mean min_cell?"),
-        ("absolute", "absolut", "metrics.csat.margin.absolut: unknown key; did you mean absolute?"),
-        ("title: In-product help links\n", "", "title: left out, and it is needed"),
-        ("role: primary", "role:", f"metrics.activated.role: left blank; should be {ROLES}"),
-        (", margin: {absolute: 0.1}", "", "metrics.csat: a guardrail needs a margin, and better: higher or lower"),
-        (", horizon_days: 90", "", "metrics.paid_in: a time to event needs horizon_days"),
-        ("within_days: 28, worth", "from_days: 28, within_days: 28, worth",
-         "metrics.activated: from_days begins a window that within_days ends: give within_days, above from_days"),
-        ("within_days: 28, worth", "from_days: 7, within_days: 28, column: x, worth",
-         "metrics.activated: from_days chooses among events: a column has none"),
-        ("horizon_days: 90", "horizon_days: 90, from_days: 7, within_days: 9",
-         "metrics.paid_in: a metric of kind time_to_event has no from_days; it is for kind "
-         + name_kinds(lambda kind: "from_days" not in kind.lacks)),
-        ("within_days: 28, worth", "from_days: 7, worth",
-         "metrics.activated: from_days begins a window that within_days ends: give within_days, above from_days"),
-        (", denominator: active_days", "", "metrics.per_active: a ratio needs numerator and denominator"),
-        ("[no_links]", "[links]", "variant: a label stands twice among control, treatments and observational"),
-        ("links: 0.5, no", "links: 0.6, no", "variant: split must be shares above 0 that sum to 1, not 1.1"),
-        ("[0.5, 1.0]", "[0.5, 0.9]", "the plan as a whole: looks must rise from above 0 to 1.0, the planned end"),
-        ("enrolment_days: 28\nplanned_units: 4000", "", UNSIZED),
-        ("planned_units: 4000", "comparisons: links - no_links",
-         "the plan as a whole: comparisons are of two treatments, as in b - a"),
-        ("treatments: [no_links], split: {links: 0.5, no_links: 0.5}}",
-         "treatments: [a, b]}\ncomparisons: [a - links]",
-         "the plan as a whole: comparisons are of two treatments, as in b - a or a - b"),
-        ("treatments: [no_links], split: {links: 0.5, no_links: 0.5}}",
-         "treatments: [a, b]}\ncomparisons: [a - b, b - a]", "the plan as a whole: comparisons name two treatments "
-         "twice; the difference turned round is the same one"),
-        ("planned_units: 4000", "registered: later", "registered: should be 'before' or 'after'"),
-        ("planned_units: 4000", "randomised_units: {links: 9}",
-         "the plan as a whole: randomised_units must be one number, or name exactly the control and the treatments"),
-        # a misspelt key explains the key that is missing, not the other way round
-        ("control:", "contrl:", "variant.contrl: unknown key; did you mean control?"),
-        ("2022-04-30", "30/04/2022", "as_of: should be a day such as 2022-04-30"),
-        ("2022-04-30", "2022-04-30 10:00", "as_of: should be a day such as 2022-04-30"),
-        ("within_days: 28, worth", "within_days: 28 days, worth", "metrics.activated.within_days: should be a number"),
-        ("worthwhile: 0.02", "worthwhile: inf", "metrics.activated.worthwhile: should be a finite number"),
-        ("min_cell: 10", "min_cell: ten", "min_cell: should be a whole number"),
-        ("min_cell: 10", "time_zone: Rome",
-         "time_zone: no time zone is called so; write one such as Europe/Rome or UTC"),
-        ("min_cell: 10", "decimal: ;", "decimal: should be ',' or '.'"),
-        ("segments: [country]", "acknowledge: {srm: }",
-         "acknowledge.srm: left blank; give the reason, which the report prints"),
-        ("[country]", "[week]",
-         "the plan as a whole: the segment week is kept for the week of assignment; rename the column"),
-        ("planned_units: 4000", "answers: [actvated, csat]", "the plan as a whole: answers names no metric: actvated; "
-         "did you mean activated?"),
-        ("[country]", "[variant]",
-         "the plan as a whole: the column variant has two uses; unit_id and variant.column have one each"),
-        ("[seats]", "[csat]",
-         "the plan as a whole: the covariate csat is an outcome too; covariates are measured before assignment"),
-        ("{absolute: 0.1}", "{relative: 0.1}", "metrics.csat: a margin for a score or nps must be absolute"),
-        ("missing: unknown", "scale: ordered, quantile: 0.9",
-         "metrics.csat: give either a quantile or scale: ordered, whose levels have no distances"),
-        ("missing: unknown", "quantile: 1", "metrics.csat.quantile: should be less than 1"),
-        ("missing: unknown", "quantile: 0", "metrics.csat.quantile: should be greater than 0"),
-        ("kind: score, role: guardrail, better: higher, margin: {absolute",
-         "kind: amount, quantile: 0.9, role: guardrail, better: higher, margin: {relative",
-         "metrics.csat: a margin for a quantile must be absolute, as a quantile has no lift"),
-        ("kind: score, role: guardrail, better: higher, margin: {absolute: 0.1}, missing: unknown",
-         "kind: time_to_event, horizon_days: 30, role: guardrail, better: higher, margin: {relative: 0.1}",
-         "metrics.csat: a margin for a time to an event must be absolute, such as 0.02, as it has no lift"),
-        ("{absolute: 0.1}, missing: unknown", "{absolute: 1.5}, scale: ordered",
-         "metrics.csat: worthwhile and margin are differences of two chances, below 1; 1.5 would be 150 points"),
-        ("{absolute: 0.1}, missing: unknown", "{absolute: 4}, scale: [1, 5]",
-         "metrics.csat: worthwhile and margin are within its scale, below 4"),
-        ("worthwhile: 0.02", "worthwhile: 2",
-         "metrics.activated: worthwhile and margin are differences of two chances, below 1; 2 would be 200 points"),
-        ("kind: score, role: guardrail, better: higher, margin: {absolute: 0.1}",
-         "kind: amount, role: guardrail, better: higher, margin: {relative: 1}",
-         "metrics.csat: a relative margin of 1 or more tolerates that all is lost; give a share below 1, such as 0.05"),
-        ("kind: score, role: guardrail, better: higher, margin: {absolute: 0.1}",
-         "kind: count, role: guardrail, better: lower, margin: {relative: 5}",
-         "metrics.csat: a relative margin of 1 or more tolerates that it doubles; give a share below 1, such as 0.05"),
-        ("missing: unknown", "scale: [5, 1]",
-         "metrics.csat: scale begins with the lowest answer, and the highest is above it"),
-        ("missing: unknown", "missing: zero, scale: [1, 5]",
-         "metrics.csat: missing: zero lies outside the scale; write missing: unknown"),
-        ("missing: unknown", "scale: [1, 3, 5]",
-         "metrics.csat.scale: should be numeric, ordered, or the lowest and the highest answer, such as [1, 5]"),
-        ("event: paid, horizon_days: 90", "competing: x, horizon_days: 90, event: [x, paid]",
-         "the plan as a whole: an event of paid_in stands among those that compete with it; keep it in one list"),
-        ("event: paid, horizon_days: 90", "horizon_days: 90, competing: paid_in",
-         "the plan as a whole: an event of paid_in stands among those that compete with it; keep it in one list"),
-        (KIND, "kind: count, quantile: 0.5, time_at_risk: days, within",
-         "metrics.activated: give either a quantile or time_at_risk; a rate is a mean"),
-        (KIND, "kind: count, quantile: 0.5, within",
-         f"the plan as a whole: the ratio per_active needs parts of kind {name_kinds(is_part)}, and no quantile "
-         "or rate"),
-        (KIND, "kind: count, time_at_risk: days, within",
-         f"the plan as a whole: the ratio per_active needs parts of kind {name_kinds(is_part)}, and no quantile "
-         "or rate"),
-        ("  csat:", "  calls: {kind: count, time_at_risk: activated}\n  csat:",
-         f"the plan as a whole: the time at risk of calls must be of kind {name_kinds(is_time)}, and no quantile "
-         "or rate"),
-        ("  csat:", "  calls: {kind: count, time_at_risk: calls}\n  csat:",
-         f"the plan as a whole: the time at risk of calls must be of kind {name_kinds(is_time)}, and no quantile "
-         "or rate"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("min_cell", "min_cel", "min_cel: unknown key; did you mean min_cell?"),
+    ("absolute", "absolut", "metrics.csat.margin.absolut: unknown key; did you mean absolute?"),
+    ("title: In-product help links\n", "", "title: left out, and it is needed"),
+    ("role: primary", "role:", f"metrics.activated.role: left blank; should be {ROLES}"),
+    (", margin: {absolute: 0.1}", "", "metrics.csat: a guardrail needs a margin, and better: higher or lower"),
+    (", horizon_days: 90", "", "metrics.paid_in: a time to event needs horizon_days"),
+    ("within_days: 28, worth", "from_days: 28, within_days: 28, worth",
+     "metrics.activated: from_days begins a window that within_days ends: give within_days, above from_days"),
+    ("within_days: 28, worth", "from_days: 7, within_days: 28, column: x, worth",
+     "metrics.activated: from_days chooses among events: a column has none"),
+    ("horizon_days: 90", "horizon_days: 90, from_days: 7, within_days: 9",
+     "metrics.paid_in: a metric of kind time_to_event has no from_days; it is for kind "
+     + name_kinds(lambda kind: "from_days" not in kind.lacks)),
+    ("within_days: 28, worth", "from_days: 7, worth",
+     "metrics.activated: from_days begins a window that within_days ends: give within_days, above from_days"),
+    (", denominator: active_days", "", "metrics.per_active: a ratio needs numerator and denominator"),
+    ("[no_links]", "[links]", "variant: a label stands twice among control, treatments and observational"),
+    ("links: 0.5, no", "links: 0.6, no", "variant: split must be shares above 0 that sum to 1, not 1.1"),
+    ("[0.5, 1.0]", "[0.5, 0.9]", "the plan as a whole: looks must rise from above 0 to 1.0, the planned end"),
+    ("enrolment_days: 28\nplanned_units: 4000", "", UNSIZED),
+    ("planned_units: 4000", "comparisons: links - no_links",
+     "the plan as a whole: comparisons are of two treatments, as in b - a"),
+    ("treatments: [no_links], split: {links: 0.5, no_links: 0.5}}",
+     "treatments: [a, b]}\ncomparisons: [a - links]",
+     "the plan as a whole: comparisons are of two treatments, as in b - a or a - b"),
+    ("treatments: [no_links], split: {links: 0.5, no_links: 0.5}}",
+     "treatments: [a, b]}\ncomparisons: [a - b, b - a]", "the plan as a whole: comparisons name two treatments "
+     "twice; the difference turned round is the same one"),
+    ("planned_units: 4000", "registered: later", "registered: should be 'before' or 'after'"),
+    ("planned_units: 4000", "randomised_units: {links: 9}",
+     "the plan as a whole: randomised_units must be one number, or name exactly the control and the treatments"),
+    # a misspelt key explains the key that is missing, not the other way round
+    ("control:", "contrl:", "variant.contrl: unknown key; did you mean control?"),
+    ("2022-04-30", "30/04/2022", "as_of: should be a day such as 2022-04-30"),
+    ("2022-04-30", "2022-04-30 10:00", "as_of: should be a day such as 2022-04-30"),
+    ("within_days: 28, worth", "within_days: 28 days, worth", "metrics.activated.within_days: should be a number"),
+    ("worthwhile: 0.02", "worthwhile: inf", "metrics.activated.worthwhile: should be a finite number"),
+    ("min_cell: 10", "min_cell: ten", "min_cell: should be a whole number"),
+    ("min_cell: 10", "time_zone: Rome",
+     "time_zone: no time zone is called so; write one such as Europe/Rome or UTC"),
+    ("min_cell: 10", "decimal: ;", "decimal: should be ',' or '.'"),
+    ("segments: [country]", "acknowledge: {srm: }",
+     "acknowledge.srm: left blank; give the reason, which the report prints"),
+    ("[country]", "[week]",
+     "the plan as a whole: the segment week is kept for the week of assignment; rename the column"),
+    ("planned_units: 4000", "answers: [actvated, csat]", "the plan as a whole: answers names no metric: actvated; "
+     "did you mean activated?"),
+    ("[country]", "[variant]",
+     "the plan as a whole: the column variant has two uses; unit_id and variant.column have one each"),
+    ("[seats]", "[csat]",
+     "the plan as a whole: the covariate csat is an outcome too; covariates are measured before assignment"),
+    ("{absolute: 0.1}", "{relative: 0.1}", "metrics.csat: a margin for a score or nps must be absolute"),
+    ("missing: unknown", "scale: ordered, quantile: 0.9",
+     "metrics.csat: give either a quantile or scale: ordered, whose levels have no distances"),
+    ("missing: unknown", "quantile: 1", "metrics.csat.quantile: should be less than 1"),
+    ("missing: unknown", "quantile: 0", "metrics.csat.quantile: should be greater than 0"),
+    ("kind: score, role: guardrail, better: higher, margin: {absolute",
+     "kind: amount, quantile: 0.9, role: guardrail, better: higher, margin: {relative",
+     "metrics.csat: a margin for a quantile must be absolute, as a quantile has no lift"),
+    ("kind: score, role: guardrail, better: higher, margin: {absolute: 0.1}, missing: unknown",
+     "kind: time_to_event, horizon_days: 30, role: guardrail, better: higher, margin: {relative: 0.1}",
+     "metrics.csat: a margin for a time to an event must be absolute, such as 0.02, as it has no lift"),
+    ("{absolute: 0.1}, missing: unknown", "{absolute: 1.5}, scale: ordered",
+     "metrics.csat: worthwhile and margin are differences of two chances, below 1; 1.5 would be 150 points"),
+    ("{absolute: 0.1}, missing: unknown", "{absolute: 4}, scale: [1, 5]",
+     "metrics.csat: worthwhile and margin are within its scale, below 4"),
+    ("worthwhile: 0.02", "worthwhile: 2",
+     "metrics.activated: worthwhile and margin are differences of two chances, below 1; 2 would be 200 points"),
+    ("kind: score, role: guardrail, better: higher, margin: {absolute: 0.1}",
+     "kind: amount, role: guardrail, better: higher, margin: {relative: 1}",
+     "metrics.csat: a relative margin of 1 or more tolerates that all is lost; give a share below 1, such as 0.05"),
+    ("kind: score, role: guardrail, better: higher, margin: {absolute: 0.1}",
+     "kind: count, role: guardrail, better: lower, margin: {relative: 5}",
+     "metrics.csat: a relative margin of 1 or more tolerates that it doubles; give a share below 1, such as 0.05"),
+    ("missing: unknown", "scale: [5, 1]",
+     "metrics.csat: scale begins with the lowest answer, and the highest is above it"),
+    ("missing: unknown", "missing: zero, scale: [1, 5]",
+     "metrics.csat: missing: zero lies outside the scale; write missing: unknown"),
+    ("missing: unknown", "scale: [1, 3, 5]",
+     "metrics.csat.scale: should be numeric, ordered, or the lowest and the highest answer, such as [1, 5]"),
+    ("event: paid, horizon_days: 90", "competing: x, horizon_days: 90, event: [x, paid]",
+     "the plan as a whole: an event of paid_in stands among those that compete with it; keep it in one list"),
+    ("event: paid, horizon_days: 90", "horizon_days: 90, competing: paid_in",
+     "the plan as a whole: an event of paid_in stands among those that compete with it; keep it in one list"),
+    (KIND, "kind: count, quantile: 0.5, time_at_risk: days, within",
+     "metrics.activated: give either a quantile or time_at_risk; a rate is a mean"),
+    (KIND, "kind: count, quantile: 0.5, within",
+     f"the plan as a whole: the ratio per_active needs parts of kind {name_kinds(is_part)}, and no quantile "
+     "or rate"),
+    (KIND, "kind: count, time_at_risk: days, within",
+     f"the plan as a whole: the ratio per_active needs parts of kind {name_kinds(is_part)}, and no quantile "
+     "or rate"),
+    ("  csat:", "  calls: {kind: count, time_at_risk: activated}\n  csat:",
+     f"the plan as a whole: the time at risk of calls must be of kind {name_kinds(is_time)}, and no quantile "
+     "or rate"),
+    ("  csat:", "  calls: {kind: count, time_at_risk: calls}\n  csat:",
+     f"the plan as a whole: the time at risk of calls must be of kind {name_kinds(is_time)}, and no quantile "
+     "or rate"),
+])  # fmt: skip
 def test_read_refuses_with_the_place_and_the_cure(refusal, old, new, message):
     told = re.sub(r"line \d+, |; such as `.*`|plan mine.yaml, ", "", refusal(old, new))
     assert message in [line.strip() for line in told.splitlines()]
@@ -366,17 +360,14 @@ def test_read_takes_a_path_and_refuses_what_is_no_plan(tmp_path, monkeypatch):
     assert tell_refusal(plan.read, [1]) == f"plan (list): {cure}"
 
 
-@pytest.mark.parametrize(
-    ("keys", "outcome", "method"),
-    [
-        ({"kind": "score"}, "y", "welch"),
-        ({"kind": "score", "scale": "ordered"}, "y", "brunner-munzel"),
-        ({"kind": "count", "quantile": 0.9}, "y", "order statistics"),
-        ({"kind": "count", "time_at_risk": "days"}, "num", "delta"),  # a rate is a ratio of two means
-        ({"kind": "ratio", "numerator": "a", "denominator": "b"}, "num", "delta"),
-        ({"kind": "time_to_event", "horizon_days": 9, "competing": "left"}, "time", SHARE),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("keys", "outcome", "method"), [
+    ({"kind": "score"}, "y", "welch"),
+    ({"kind": "score", "scale": "ordered"}, "y", "brunner-munzel"),
+    ({"kind": "count", "quantile": 0.9}, "y", "order statistics"),
+    ({"kind": "count", "time_at_risk": "days"}, "num", "delta"),  # a rate is a ratio of two means
+    ({"kind": "ratio", "numerator": "a", "denominator": "b"}, "num", "delta"),
+    ({"kind": "time_to_event", "horizon_days": 9, "competing": "left"}, "time", SHARE),
+])  # fmt: skip
 def test_metric_is_of_its_kind_in_the_form_that_its_keys_ask_for(keys, outcome, method):
     how = plan.Metric.model_validate(keys).how
     assert (how.outcome, how.method, how.is_mean) == (outcome, method, method in ("welch", "delta"))

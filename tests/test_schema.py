@@ -80,32 +80,26 @@ def test_list_unit_columns_keeps_a_unit_id_that_is_also_the_cluster():
     assert types_of(found)["id"] == ("id", "text", True)
 
 
-@pytest.mark.parametrize(
-    ("metrics", "more", "events", "message"),
-    [
-        # events have times; the time of assignment is needed beside them
-        ({"y": {"kind": "count"}}, {}, set(),
-         "plan, assigned_at: left out, and events need it; name the column with the time of assignment"),
-        # a time to event of a unit table stands in two columns
-        ({"y": {"kind": "time_to_event", "time": "t", "horizon_days": 1}}, {}, None,
-         "plan, metrics.y: without events a time to event needs both time and observed"),
-        # another column would be taken for the unit
-        ({"y": {"kind": "count"}}, {"covariates": ["Unit"]}, None,
-         "plan, covariates: the column name Unit is kept for the plan's own unit and variant; rename the column"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("metrics", "more", "events", "message"), [
+    # events have times; the time of assignment is needed beside them
+    ({"y": {"kind": "count"}}, {}, set(),
+     "plan, assigned_at: left out, and events need it; name the column with the time of assignment"),
+    # a time to event of a unit table stands in two columns
+    ({"y": {"kind": "time_to_event", "time": "t", "horizon_days": 1}}, {}, None,
+     "plan, metrics.y: without events a time to event needs both time and observed"),
+    # another column would be taken for the unit
+    ({"y": {"kind": "count"}}, {"covariates": ["Unit"]}, None,
+     "plan, covariates: the column name Unit is kept for the plan's own unit and variant; rename the column"),
+])  # fmt: skip
 def test_list_unit_columns_refuses_a_plan_that_no_table_can_meet(metrics, more, events, message):
     assert tell_refusal(lambda: schema.list_unit_columns(make_design(metrics, **more), events=events)) == message
 
 
-@pytest.mark.parametrize(
-    ("metrics", "needed"),
-    [
-        ({"y": {"kind": "count"}}, False),  # numbers of events need no value
-        ({"y": {"kind": "amount"}}, True),  # sums do
-        ({"y": {"kind": "score", "column": "c"}}, False),  # a column of the unit table does not
-    ],
-)
+@pytest.mark.parametrize(("metrics", "needed"), [
+    ({"y": {"kind": "count"}}, False),  # numbers of events need no value
+    ({"y": {"kind": "amount"}}, True),  # sums do
+    ({"y": {"kind": "score", "column": "c"}}, False),  # a column of the unit table does not
+])  # fmt: skip
 def test_list_event_columns_needs_values_only_for_sums_and_scores(metrics, needed):
     found = types_of(schema.list_event_columns(make_design(metrics)))
     assert found == {
@@ -240,16 +234,13 @@ def test_plurals_are_made_by_one_function():
     assert {name: hits for name, hits in found.items() if hits} == {"schema.py": ["{noun}s"], "trust.py": ['"s" if']}
 
 
-@pytest.mark.parametrize(
-    ("nouns", "many"),
-    [
-        ("portfolio scenario patio video", "portfolios scenarios patios videos"),
-        ("hero casino trial_hero", "heroes casinos trial_heroes"),
-        ("villa cinema pizza formula menu taxi", "villas cinemas pizzas formulas menus taxis"),
-        ("konto gruppo firma klienci menedżer", "konto gruppo firma klienci menedżer"),  # of other languages
-        ("usuario alumno", "usuarios alumnos"),  # which take an s of their own
-    ],
-)
+@pytest.mark.parametrize(("nouns", "many"), [
+    ("portfolio scenario patio video", "portfolios scenarios patios videos"),
+    ("hero casino trial_hero", "heroes casinos trial_heroes"),
+    ("villa cinema pizza formula menu taxi", "villas cinemas pizzas formulas menus taxis"),
+    ("konto gruppo firma klienci menedżer", "konto gruppo firma klienci menedżer"),  # of other languages
+    ("usuario alumno", "usuarios alumnos"),  # which take an s of their own
+])  # fmt: skip
 def test_pluralise_of_nouns_that_end_with_a_vowel(nouns, many):
     assert [schema.pluralise(noun) for noun in nouns.split()] == many.split()
     assert [schema.pluralise(noun, 1) for noun in nouns.split()] == nouns.split()

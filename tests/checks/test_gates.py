@@ -137,20 +137,17 @@ def test_judge_cells_limits_are_exact_binomial_tails_over_all_gates():
     assert judged["band"] == pytest.approx(0.95 - judged["limit_low"])
 
 
-@pytest.mark.parametrize(
-    ("changes", "verdict"),
-    [
-        ({"coverage": 0.9399, "exact": True}, "fails"),  # enumerated: no band
-        ({"coverage": 0.9401, "exact": True}, KEEPS),
-        ({"coverage": 0.9601, "exact": True}, "fails"),
-        ({"false_alarm": 0.0601, "exact": True}, "fails"),
-        ({"false_alarm": np.nan, "exact": True}, KEEPS),  # a planted effect raises no false alarm
-        ({"coverage": 0.90, "claim": "at least"}, "fails"),
-        ({"coverage": 1.0, "false_alarm": 0.0, "claim": "at least"}, KEEPS),
-        ({"coverage": 1.0, "false_alarm": 0.0, "claim": "nominal"}, "fails"),
-        ({"disagree": 0.001}, "fails"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("changes", "verdict"), [
+    ({"coverage": 0.9399, "exact": True}, "fails"),  # enumerated: no band
+    ({"coverage": 0.9401, "exact": True}, KEEPS),
+    ({"coverage": 0.9601, "exact": True}, "fails"),
+    ({"false_alarm": 0.0601, "exact": True}, "fails"),
+    ({"false_alarm": np.nan, "exact": True}, KEEPS),  # a planted effect raises no false alarm
+    ({"coverage": 0.90, "claim": "at least"}, "fails"),
+    ({"coverage": 1.0, "false_alarm": 0.0, "claim": "at least"}, KEEPS),
+    ({"coverage": 1.0, "false_alarm": 0.0, "claim": "nominal"}, "fails"),
+    ({"disagree": 0.001}, "fails"),
+])  # fmt: skip
 def test_judge_cells_at_the_edges_of_a_claim(changes, verdict):
     cell = frame(**{"claim": WITHIN, **changes})
     assert judge_cells(cell)["verdict"].tolist() == [verdict]

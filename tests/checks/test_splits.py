@@ -225,19 +225,15 @@ def test_judge_p_values_by_hand():
     assert found.p_uniform == pytest.approx(1)
 
 
-@pytest.mark.parametrize(
-    ("p_values", "verdict"),
-    [
-        (EVEN**2, TOO_MANY),  # 22 % below .05
-        (np.sqrt(EVEN), FEWER),  # .25 % below .05
-        (EARLY, "not even, on the bold side: p-values up to 0.32 come in 55 % of the splits"),
-        (LATE, "not even, on the careful side: p-values up to 0.77 come in 55 % of the splits"),
-        (np.where(EVEN > 0.89, np.nan, EVEN), TOO_FEW),  # a tenth of the splits had no test
-        (np.full(1000, np.nan), TOO_FEW),
-        (np.ceil(EVEN * 9) / 9, TOO_FEW),  # nine values only
-    ],
-    ids=range(7),
-)
+@pytest.mark.parametrize(("p_values", "verdict"), [
+    (EVEN**2, TOO_MANY),  # 22 % below .05
+    (np.sqrt(EVEN), FEWER),  # .25 % below .05
+    (EARLY, "not even, on the bold side: p-values up to 0.32 come in 55 % of the splits"),
+    (LATE, "not even, on the careful side: p-values up to 0.77 come in 55 % of the splits"),
+    (np.where(EVEN > 0.89, np.nan, EVEN), TOO_FEW),  # a tenth of the splits had no test
+    (np.full(1000, np.nan), TOO_FEW),
+    (np.ceil(EVEN * 9) / 9, TOO_FEW),  # nine values only
+], ids=range(7))  # fmt: skip
 def test_judge_p_values_says_what_is_wrong(p_values, verdict):
     assert judge_p_values(p_values, alpha=0.05).verdict == verdict
 

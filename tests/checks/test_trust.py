@@ -12,14 +12,8 @@ from scipy import stats
 from statsmodels.multivariate.manova import MANOVA
 
 from helpers import checks, metrics
-from helpers.checks.rates import (
-    compare_covariates,
-    compare_rates,
-    compare_split,
-    find_turn,
-    measure_imbalance,
-    read_rate,
-)
+from helpers.checks import rates
+from helpers.checks.rates import compare_covariates, compare_rates, compare_split
 from helpers.records import Check, Moments, Refused
 
 KINDS = {"csat": {"kind": "score"}}
@@ -56,16 +50,10 @@ SPLITS = [
     # units of a and b: as planned, and not
     (510, 490, "pass", "The sample ratio is as planned, by unit: {}; p = .527."),
     # 2.8 standard errors: neither as planned nor surely not
-    (
-        545, 455, "warn",
-        "Whether the sample ratio is as planned is unclear, by unit: {}; p = .004. Below .01 it is in doubt, "
-        "below .001 the arms are not compared.",
-    ),
-    (
-        600, 400, "fail",
-        "The sample ratio is not as planned, by unit: {}; p < .001. The arms gain or lose units in different ways, so "
-        "their outcomes cannot be compared.",
-    ),
+    (545, 455, "warn", "Whether the sample ratio is as planned is unclear, by unit: {}; p = .004. Below .01 it is in "
+     "doubt, below .001 the arms are not compared."),
+    (600, 400, "fail", "The sample ratio is not as planned, by unit: {}; p < .001. The arms gain or lose units in "
+     "different ways, so their outcomes cannot be compared."),
 ]  # fmt: skip
 
 
@@ -85,10 +73,8 @@ def test_run_split_follows_the_plan_and_its_unknown():
 
 
 def test_run_split_leaves_out_groups_outside_the_randomisation():
-    frame = pd.concat(
-        [_make_frame(500, 500), _make_frame(0, 900).assign(variant="cps", unit=lambda f: "c" + f["unit"])]
-    )
-    assert _run(frame, variant={"observational": ["cps"]})["srm"].status == "pass"
+    cps = _make_frame(0, 900).assign(variant="cps", unit=lambda f: "c" + f["unit"])
+    assert _run(pd.concat([_make_frame(), cps]), variant={"observational": ["cps"]})["srm"].status == "pass"
 
 
 def test_run_split_counts_clusters_where_the_plan_names_them():
@@ -113,20 +99,17 @@ FEW = (
 REACH = "with arms like this they reach {} standard errors to each side, with many clusters 2.0."
 
 
-@pytest.mark.parametrize(
-    ("sizes", "status", "said"),
-    [
-        ([100] * 2, "fail", f"Clusters (firm) are too few: the 1 in a counts like 1.0 of one size (CSAT). {ALONE}"),
-        ([400, 400, 2, 2, 2, 2], "fail",
-         f"Clusters (firm) are too few: the 3 in a count like 0.8 of one size (CSAT). {ALONE}"),
-        ([400, 90, 2, 90, 2, 90], "fail",  # no arm to compare with
-         f"Clusters (firm) are too few: the 3 in a count like 0.8 of one size (CSAT). {ALONE}"),
-        ([50] * 4, "warn", FEW.format(2, "2.0", REACH.format(4.3))),
-        ([20] * 8, "warn", FEW.format(4, "4.0", REACH.format(2.4))),
-        ([10] * 24, "warn", FEW.format(12, "12.0", REACH.format(2.1))),
-        ([10] * 60, "pass", "In every arm the clusters (firm) count like 30 of one size or more."),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("sizes", "status", "said"), [
+    ([100] * 2, "fail", f"Clusters (firm) are too few: the 1 in a counts like 1.0 of one size (CSAT). {ALONE}"),
+    ([400, 400, 2, 2, 2, 2], "fail",
+     f"Clusters (firm) are too few: the 3 in a count like 0.8 of one size (CSAT). {ALONE}"),
+    ([400, 90, 2, 90, 2, 90], "fail",  # no arm to compare with
+     f"Clusters (firm) are too few: the 3 in a count like 0.8 of one size (CSAT). {ALONE}"),
+    ([50] * 4, "warn", FEW.format(2, "2.0", REACH.format(4.3))),
+    ([20] * 8, "warn", FEW.format(4, "4.0", REACH.format(2.4))),
+    ([10] * 24, "warn", FEW.format(12, "12.0", REACH.format(2.1))),
+    ([10] * 60, "pass", "In every arm the clusters (firm) count like 30 of one size or more."),
+])  # fmt: skip
 def test_run_clusters_says_how_many_of_one_size_they_count_like(sizes, status, said):
     frame = _make_clusters(sizes)
     check = _run(frame, cluster="firm")["clusters"]
@@ -227,14 +210,9 @@ def test_arms_that_are_assigned_by_the_clock_are_not_compared(is_b, time, is_pla
     arm = np.where(is_b, "b", "a")
     frame = pd.DataFrame({"unit": [f"u{i:04d}" for i in range(1000)], "variant": arm, "assigned_at": HOUR})
     frame["paid"] = rng.integers(0, 2, 1000)
-    split = {
-        "column": "variant",
-        "control": "a",
-        "treatments": ["b"],
-        "split": {"b": is_b.mean(), "a": 1 - is_b.mean()} if is_planned else "unknown",
-    }
+    split = {"b": is_b.mean(), "a": 1 - is_b.mean()} if is_planned else "unknown"
     kinds = {"paid": {"kind": "binary", "role": "primary"}}
-    found = _run(frame, kinds, assigned_at="assigned_at", variant=split)
+    found = _run(frame, kinds, assigned_at="assigned_at", variant={"split": split})
     told = f"hardly {time} of assignment holds both, so that whatever changed with time looks like an effect"
     if not is_planned and time is None:
         assert "srm_over_time" not in found
@@ -253,17 +231,14 @@ def test_chance_does_not_assign_by_the_clock(shares, days):
         hour = 473_352 + 24 * np.append(rng.integers(0, days - 1, 500 * (days - 1)), np.full(20, days - 1))
         arm = rng.choice(len(shares), len(hour), p=shares)
         told = [np.unique(hour[arm == i], return_counts=True) for i in range(len(shares))]
-        assert find_turn([[f"{at}:{n}" for at, n in zip(*of, strict=True)] for of in told]) is None
+        assert rates.find_turn([[f"{at}:{n}" for at, n in zip(*of, strict=True)] for of in told]) is None
 
 
 def test_clusters_of_a_metric_of_which_no_window_is_over_are_not_too_few():
     frame = _make_clusters([50] * 60).assign(assigned_at="2024-01-20")
-    late = {"column": "csat", "within_days": 28}
-    kinds = {
-        **KINDS,
-        "late": {"kind": "score", "role": "guardrail", "better": "higher", "margin": {"absolute": 1}} | late,
-    }
-    found = _run(frame, kinds, cluster="firm", assigned_at="assigned_at", as_of="2024-01-31")
+    late = {"kind": "score", "role": "guardrail", "better": "higher", "margin": {"absolute": 1}}
+    late |= {"column": "csat", "within_days": 28}
+    found = _run(frame, KINDS | {"late": late}, cluster="firm", assigned_at="assigned_at", as_of="2024-01-31")
     assert found["clusters"].status == "pass"
 
 
@@ -274,46 +249,33 @@ def test_run_balance_says_the_largest_difference_without_a_level():
     frame.loc[frame["variant"] == "b", "seats"] += 0.3
     found.append(_run(frame, covariates=["seats"])["balance"])
     assert [check.status for check in found] == ["pass", "warn", "warn"]
-    assert found[0].message == (
-        "Covariates: largest standardised difference 0.07 (seats). Differences like these arise by chance in 24.6 % of "
-        "randomisations."
-    )
-    assert found[2].message == (
-        "Whether covariates are balanced is unclear: largest standardised difference 0.20 (seats). Differences like "
-        "these arise by chance in 0.1 % of randomisations, and below 1 % they are in doubt."
-    )
-    assert found[1].message == (
-        "Covariates differ more between the arms than chance explains: largest standardised difference 1.41 (country). "
-        "Differences like these arise by chance in under 0.1 % of randomisations."
-    )
+    chance = "largest standardised difference {}. Differences like these arise by chance in {} of randomisations{}."
+    doubt = ", and below 1 % they are in doubt"
+    assert [check.message for check in found] == [
+        f"Covariates: {chance.format('0.07 (seats)', '24.6 %', '')}",
+        "Covariates differ more between the arms than chance explains: "
+        + chance.format("1.41 (country)", "under 0.1 %", ""),
+        f"Whether covariates are balanced is unclear: {chance.format('0.20 (seats)', '0.1 %', doubt)}",
+    ]
     apart = _run(frame.assign(seats=np.where(frame["variant"] == "a", 1.0, 2.0)), covariates=["seats"])["balance"]
     assert "largest standardised difference without end, as nothing varies within the arms, (seats)." in apart.message
     decided = _run(frame, covariates=["seats", "country"], decides_on="adjusted")["balance"]
-    assert (found[1].status, decided.status, decided.message) == (
-        "warn",
-        "fail",
-        f"{found[1].message} Adjusted effects, which decide, are taken away by "
-        "a covariate that was measured after assignment; name what was measured before.",
-    )
+    taken = "Adjusted effects, which decide, are taken away by a covariate that was measured after assignment; "
+    taken += "name what was measured before."
+    assert (decided.status, decided.message) == ("fail", f"{found[1].message} {taken}")
 
 
+ARE_MIXED = "Above 1 % the arms are mixed, so their outcomes cannot be compared."
 COUNTED = [
     ({"n_duplicates": 0}, "pass", 0, "No row repeats another."),
     ({"n_duplicates": 3}, "warn", 3, "Rows that repeat another row exactly, dropped: 3."),
     ({"n_two_variants": 0}, "pass", 0, "No unit stands in two variants."),
     # 1 % is not above 1 %
     ({"n_two_variants": 10}, "warn", 0.01, "In two variants, left out: 10 of 1,000 by unit (1.0 %)."),
-    (
-        {"n_two_variants": 11}, "fail", 0.011,
-        "In two variants, left out: 11 of 1,000 by unit (1.1 %). Above 1 % the arms are mixed, so their outcomes "
-        "cannot be compared.",
-    ),
+    ({"n_two_variants": 11}, "fail", 0.011, f"In two variants, left out: 11 of 1,000 by unit (1.1 %). {ARE_MIXED}"),
     # one id, such as a word for none, that holds many of the rows
-    (
-        {"n_two_variants": 1, "n_two_rows": 30}, "fail", 0.29,
-        "In two variants, left out: 1 of 1,000 by unit (0.1 %), with 30 of 100 rows. Above 1 % the arms are mixed, so "
-        "their outcomes cannot be compared.",
-    ),
+    ({"n_two_variants": 1, "n_two_rows": 30}, "fail", 0.29,
+     f"In two variants, left out: 1 of 1,000 by unit (0.1 %), with 30 of 100 rows. {ARE_MIXED}"),
 ]  # fmt: skip
 
 
@@ -398,10 +360,8 @@ def test_run_missing_of_those_asked_and_whether_the_arms_ask_alike():
     kinds = {"csat": {"kind": "score", "asked": "sent"}}
     asked_alike = _lose(_make_frame(), 100, 0).assign(sent=lambda f: f["csat"].notna().astype(float))
     check = _run(asked_alike, kinds)["missing_csat"]  # all who are asked answer, but b asks more
-    assert check.message == (
-        "Outcomes of CSAT are missing at different rates: a 0.0 %, b 0.0 %; p < .001. Asked: a 80.0 %, b 100.0 %. "
-        "Its effect is not estimated."
-    )
+    asked = "a 0.0 %, b 0.0 %; p < .001. Asked: a 80.0 %, b 100.0 %"
+    assert check.message == f"Outcomes of CSAT are missing at different rates: {asked}. Its effect is not estimated."
     answers = _run(_lose(_make_frame(), 100, 100).assign(sent=1.0), kinds)["missing_csat"]
     assert answers.message == (
         "Outcomes of CSAT are missing alike in the arms: a 20.0 %, b 20.0 %; p > .999. Asked: a 100.0 %, b 100.0 %."
@@ -421,35 +381,22 @@ def _count_lost(**plan):
     return _run(_make_frame(480, 450), **plan)["attrition"]
 
 
+UNKNOWN_ARMS = "Of {} randomised by unit, {} are not in the table: their arms are not known."
+IN_DOUBT = "Above 5 %, or with p below .05 between the arms, effects are in doubt: they hold for those who stayed."
 COUNTED_LOST = [
-    (
-        None, "not tested",
-        "Attrition not tested: every row has its outcomes, so units that left may not be in the table. Write into "
-        "the plan how many were randomised (randomised_units).",
-    ),
+    (None, "not tested", "Attrition not tested: every row has its outcomes, so units that left may not be in the "
+     "table. Write into the plan how many were randomised (randomised_units)."),
     (930, "pass", "All 930 that were randomised by unit are in the table."),
-    # 5 % is not above 5 %
-    (978, "pass", "Of 978 randomised by unit, 48 (4.9 %) are not in the table: their arms are not known."),
-    (
-        1860, "warn",
-        "Of 1,860 randomised by unit, 930 (50.0 %) are not in the table: their arms are not known. Above 5 %, or with "
-        "p below .05 between the arms, effects are in doubt: they hold for those who stayed.",
-    ),
-    (
-        {"b": 465, "a": 490}, "pass",
-        "Of 955 randomised by unit, 25 (2.6 %) are not in the table: a 2.0 %, b 3.2 %; p = .252.",
-    ),
-    # few of all, yet not alike
-    (
-        {"a": 483, "b": 462}, "warn",
-        "Of those randomised by unit some are not in the table: a fewer than 10 units, b 2.6 %. Above "  # 12 of 15
-        "5 %, or with p below .05 between the arms, effects are in doubt: they hold for those who stayed.",
-    ),
-    (
-        {"a": 500, "b": 500}, "fail",
-        "Of 1,000 randomised by unit, 70 (7.0 %) are not in the table: a 4.0 %, b 10.0 %; p < .001. The arms lose "
-        "units at different rates, so their outcomes cannot be compared.",
-    ),
+    (978, "pass", UNKNOWN_ARMS.format(978, "48 (4.9 %)")),  # 5 % is not above 5 %
+    (1860, "warn", f"{UNKNOWN_ARMS.format('1,860', '930 (50.0 %)')} {IN_DOUBT}"),
+    ({"b": 465, "a": 490}, "pass",
+     "Of 955 randomised by unit, 25 (2.6 %) are not in the table: a 2.0 %, b 3.2 %; p = .252."),
+    # few of all, yet not alike: 12 of 15
+    ({"a": 483, "b": 462}, "warn",
+     f"Of those randomised by unit some are not in the table: a fewer than 10 units, b 2.6 %. {IN_DOUBT}"),
+    ({"a": 500, "b": 500}, "fail",
+     "Of 1,000 randomised by unit, 70 (7.0 %) are not in the table: a 4.0 %, b 10.0 %; p < .001. The arms lose "
+     "units at different rates, so their outcomes cannot be compared."),
 ]  # fmt: skip
 
 
@@ -489,21 +436,19 @@ def test_run_refuses_more_units_than_were_randomised(counted, said):
     )
 
 
-def test_run_exposure_over_time():
+@pytest.mark.parametrize(("at", "status", "message"), [
+    (lambda i: i % 5 < 2, "pass",
+     "Take-up is steady over the weeks of assignment: a 40.0 %, b 0.0 %; smallest adjusted p > .999."),
+    (lambda i: i % 80 < 32 - i % 2 * 9, "warn",
+     "Whether take-up is steady over the weeks of assignment is unclear: a 36.4 %, b 0.0 %; adjusted p = .005."),
+    (lambda i: i % 2 == 1, "warn",
+     "Take-up changes over the weeks of assignment: a 50.0 %, b 0.0 % in all; adjusted p < .001."),
+])  # fmt: skip
+def test_run_exposure_over_time(at, status, message):
     frame = _make_frame().assign(assigned_at=lambda f: np.where(f.index % 2, "2024-01-01", "2024-01-09"))
-    plan = {"assigned_at": "assigned_at", "exposure": {"column": "took"}}
-    steady = frame.assign(took=(frame["variant"] == "a") & (frame.index % 5 < 2)).astype({"took": float})
-    check = _run(steady, **plan)["exposure_over_time"]
-    message = "Take-up is steady over the weeks of assignment: a 40.0 %, b 0.0 %; smallest adjusted p > .999."
-    assert (check.status, check.message) == ("pass", message)
-    less = frame.assign(took=((frame["variant"] == "a") & (frame.index % 80 < 32 - frame.index % 2 * 9)).astype(float))
-    check = _run(less, **plan)["exposure_over_time"]
-    message = "Whether take-up is steady over the weeks of assignment is unclear: a 36.4 %, b 0.0 %; adjusted p = .005."
-    assert (check.status, check.message) == ("warn", message)
-    broken = frame.assign(took=((frame["variant"] == "a") & (frame.index % 2 == 1)).astype(float))
-    check = _run(broken, **plan)["exposure_over_time"]
-    message = "Take-up changes over the weeks of assignment: a 50.0 %, b 0.0 % in all; adjusted p < .001."
-    assert (check.status, check.message) == ("warn", message)
+    frame["took"] = ((frame["variant"] == "a") & at(frame.index)).astype(float)
+    check = _run(frame, assigned_at="assigned_at", exposure={"column": "took"})["exposure_over_time"]
+    assert (check.status, check.message) == (status, message)
 
 
 THREE = {"variant": {"treatments": ["b", "c"]}}
@@ -562,22 +507,18 @@ def _rate(yes, n):
     return _moments([1] * yes + [0] * (n - yes))
 
 
-def test_compare_split_by_hand():
-    # 520 and 480 of 1,000 at a half: chi-square (20^2 + 20^2) / 500 = 1.6 on one degree of freedom
-    assert compare_split([520, 480], [0.5, 0.5]) == pytest.approx(stats.chi2.sf(1.6, 1))
-
-
 def test_compare_split_of_hillstrom(shared):
     counts = pd.read_csv(shared / "data" / "hillstrom.csv.gz")["segment"].value_counts()
     assert compare_split(counts.tolist(), [1 / 3] * 3) == pytest.approx(0.904, abs=5e-4)
 
 
 @pytest.mark.parametrize(("counts", "shares", "expected"), [
+    ([520, 480], [0.5, 0.5], stats.chi2.sf(1.6, 1)),  # chi-square (20^2 + 20^2) / 500
     ([8, 0], [0.5, 0.5], 2 / 2**8),  # four expected: exact binomial, two tails
     ([0, 0], [0.5, 0.5], np.nan),  # no units
     ([3, 4, 5], [1 / 3] * 3, np.nan),  # three arms of four: no test is trusted
 ])  # fmt: skip
-def test_compare_split_of_few_units(counts, shares, expected):
+def test_compare_split_by_hand(counts, shares, expected):
     assert compare_split(counts, shares) == pytest.approx(expected, nan_ok=True)
 
 
@@ -612,7 +553,7 @@ def _clusters(rng, n, spread):
 def test_compare_rates_of_clusters_by_hand():
     # common rate 7/14: deviations -0.5 and 0.5, then -1 and 1; no difference between the arms, whose means are 0
     one, other = _moments([[1, 3], [3, 5]], ("num", "den")), _moments([[0, 2], [3, 4]], ("num", "den"))
-    assert (read_rate(one), read_rate(other), compare_rates([one, other])) == (0.5, 0.5, 1.0)
+    assert (rates.read_rate(one), rates.read_rate(other), compare_rates([one, other])) == (0.5, 0.5, 1.0)
 
 
 def test_compare_rates_of_clusters_equals_the_analysis_of_variance_of_deviations():
@@ -672,6 +613,6 @@ def test_compare_covariates_finds_a_shift_and_is_nan_without_units_or_variation(
 
 def test_measure_imbalance_by_hand_takes_the_worst_arm():
     control, near, far = [1.0, 3.0], [2.0, 4.0], [4.0, 6.0]  # variances 2; gaps 1 and 3 over root 2
-    found = measure_imbalance([_moments(control), _moments(near), _moments(far)])
+    found = rates.measure_imbalance([_moments(control), _moments(near), _moments(far)])
     assert found == pytest.approx([3 / np.sqrt(2)])
-    assert np.isnan(measure_imbalance([_moments([1.0, 1.0]), _moments([1.0, 1.0])])).all()
+    assert np.isnan(rates.measure_imbalance([_moments([1.0, 1.0]), _moments([1.0, 1.0])])).all()

@@ -53,30 +53,27 @@ def _check(units, columns):
     assert _read(units, columns) == columns
 
 
-@pytest.mark.parametrize(
-    ("kinds", "more", "columns"),
-    [
-        # u3 has no event: 0, since his window is over; both edges of u1's window; 10 + 5 - 2; no window: up to as_of
-        (KINDS, {}, {"y_bought": [1, 1, 0], "y_buys": [2, 1, 0], "y_spent": [13, 0, 0], "y_ever": [3, 1, 0]}),
-        (BUY, {}, {"y_buy": [3, 1, 0]}),  # the event named as the metric when none is given
-        ({"mean": KINDS["spent"], "p90": LONGER}, {}, {"y_mean": [13, 0, 0], "y_p90": [113, 0, 0]}),  # of one event
-        # a ratio of a metric and an event
-        (
-            {"spent": KINDS["spent"], "per": PER | {"numerator": "spent", "denominator": "buy", "within_days": 7}},
-            {},
-            {"num_per": [13, 0, 0], "den_per": [2, 1, 0]},
-        ),
-        # a column that is no event: both parts or none
-        (
-            {"per": PER},
-            {"seats": [4.0, 2.0, None]},
-            {"num_per": [3, 1, None], "den_per": [4, 2, None], "missing_per": [0, 0, 1]},
-        ),
-        # an event comes before a column of its name, a column that the metric names before the event
-        ({"per": PER | {"denominator": "look"}}, {"buy": ["text", "is", "possible"]}, {"num_per": [3, 1, 0]}),
-        ({"buy": {"kind": "count", "column": "told"}}, {"told": [7.0, 8.0, 9.0]}, {"y_buy": [7, 8, 9]}),
-    ],
-)
+@pytest.mark.parametrize(("kinds", "more", "columns"), [
+    # u3 has no event: 0, since his window is over; both edges of u1's window; 10 + 5 - 2; no window: up to as_of
+    (KINDS, {}, {"y_bought": [1, 1, 0], "y_buys": [2, 1, 0], "y_spent": [13, 0, 0], "y_ever": [3, 1, 0]}),
+    (BUY, {}, {"y_buy": [3, 1, 0]}),  # the event named as the metric when none is given
+    ({"mean": KINDS["spent"], "p90": LONGER}, {}, {"y_mean": [13, 0, 0], "y_p90": [113, 0, 0]}),  # of one event
+    # a ratio of a metric and an event
+    (
+        {"spent": KINDS["spent"], "per": PER | {"numerator": "spent", "denominator": "buy", "within_days": 7}},
+        {},
+        {"num_per": [13, 0, 0], "den_per": [2, 1, 0]},
+    ),
+    # a column that is no event: both parts or none
+    (
+        {"per": PER},
+        {"seats": [4.0, 2.0, None]},
+        {"num_per": [3, 1, None], "den_per": [4, 2, None], "missing_per": [0, 0, 1]},
+    ),
+    # an event comes before a column of its name, a column that the metric names before the event
+    ({"per": PER | {"denominator": "look"}}, {"buy": ["text", "is", "possible"]}, {"num_per": [3, 1, 0]}),
+    ({"buy": {"kind": "count", "column": "told"}}, {"told": [7.0, 8.0, 9.0]}, {"y_buy": [7, 8, 9]}),
+])  # fmt: skip
 def test_fold_of_events_within_windows(kinds, more, columns):
     _check(_fold(kinds, units=UNITS | more), columns)
 
@@ -91,18 +88,15 @@ def test_fold_says_which_events_do_not_count():
     assert len(_fold(counted).messages) == 2  # a count needs no value
 
 
-@pytest.mark.parametrize(
-    ("unit", "monies", "more"),
-    [
-        (None, None, {}),
-        ("USD", ["usd ", "USD", None] * 3, {"currencies": 1, "foreign": 0}),
-        ("eur", ["EUR", "usd", "EUR"] * 3, {"currencies": 2, "foreign": 2}),  # of the four that count
-        ("€", ["€", "eur", "Euro "] * 3, {"currencies": 1, "foreign": 0}),
-        ("USD", ["US$", "usd", "$"] * 3, {"currencies": 1, "foreign": 0}),
-        ("USD", ["US$", "C$", "usd"] * 3, {"currencies": 2, "foreign": 2}),
-        ("units", ["EUR", "usd", "EUR"] * 3, {"currencies": 2}),  # no currency is planned
-    ],
-)
+@pytest.mark.parametrize(("unit", "monies", "more"), [
+    (None, None, {}),
+    ("USD", ["usd ", "USD", None] * 3, {"currencies": 1, "foreign": 0}),
+    ("eur", ["EUR", "usd", "EUR"] * 3, {"currencies": 2, "foreign": 2}),  # of the four that count
+    ("€", ["€", "eur", "Euro "] * 3, {"currencies": 1, "foreign": 0}),
+    ("USD", ["US$", "usd", "$"] * 3, {"currencies": 1, "foreign": 0}),
+    ("USD", ["US$", "C$", "usd"] * 3, {"currencies": 2, "foreign": 2}),
+    ("units", ["EUR", "usd", "EUR"] * 3, {"currencies": 2}),  # no currency is planned
+])  # fmt: skip
 def test_fold_says_what_each_event_adds_within_the_window(unit, monies, more):
     told = pd.DataFrame(EVENTS, columns=["unit", "event", "at", "value"])
     units = _fold(KINDS | {"spent": KINDS["spent"] | {"unit": unit}}, told.assign(Currency=monies) if monies else told)
@@ -145,16 +139,13 @@ SCORES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("metric", "columns"),
-    [
-        ({"kind": "score"}, {"y_rating": [4.0, 8.0, None]}),  # no score is unknown, not 0
-        ({"kind": "score", "within_days": 7}, {"y_rating": [4.0, None, None]}),  # u2 scored too late
-        ({"kind": "score", "missing": "zero"}, {"y_rating": [4.0, 8.0, 0.0]}),  # as planned
-        ({"kind": "nps"}, {"y_rating": [-100.0, 0.0, None]}),  # 4 detracts, 8 is passive
-        ({"kind": "score", "asked": "asked"}, {"asked_rating": [0, 0, 1], "missing_rating": [None, None, 1]}),
-    ],
-)
+@pytest.mark.parametrize(("metric", "columns"), [
+    ({"kind": "score"}, {"y_rating": [4.0, 8.0, None]}),  # no score is unknown, not 0
+    ({"kind": "score", "within_days": 7}, {"y_rating": [4.0, None, None]}),  # u2 scored too late
+    ({"kind": "score", "missing": "zero"}, {"y_rating": [4.0, 8.0, 0.0]}),  # as planned
+    ({"kind": "nps"}, {"y_rating": [-100.0, 0.0, None]}),  # 4 detracts, 8 is passive
+    ({"kind": "score", "asked": "asked"}, {"asked_rating": [0, 0, 1], "missing_rating": [None, None, 1]}),
+])  # fmt: skip
 def test_fold_of_scores_takes_the_last(metric, columns):
     _check(_fold({"rating": metric}, SCORES), columns)
 
@@ -170,16 +161,13 @@ ENDS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("events", "more", "time", "observed", "complete"),
-    [
-        (EVENTS, {}, [0.0, 0.5, 30.5], [1, 1, 0], True),  # u3 is censored at 2024-02-01 00:00
-        (EVENTS, {"horizon_days": 31}, [0.0, 0.5, 30.5], [1, 1, 0], False),  # its horizon is not over
-        (ENDS, {}, [4.0, 1.0, 30.5], [1, 1, 0], True),  # without the key an end is no event
-        (ENDS, {"competing": "left"}, [2.0, 1.0, 30.5], [2, 1, 0], True),
-        (ENDS, {"competing": ["left", "closed"]}, [2.0, 1.0, 3.0], [2, 1, 2], True),  # the first of several
-    ],
-)
+@pytest.mark.parametrize(("events", "more", "time", "observed", "complete"), [
+    (EVENTS, {}, [0.0, 0.5, 30.5], [1, 1, 0], True),  # u3 is censored at 2024-02-01 00:00
+    (EVENTS, {"horizon_days": 31}, [0.0, 0.5, 30.5], [1, 1, 0], False),  # its horizon is not over
+    (ENDS, {}, [4.0, 1.0, 30.5], [1, 1, 0], True),  # without the key an end is no event
+    (ENDS, {"competing": "left"}, [2.0, 1.0, 30.5], [2, 1, 0], True),
+    (ENDS, {"competing": ["left", "closed"]}, [2.0, 1.0, 3.0], [2, 1, 2], True),  # the first of several
+])  # fmt: skip
 def test_fold_of_a_time_to_event(events, more, time, observed, complete):
     units = _fold({"first": {"kind": "time_to_event", "event": "buy", "horizon_days": 20} | more}, events)
     _check(units, {"time_first": time, "observed_first": observed, "complete_first": [complete] * 3})
@@ -213,31 +201,25 @@ SPENT = {"kind": "amount", "event": "active"}
 TABLE = {"kind": "count", "time_at_risk": "hours"}
 
 
-@pytest.mark.parametrize(
-    ("rate", "above", "below"),
-    [
-        (RATE, [3, 1, 0, 0], [3, 0, 1, 0]),  # days with activity are counted
-        (RATE | {"within_days": 7}, [2, 1, 0, 0], [2, 0, 1, 0]),  # the window holds for both
-        (RATE | {"time_at_risk": "hours"}, [3, 1, 0, None], [1.5, 4, 2, None]),  # no such event: the column
-        (RATE | {"time_at_risk": "spent"}, [3, 1, 0, 0], [6.5, 0, 0, 0]),  # a metric that sums values
-        (RATE | {"column": "calls"}, [3, 0, None, 2], [3, 0, None, 0]),  # the count from a column
-        (RATE | {"within_days": 7, "time_at_risk": "long"}, [None] * 4, [None] * 4),  # waits for the longer window
-    ],
-)
+@pytest.mark.parametrize(("rate", "above", "below"), [
+    (RATE, [3, 1, 0, 0], [3, 0, 1, 0]),  # days with activity are counted
+    (RATE | {"within_days": 7}, [2, 1, 0, 0], [2, 0, 1, 0]),  # the window holds for both
+    (RATE | {"time_at_risk": "hours"}, [3, 1, 0, None], [1.5, 4, 2, None]),  # no such event: the column
+    (RATE | {"time_at_risk": "spent"}, [3, 1, 0, 0], [6.5, 0, 0, 0]),  # a metric that sums values
+    (RATE | {"column": "calls"}, [3, 0, None, 2], [3, 0, None, 0]),  # the count from a column
+    (RATE | {"within_days": 7, "time_at_risk": "long"}, [None] * 4, [None] * 4),  # waits for the longer window
+])  # fmt: skip
 def test_fold_of_a_rate_of_events(rate, above, below):
     long = {"kind": "count", "event": "active", "within_days": 31}
     units = _fold({"rate": rate, "spent": SPENT, "long": long}, CALLS, CALLERS)
     _check(units, {"num_rate": above, "den_rate": below})
 
 
-@pytest.mark.parametrize(
-    ("missing", "above", "below", "messages"),
-    [
-        ("unknown", [3, 0, None, None], [1.5, 4, None, None], ()),  # both or none
-        # the count is filled, never the time
-        ("zero", [3, 0, 0, None], [1.5, 4, 2, None], ("missing outcomes of calls that count as 0, as planned: 1",)),
-    ],
-)
+@pytest.mark.parametrize(("missing", "above", "below", "messages"), [
+    ("unknown", [3, 0, None, None], [1.5, 4, None, None], ()),  # both or none
+    # the count is filled, never the time
+    ("zero", [3, 0, 0, None], [1.5, 4, 2, None], ("missing outcomes of calls that count as 0, as planned: 1",)),
+])  # fmt: skip
 def test_fold_of_a_rate_of_columns(missing, above, below, messages):
     units = metrics.fold(make_source(CALLERS), make_design({"calls": TABLE | {"missing": missing}}))
     _check(units, {"num_calls": above, "den_calls": below, "missing_calls": [0, 0, 1, 1]})

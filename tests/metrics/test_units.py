@@ -39,30 +39,27 @@ def _read(units, column):
     return units.table.order_by("unit")[column].to_pyarrow().to_pylist()
 
 
-@pytest.mark.parametrize(
-    ("kinds", "columns"),
-    [
-        ({"score": {"kind": "nps"}}, {"y_score": [100, -100, 0, None]}),
-        # what is filled is known, and stays marked
-        ({"score": {"kind": "amount", "missing": "zero"}}, {"y_score": [9, 6, 7, 0], "missing_score": [0, 0, 0, 1]}),
-        ({"score": {"kind": "score", "scale": [6, 9]}}, {"y_score": [9, 6, 7, None], "missing_score": [0, 0, 0, 1]}),
-        ({"score": {"kind": "amount", "column": "top"}}, {"y_score": [6, None, 3, 2]}),
-        # only those who were asked can be missing; without the column of who was, all can
-        ({"score": SENT}, {"asked_score": [1, 1, 1, 0], "missing_score": [0, 0, 0, None]}),
-        ({"score": {"kind": "nps", "asked": "elsewhere"}}, {"missing_score": [0, 0, 0, 1]}),
-        # both parts of a ratio are known, or none
-        ({"r": RATIO}, {"num_r": [6, None, 3, None], "den_r": [2, None, 0, None], "missing_r": [0, 1, 0, 1]}),
-        ({"r": RATIO | {"missing": "zero"}}, {"num_r": [6, 0, 3, 2], "den_r": [2, 3, 0, 0]}),
-        # of nothing below the line the sum above it is 0, as the spend of no orders
-        (
-            {"r": RATIO | {"denominator": "took"}},
-            {"num_r": [6, 0, None, 2], "den_r": [1, 0, None, 0], "missing_r": [0, 0, 1, 0]},
-        ),
-        # a part that is a metric of the plan is filled as that is
-        ({"r": RATIO | {"numerator": "tops"}, "tops": TOPS}, {"num_r": [6, 0, 3, None], "missing_r": [0, 1, 0, 1]}),
-        ({"t": TIME}, {"time_t": [1.5, 30, None, 4], "observed_t": [1, 0, 1, 0], "missing_t": [0, 0, 1, 0]}),
-    ],
-)
+@pytest.mark.parametrize(("kinds", "columns"), [
+    ({"score": {"kind": "nps"}}, {"y_score": [100, -100, 0, None]}),
+    # what is filled is known, and stays marked
+    ({"score": {"kind": "amount", "missing": "zero"}}, {"y_score": [9, 6, 7, 0], "missing_score": [0, 0, 0, 1]}),
+    ({"score": {"kind": "score", "scale": [6, 9]}}, {"y_score": [9, 6, 7, None], "missing_score": [0, 0, 0, 1]}),
+    ({"score": {"kind": "amount", "column": "top"}}, {"y_score": [6, None, 3, 2]}),
+    # only those who were asked can be missing; without the column of who was, all can
+    ({"score": SENT}, {"asked_score": [1, 1, 1, 0], "missing_score": [0, 0, 0, None]}),
+    ({"score": {"kind": "nps", "asked": "elsewhere"}}, {"missing_score": [0, 0, 0, 1]}),
+    # both parts of a ratio are known, or none
+    ({"r": RATIO}, {"num_r": [6, None, 3, None], "den_r": [2, None, 0, None], "missing_r": [0, 1, 0, 1]}),
+    ({"r": RATIO | {"missing": "zero"}}, {"num_r": [6, 0, 3, 2], "den_r": [2, 3, 0, 0]}),
+    # of nothing below the line the sum above it is 0, as the spend of no orders
+    (
+        {"r": RATIO | {"denominator": "took"}},
+        {"num_r": [6, 0, None, 2], "den_r": [1, 0, None, 0], "missing_r": [0, 0, 1, 0]},
+    ),
+    # a part that is a metric of the plan is filled as that is
+    ({"r": RATIO | {"numerator": "tops"}, "tops": TOPS}, {"num_r": [6, 0, 3, None], "missing_r": [0, 1, 0, 1]}),
+    ({"t": TIME}, {"time_t": [1.5, 30, None, 4], "observed_t": [1, 0, 1, 0], "missing_t": [0, 0, 1, 0]}),
+])  # fmt: skip
 def test_fold_of_columns_by_kind_and_missing(kinds, columns):
     units = _fold(kinds)
     assert units.table.order_by("unit").select(*columns).to_pyarrow().to_pydict() == columns
@@ -102,40 +99,33 @@ def test_fold_of_an_exposure_leaves_the_unknown_unknown(exposure):
     assert _read(_fold(SCORE, exposure=exposure), "exposed") == [1, 0, None, 0]
 
 
-@pytest.mark.parametrize(
-    ("kinds", "more", "message"),
-    [
-        (
-            SCORE,
-            {"exposure": {"event": ["opened"]}},
-            "plan, exposure: there are no events and the table has no column opened; name the column, or give the "
-            "events",
-        ),
-        (
-            SCORE | {"Score": {"kind": "nps", "column": "score"}},
-            {},
-            "plan: the name score stands twice, in other capitals or not; rename one",
-        ),
-        (
-            {"score": {"kind": "score", "scale": [6, 8]}},
-            {},
-            "plan, metrics.score.scale: 1 unit with an answer outside 6 to 8, such as a code for none; leave it empty "
-            "where unknown, or correct the scale",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("kinds", "more", "message"), [
+    (
+        SCORE,
+        {"exposure": {"event": ["opened"]}},
+        "plan, exposure: there are no events and the table has no column opened; name the column, or give the events",
+    ),
+    (
+        SCORE | {"Score": {"kind": "nps", "column": "score"}},
+        {},
+        "plan: the name score stands twice, in other capitals or not; rename one",
+    ),
+    (
+        {"score": {"kind": "score", "scale": [6, 8]}},
+        {},
+        "plan, metrics.score.scale: 1 unit with an answer outside 6 to 8, such as a code for none; leave it empty "
+        "where unknown, or correct the scale",
+    ),
+])  # fmt: skip
 def test_fold_refuses(kinds, more, message):
     assert tell_refusal(_fold, kinds, **more) == message
 
 
-@pytest.mark.parametrize(
-    ("tiers", "read"),
-    [
-        (["pro", "pro", "no", None], ["pro", "pro", "other", "unknown"]),  # one unit is too small a level
-        (["pro", "pro", None, "pro"], ["pro", "pro", "unknown", "pro"]),  # values that lack are always named
-        (["pro", "pro", "no", "no"], ["pro", "pro", "no", "no"]),
-    ],
-)
+@pytest.mark.parametrize(("tiers", "read"), [
+    (["pro", "pro", "no", None], ["pro", "pro", "other", "unknown"]),  # one unit is too small a level
+    (["pro", "pro", None, "pro"], ["pro", "pro", "unknown", "pro"]),  # values that lack are always named
+    (["pro", "pro", "no", "no"], ["pro", "pro", "no", "no"]),
+])  # fmt: skip
 def test_fold_pools_levels_under_min_cell_and_leaves_a_column_without_any_as_it_is(tiers, read):
     assert _read(_fold(SCORE, UNITS | {"tier": tiers}, segments=["tier"], min_cell=2), "s_tier") == read
 
@@ -143,27 +133,24 @@ def test_fold_pools_levels_under_min_cell_and_leaves_a_column_without_any_as_it_
 COUNTRY = {"country": ["it", " IT", "de", None]}  # compared trimmed and case folded: it is the most frequent
 
 
-@pytest.mark.parametrize(
-    ("added", "covariates", "columns"),
-    [
-        # numbers are filled with 0 beside an indicator, where one is missing; levels have one each but the first
-        (
-            {"seats": [2.0, None, 5.0, 1.0], **COUNTRY},
-            ["seats", "country"],
-            {
-                "x_seats": [2, 0, 5, 1],
-                "x_seats:missing": [0, 1, 0, 0],
-                "x_country=de": [0, 0, 1, 0],
-                "x_country:missing": [0, 0, 0, 1],
-            },
-        ),
-        ({"trial": [True, False, True, True]}, ["trial"], {"x_trial": [1, 0, 1, 1]}),
-        # only randomised arms are looked at: in them nothing is missing
-        ({"variant": ["a", "b", "b", "cps"]} | COUNTRY, ["country"], {"x_country=de": [0, 0, 1, 0]}),
-        # any name will do
-        *(({name: [1.0, 2.0, 3.0, 4.0]}, [name], {f"x_{name}": [1, 2, 3, 4]}) for name in ("having", "by", "metrics")),
-    ],
-)
+@pytest.mark.parametrize(("added", "covariates", "columns"), [
+    # numbers are filled with 0 beside an indicator, where one is missing; levels have one each but the first
+    (
+        {"seats": [2.0, None, 5.0, 1.0], **COUNTRY},
+        ["seats", "country"],
+        {
+            "x_seats": [2, 0, 5, 1],
+            "x_seats:missing": [0, 1, 0, 0],
+            "x_country=de": [0, 0, 1, 0],
+            "x_country:missing": [0, 0, 0, 1],
+        },
+    ),
+    ({"trial": [True, False, True, True]}, ["trial"], {"x_trial": [1, 0, 1, 1]}),
+    # only randomised arms are looked at: in them nothing is missing
+    ({"variant": ["a", "b", "b", "cps"]} | COUNTRY, ["country"], {"x_country=de": [0, 0, 1, 0]}),
+    # any name will do
+    *(({name: [1.0, 2.0, 3.0, 4.0]}, [name], {f"x_{name}": [1, 2, 3, 4]}) for name in ("having", "by", "metrics")),
+])  # fmt: skip
 def test_fold_of_covariates(added, covariates, columns):
     units = _fold(SCORE, UNITS | added, covariates=covariates, variant={"observational": ["cps"]})
     assert units.covariates == tuple(columns)
@@ -226,13 +213,10 @@ def test_fold_without_as_of_takes_the_latest_day_and_says_so():
     assert _fold_timed(events).as_of == dt.date(2024, 1, 8)  # a late assignment counts too
 
 
-@pytest.mark.parametrize(
-    ("days", "as_of", "complete"),
-    [
-        (7, "2024-01-14", [True, True, True, False]),  # known to 2024-01-15 00:00:00
-        (7.5, "2024-01-14", [True, False, False, False]),  # parts of a day
-    ],
-)
+@pytest.mark.parametrize(("days", "as_of", "complete"), [
+    (7, "2024-01-14", [True, True, True, False]),  # known to 2024-01-15 00:00:00
+    (7.5, "2024-01-14", [True, False, False, False]),  # parts of a day
+])  # fmt: skip
 def test_fold_holds_a_window_over_when_it_ends_with_the_last_complete_day(days, as_of, complete):
     units = _fold_timed(kinds={"paid": {"kind": "binary", "within_days": days}}, as_of=as_of)
     assert _read(units, "complete_paid") == complete
@@ -346,15 +330,12 @@ def _fold_arms(kinds=KINDS, **more):
     return _fold_before(ARMS, kinds=kinds, **plan | more)
 
 
-@pytest.mark.parametrize(
-    ("by", "cluster", "counts"),
-    [
-        (None, None, {None: {"a": 3, "b": 1}}),
-        (None, "firm", {None: {"a": 2, "b": 1}}),  # clusters where the plan names one
-        ("week", None, {0: {"a": 2, "b": 0}, 1: {"a": 0, "b": 1}, 2: {"a": 1, "b": 0}}),
-        ("tier", None, {"pro": {"a": 2, "b": 1}, "unknown": {"a": 1, "b": 0}}),  # nobody of free is randomised
-    ],
-)
+@pytest.mark.parametrize(("by", "cluster", "counts"), [
+    (None, None, {None: {"a": 3, "b": 1}}),
+    (None, "firm", {None: {"a": 2, "b": 1}}),  # clusters where the plan names one
+    ("week", None, {0: {"a": 2, "b": 0}, 1: {"a": 0, "b": 1}, 2: {"a": 1, "b": 0}}),
+    ("tier", None, {"pro": {"a": 2, "b": 1}, "unknown": {"a": 1, "b": 0}}),  # nobody of free is randomised
+])  # fmt: skip
 def test_count_units_counts_randomised_arms_in_the_order_of_the_plan(by, cluster, counts):
     assert metrics.count_units(_fold_arms(cluster=cluster), by=by) == counts
 

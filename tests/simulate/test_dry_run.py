@@ -281,15 +281,12 @@ def test_find_shared_follows_a_ratio_of_a_shared_metric():
     assert find_shared(ExperimentPlan.model_validate({**CONTENT, "metrics": metrics})) == {"again", "r"}
 
 
-@pytest.mark.parametrize(
-    ("changes", "reads"),
-    [
-        ({}, True),
-        ({"assigned_at": None}, False),  # no event can be placed
-        ({"metrics": {"m": {"kind": "binary"}}, "exposure": None}, False),  # a plan for a unit table
-        ({"metrics": {"m": {"kind": "binary"}}}, True),  # the exposure is an event
-        ({"metrics": {"m": {"kind": "time_to_event", "horizon_days": 9}}, "exposure": None}, True),
-    ],
-)
+@pytest.mark.parametrize(("changes", "reads"), [
+    ({}, True),
+    ({"assigned_at": None}, False),  # no event can be placed
+    ({"metrics": {"m": {"kind": "binary"}}, "exposure": None}, False),  # a plan for a unit table
+    ({"metrics": {"m": {"kind": "binary"}}}, True),  # the exposure is an event
+    ({"metrics": {"m": {"kind": "time_to_event", "horizon_days": 9}}, "exposure": None}, True),
+])  # fmt: skip
 def test_reads_events_by_plan(changes, reads):
     assert reads_events(ExperimentPlan.model_validate({**CONTENT, **changes})) is reads

@@ -143,15 +143,12 @@ def test_published_rates_of_a_course(shared):
     assert told["retained"][0] == 0.0311
 
 
-@pytest.mark.parametrize(
-    ("rows", "fault"),
-    [
-        (["a,2024-01-01,x,4,5,0,0"], "column paid: 1 row with more units that have it than units"),
-        (["a,2024-01-01,x,4,3,10,24"], "column revenue_squares: 1 row whose squares are fewer than its revenue allows"),
-        (["a,2024-01-01,x,4,3,10,"], "column revenue_squares: 1 row whose squares are fewer than its revenue allows"),
-        (["a,2024-01-01,x,0,0,10,100"], "column revenue: 1 row with a sum of no units"),
-    ],
-)
+@pytest.mark.parametrize(("rows", "fault"), [
+    (["a,2024-01-01,x,4,5,0,0"], "column paid: 1 row with more units that have it than units"),
+    (["a,2024-01-01,x,4,3,10,24"], "column revenue_squares: 1 row whose squares are fewer than its revenue allows"),
+    (["a,2024-01-01,x,4,3,10,"], "column revenue_squares: 1 row whose squares are fewer than its revenue allows"),
+    (["a,2024-01-01,x,0,0,10,100"], "column revenue: 1 row with a sum of no units"),
+])  # fmt: skip
 def test_sums_that_no_units_can_have_are_refused(rows, fault):
     design = plan.read(PLAN | {"metrics": SMALL, "covariates": []}).design
     refused = tell_refusal(sources.load, design, write(*rows, "b,2024-01-01,x,5,1,0,0"))
@@ -179,16 +176,13 @@ TOTAL = "2 rows with the sum of all others of their arm, so that units would cou
 RUNNING = "every row holds at least what that before it by day does, as where each counts all up to its day; give each"
 
 
-@pytest.mark.parametrize(
-    ("rows", "fault"),
-    [
-        ([*_write_days(), "a,2024-02-01,x,800,80,800,8000", "b,2024-02-01,x,808,80,800,8000"], TOTAL),
-        (_write_days(grows=lambda day: day + 1), f"{RUNNING} day its own sums"),
-        (_write_days(grows=lambda day: 2**day), None),  # an enrolment that doubles each day
-        (_write_days(6, grows=lambda day: day + 1), None),  # six days may rise by chance
-        (_write_days(), None),
-    ],
-)
+@pytest.mark.parametrize(("rows", "fault"), [
+    ([*_write_days(), "a,2024-02-01,x,800,80,800,8000", "b,2024-02-01,x,808,80,800,8000"], TOTAL),
+    (_write_days(grows=lambda day: day + 1), f"{RUNNING} day its own sums"),
+    (_write_days(grows=lambda day: 2**day), None),  # an enrolment that doubles each day
+    (_write_days(6, grows=lambda day: day + 1), None),  # six days may rise by chance
+    (_write_days(), None),
+])  # fmt: skip
 def test_rows_that_hold_the_sums_of_others_are_refused(rows, fault):
     design = plan.read(PLAN | {"metrics": SMALL, "covariates": []}).design
     if fault is None:
@@ -213,23 +207,20 @@ def test_events_beside_sums_are_refused():
     assert refused == "events: given beside rows that hold many units, which no event can name; leave them out"
 
 
-@pytest.mark.parametrize(
-    ("given", "fault"),
-    [
-        (PLAN | {"unit_id": "visitor"}, "rows that hold many units have no id of each: leave out unit_id"),
-        (PLAN | {"cluster": "shop"}, "rows that hold many units tell no cluster: leave it out"),
-        (PLAN | {"exposure": {"column": "saw"}}, "rows that hold many units tell no exposure: leave it out"),
-        (change("revenue", squares=None), "revenue needs squares, the column with the sum of its squares in each row"),
-        (change("per_payer", products=None),
-         "per_payer needs products, the column with the sum of numerator times denominator in each row"),
-        (change("grade", scale="ordered", squares=None),
-         "rows that hold many units do not tell grade; it can be a share, a mean of numbers, or a ratio of two "
-         "metrics"),
-        (change("per_seat", numerator="revenue"),
-         "beside products a metric stands in one ratio, and these do not: revenue"),
-        (unsum(PLAN) | {"metrics": {"revenue": PLAN["metrics"]["revenue"]}},
-         "squares of revenue: only rows that hold many units need them; name their number in units_in_row"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("given", "fault"), [
+    (PLAN | {"unit_id": "visitor"}, "rows that hold many units have no id of each: leave out unit_id"),
+    (PLAN | {"cluster": "shop"}, "rows that hold many units tell no cluster: leave it out"),
+    (PLAN | {"exposure": {"column": "saw"}}, "rows that hold many units tell no exposure: leave it out"),
+    (change("revenue", squares=None), "revenue needs squares, the column with the sum of its squares in each row"),
+    (change("per_payer", products=None),
+     "per_payer needs products, the column with the sum of numerator times denominator in each row"),
+    (change("grade", scale="ordered", squares=None),
+     "rows that hold many units do not tell grade; it can be a share, a mean of numbers, or a ratio of two "
+     "metrics"),
+    (change("per_seat", numerator="revenue"),
+     "beside products a metric stands in one ratio, and these do not: revenue"),
+    (unsum(PLAN) | {"metrics": {"revenue": PLAN["metrics"]["revenue"]}},
+     "squares of revenue: only rows that hold many units need them; name their number in units_in_row"),
+])  # fmt: skip
 def test_plans_that_sums_cannot_answer_are_refused(given, fault):
     assert fault in tell_refusal(plan.read, given)

@@ -86,21 +86,15 @@ def test_the_same_data_in_another_form_are_the_same(tables, as_text, write, tmp_
     assert found.info.sha256 and found.info.sha256 != as_text.info.sha256
 
 
-def test_folders_named_for_a_value_are_columns(tables, tmp_path):
-    units = tables[0].assign(spend=1.5)
+def test_folders_named_for_a_value_are_columns(tables, design, tmp_path):
+    units, data = tables[0].assign(spend=1.5), tmp_path / "data"
     for arm, rows in units.groupby("variant"):
-        (tmp_path / "day=1" / f"variant={arm}").mkdir(parents=True)
-        rows.drop(columns="variant").to_parquet(tmp_path / "day=1" / f"variant={arm}" / "0.parquet")
-    source = sources.load(plan.read(_design()).design, str(tmp_path))
+        folder = data / "day=1" / f"variant={arm}"
+        folder.mkdir(parents=True)
+        rows.drop(columns="variant").to_parquet(folder / "0.parquet")
+    source = sources.load(design(), str(data))
     assert source.info.units_by_variant == {"old": 150, "new": 150}
-    assert source.info.messages[0] == f"{tmp_path.name} (2 files): Parquet, with the names of its folders as columns"
-
-
-def _design(**changes):
-    metric = {"spend": {"kind": "amount", "role": "primary", "better": "higher"}}
-    variant = {"column": "variant", "control": "old", "treatments": ["new"]}
-    first = {"kind": "experiment", "title": "A", "question": "B?", "unit_id": "user_id", "variant": variant}
-    return first | {"metrics": metric} | changes
+    assert source.info.messages[0] == "data (2 files): Parquet, with the names of its folders as columns"
 
 
 def test_of_a_folder_is_read_what_is_data_and_not_what_programs_leave(tmp_path):
@@ -121,9 +115,8 @@ def test_of_a_folder_is_read_what_is_data_and_not_what_programs_leave(tmp_path):
 def test_folders_that_cannot_be_read_in_one_way_are_refused(tmp_path):
     folder = tmp_path / "export"
     folder.mkdir()
-    assert (
-        tell_refusal(read_address, str(folder)) == f"export: no file in this folder is read; check it, or give {READ}"
-    )
+    told = f"export: no file in this folder is read; check it, or give {READ}"
+    assert tell_refusal(read_address, str(folder)) == told
     fault = f"*.csv: no file that is read fits this pattern; check it, or give {READ}"
     assert tell_refusal(read_address, str(folder / "*.csv")) == fault
     (folder / "a.csv").touch()
@@ -231,10 +224,8 @@ def test_excel_cells_are_as_text_would_hold_them(design, tmp_path):
 def test_one_of_several_sheets_is_named_in_table(design, tmp_path):
     file = _write_book(tmp_path / "u.xlsx", First=[HEAD, *ROWS], Second=[HEAD, *ROWS[1:]])
     cure = "name one (--table, -p table=SHEET of studies report, or table: in reports.yaml)"
-    for table, fault in (
-        (None, "2 sheets that hold something; it has First, Second"),
-        ("Secnd", "no sheet Secnd; it has Second, First"),
-    ):
+    several, none = "2 sheets that hold something; it has First, Second", "no sheet Secnd; it has Second, First"
+    for table, fault in ((None, several), ("Secnd", none)):
         assert tell_refusal(sources.load, design(), file, table=table) == f"u.xlsx: {fault}; {cure}"
     fault = tell_refusal(sources.load, design(), file, table="Second", events=file)
     cure = "name one (--events-table, -p events_table=SHEET of studies report, or events_table: in reports.yaml)"
@@ -261,18 +252,15 @@ def test_a_sheet_that_cannot_be_read_is_refused(design, tmp_path, rows, fault):
     assert tell_refusal(sources.load, design(), _write_book(tmp_path / "u.xlsx", Data=rows)) == fault
 
 
-@pytest.mark.parametrize(
-    ("cell", "spend"),
-    [
-        ("<f>1+1</f><v />", "refused"),  # as programs write it that compute nothing
-        ("<f>1+1</f><v></v>", "refused"),
-        ("<f>1+1</f>", "refused"),
-        ('<f t="shared" si="0"/>', "refused"),
-        ("<f>1+1</f><v>2</v>", 2.0),
-        ('<f t="shared" si="0"/><v>2</v>', 2.0),
-        ('" t="str"><f>IF(1,"")</f><v></v>', None),  # no text, computed
-    ],
-)
+@pytest.mark.parametrize(("cell", "spend"), [
+    ("<f>1+1</f><v />", "refused"),  # as programs write it that compute nothing
+    ("<f>1+1</f><v></v>", "refused"),
+    ("<f>1+1</f>", "refused"),
+    ('<f t="shared" si="0"/>', "refused"),
+    ("<f>1+1</f><v>2</v>", 2.0),
+    ('<f t="shared" si="0"/><v>2</v>', 2.0),
+    ('" t="str"><f>IF(1,"")</f><v></v>', None),  # no text, computed
+])  # fmt: skip
 def test_a_formula_whose_value_nobody_computed_is_no_empty_cell(design, tmp_path, cell, spend):
     rows = [HEAD, *ROWS, [15, "old", "=1+1"]]
     made, file = _write_book(tmp_path / "made.xlsx", Data=rows, More=[["a"], ["=1+1"]]), str(tmp_path / "u.xlsx")

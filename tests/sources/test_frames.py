@@ -110,15 +110,12 @@ def test_a_frame_gives_the_units_of_its_file(tmp_path, wide):
         assert source.units.select(known.column_names).order_by("unit").to_pyarrow() == known, name
 
 
-@pytest.mark.parametrize(
-    "spend",
-    [
-        [1, "two", 3.0, 4.5, None],  # numbers and text
-        ["1", "x", "3", "4", ""],  # text alone
-        [1.0, -math.inf, 2.0, 3.0, 4.0],
-        [1, "1,234", 2, 3, 4],  # with two readings
-    ],
-)
+@pytest.mark.parametrize("spend", [
+    [1, "two", 3.0, 4.5, None],  # numbers and text
+    ["1", "x", "3", "4", ""],  # text alone
+    [1.0, -math.inf, 2.0, 3.0, 4.0],
+    [1, "1,234", 2, 3, 4],  # with two readings
+])  # fmt: skip
 def test_a_frame_is_refused_as_its_file(design, write, spend):
     frame = pd.DataFrame({"user_id": range(1, 6), "variant": ["old", "old", "new", "new", "new"]})
     frame["spend"] = pd.Series(spend, dtype=object)
@@ -142,14 +139,11 @@ def test_a_frame_of_times_with_a_zone_is_read_in_utc(design):
     assert source.info.source == "data (DataFrame), events (DataFrame)"
 
 
-@pytest.mark.parametrize(
-    ("spend", "read"),
-    [
-        (pa.array([decimal.Decimal("1.25"), None], pa.decimal256(60, 2)), [1.25, None]),
-        (pa.array(np.array([1.5, 2.5], "float16")), [1.5, 2.5]),
-        (pa.array([None, None], pa.null()), [None, None]),
-    ],
-)
+@pytest.mark.parametrize(("spend", "read"), [
+    (pa.array([decimal.Decimal("1.25"), None], pa.decimal256(60, 2)), [1.25, None]),
+    (pa.array(np.array([1.5, 2.5], "float16")), [1.5, 2.5]),
+    (pa.array([None, None], pa.null()), [None, None]),
+])  # fmt: skip
 def test_numbers_of_rare_types_are_read(design, spend, read):
     source = sources.load(design(), pa.table({"user_id": [1, 2], "variant": ["old", "new"], "spend": spend}))
     assert source.units.order_by("unit").to_pyarrow().to_pydict()["spend"] == read
@@ -264,16 +258,13 @@ def test_a_plan_as_a_dict_is_the_plan_of_its_file(tmp_path):
     assert found.record["departures"] == [{"parameter": "min_cell", "planned": 10, "used": 20}]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"metric": {}},
-        {"kind": None},
-        {"metrics": {"spend": {"kind": "amont"}}},
-        {"confidence_level": 2},
-        {"variant": {"column": "variant", "control": "old"}},
-    ],
-)
+@pytest.mark.parametrize("change", [
+    {"metric": {}},
+    {"kind": None},
+    {"metrics": {"spend": {"kind": "amont"}}},
+    {"confidence_level": 2},
+    {"variant": {"column": "variant", "control": "old"}},
+])  # fmt: skip
 def test_a_plan_as_a_dict_is_refused_as_its_file(tmp_path, change):
     file, content = tmp_path / "plan.yaml", yaml.safe_load(PLAN) | change
     file.write_text(yaml.safe_dump(content))

@@ -12,9 +12,7 @@ from sources_samples import FIVE, PLAN, tell_refusal
 from helpers import sources
 from helpers.records import Refused
 
-KINDS = PLAN.replace(
-    "  spend: {kind: amount, role: primary, better: higher}\n", "  done: {kind: binary}\n  nps: {kind: nps}\n"
-)
+KINDS = PLAN.partition("  spend")[0] + "  done: {kind: binary}\n  nps: {kind: nps}\n"
 TEAMS = PLAN.replace("metrics:", "cluster: team\nmetrics:")
 THREE = PLAN.replace("[new]", "[new, newer]")
 HEAD = "user_id,variant,spend\n"
@@ -32,11 +30,8 @@ def values(source, *columns):
 
 def test_load_a_small_table_by_hand(load):
     source = load()
-    assert values(source, "unit", "variant", "spend") == [
-        ["1", "2", "3", "4", "5"],
-        ["old", "old", "new", "new", "new"],
-        [1.0, 2.0, 3.0, 4.5, None],
-    ]
+    found = [list("12345"), ["old", "old", "new", "new", "new"], [1.0, 2.0, 3.0, 4.5, None]]
+    assert values(source, "unit", "variant", "spend") == found
     info = source.info
     assert (info.kind, info.source, info.rows, info.units) == ("yours", "units.csv", 5, 5)
     assert info.units_by_variant == {"old": 2, "new": 3}
@@ -66,11 +61,9 @@ REFUSALS = [  # the table, what is said after its name; by another plan its text
     (FIVE + "6,nwe,7\n7,nwe,7\n",
      ", column variant: 2 rows with a label that the plan does not name: nwe (nearest: new); correct the table, or "
      "name the label in the plan (variant.observational holds groups outside the randomisation)"),
-    (  # an address in place of a variant
-        FIVE + "6,zoe@example.org,7\n",
-        ", column variant: 1 row with a label that the plan does not name; correct the table, or name the label in the "
-        "plan (variant.observational holds groups outside the randomisation)",
-    ),
+    (FIVE + "6,zoe@example.org,7\n",  # an address in place of a variant
+     ", column variant: 1 row with a label that the plan does not name; correct the table, or name the label in the "
+     "plan (variant.observational holds groups outside the randomisation)"),
     # a plan that names a column of addresses: none is shown
     (HEAD + "".join(f"{i},zoe{i}@example.org,1\n" for i in range(21)),
      ", column variant: 21 different labels that the plan does not name, so that it is no column of variants; "
@@ -126,34 +119,26 @@ ROWS = "".join(f"{i},{'new' if i % 2 else 'old'},{i}\n" for i in range(300))
 SEEN = "".join(f"{i},{'new' if i % 2 else 'old'},{i},2024-01-0{1 + i % 3},/{i}\n" for i in range(90))
 TWICE = ROWS + "".join(f"{i},{'old' if i % 2 else 'new'},{i}\n" for i in range(9))  # 9 of 300 units in both arms
 NUMBERED = "".join(f"{i % 10},{'new' if i // 10 % 2 else 'old'},{i},team{i // 10}\n" for i in range(60))
-MEND = (
-    "give one row a unit with their sum, or the rows as events; of a log of exposures keep the first row of each unit, "
-)
+MEND = "give one row a unit with their sum, or the rows as events; of a log of exposures keep the first row of each "
+MEND += "unit, "
 REPEATS = {
-    "orders at one price": (
-        HEAD + ROWS + ROWS[: ROWS.index("7,new")],  # 7 of 307, above 2 %
-        PLAN,
-        ": 7 of 307 rows repeat another in every column, so that it has several rows a unit, such as one an order; "
-        f"{MEND}and of rows that were exported twice one",
-    ),
+    "orders at one price": (HEAD + ROWS + ROWS[: ROWS.index("7,new")], PLAN,  # 7 of 307, above 2 %
+     ": 7 of 307 rows repeat another in every column, so that it has several rows a unit, such as one an order; "
+     f"{MEND}and of rows that were exported twice one"),
     "a log of exposures": (HEAD.replace("\n", ",seen,page\n") + SEEN + SEEN.replace("2024-01", "2024-02").replace(",/",
      ",/again"), LOGS,
      ", column user_id: 90 units more than once, in rows that differ in times or in columns outside the plan alone, "
      "like a log of exposures; keep the first row of each unit, or one row with their sum where each is an order"),
-    "orders with a time": (  # the planned amount differs too: the first row would lose money
-        HEAD.replace("\n", ",seen,page\n") + SEEN + SEEN.replace(",2024-01", "1,2024-02"),
-        LOGS,
-        ", column user_id: 90 units more than once, with different rows; give one row a unit, or its events as events",
-    ),
+    # the planned amount differs too: the first row would lose money
+    "orders with a time": (HEAD.replace("\n", ",seen,page\n") + SEEN + SEEN.replace(",2024-01", "1,2024-02"), LOGS,
+     ", column user_id: 90 units more than once, with different rows; give one row a unit, or its events as events"),
     "units in both arms": (HEAD + TWICE + ROWS.replace("\n", "0\n"), PLAN,
      ", column user_id: 9 units of 300 in two variants, and others in several rows; find out why, and give each "
      "unit one row in the variant of its first assignment"),
     "a column of countries for the id": (
-        HEAD + "".join(f"{i % 3},{'old' if i % 2 else 'new'},{i}\n" for i in range(300)),
-        PLAN,
-        ", column user_id: 3 values in 300 rows, so that it tells no unit from another; name the column of the id in "
-        "the plan (unit_id)",
-    ),
+     HEAD + "".join(f"{i % 3},{'old' if i % 2 else 'new'},{i}\n" for i in range(300)), PLAN,
+     ", column user_id: 3 values in 300 rows, so that it tells no unit from another; name the column of the id in "
+     "the plan (unit_id)"),
     "numbers within a team": (HEAD.replace("\n", ",team\n") + NUMBERED, TEAMS,
      ", column user_id: 10 units of 10 in more than one team, as a number is that is unique within its team only; "
      "make one id of both"),
@@ -248,15 +233,12 @@ def test_load_reads_words_for_yes_and_no_as_one_and_zero(load):
     assert {said.format(name) for name in names} <= set(source.info.messages)
 
 
-@pytest.mark.parametrize(
-    ("cells", "read"),
-    [
-        (["1", "2.5", ""], [1.0, 2.5, None]),  # numbers
-        (["1", "2", "NA"], [1.0, 2.0, None]),  # numbers with a word for missing
-        (["1", "x", "NA"], ["1", "x", "NA"]),  # one value is none, so that all are text
-        (["", "", ""], [None, None, None]),  # nothing is known: text
-    ],
-)
+@pytest.mark.parametrize(("cells", "read"), [
+    (["1", "2.5", ""], [1.0, 2.5, None]),  # numbers
+    (["1", "2", "NA"], [1.0, 2.0, None]),  # numbers with a word for missing
+    (["1", "x", "NA"], ["1", "x", "NA"]),  # one value is none, so that all are text
+    (["", "", ""], [None, None, None]),  # nothing is known: text
+])  # fmt: skip
 def test_load_reads_a_covariate_as_numbers_when_every_value_is_one(load, cells, read):
     rows = "".join(f"{i},{v},1,{c}\n" for i, (v, c) in enumerate(zip(("old", "new", "new"), cells, strict=True)))
     source = load("user_id,variant,spend,age\n" + rows, plan_text=PLAN + "covariates: [age]\n")
@@ -282,26 +264,13 @@ def test_load_names_what_it_drops_when_a_name_is_taken(load):
 
 
 FRAMEWORK = """
-kind: framework
-title: A test
-question: Who stays?
-unit_id: account_id
-started_at: signed_up
-size: seats
-plan_tier: tier
-steps: [{name: invited}]
-activation: {event: chat}
-usage: {event: resolved, seats: seats, seats_event: seats_changed}
-outcomes: {retained: {lost: cancelled}}
+{kind: framework, title: A test, question: 'Who stays?', unit_id: account_id, started_at: signed_up, size: seats,
+ plan_tier: tier, steps: [{name: invited}], activation: {event: chat},
+ usage: {event: resolved, seats: seats, seats_event: seats_changed}, outcomes: {retained: {lost: cancelled}}}
 """
 SNAPSHOT = """
-kind: framework
-title: A test
-question: Who stays?
-unit_id: account_id
-size: seats
-features: [{name: chatty, column: has_chat}]
-outcomes: {retained: {column: left, time: months}}
+{kind: framework, title: A test, question: 'Who stays?', unit_id: account_id, size: seats,
+ features: [{name: chatty, column: has_chat}], outcomes: {retained: {column: left, time: months}}}
 """
 ACCOUNTS = "account_id,signed_up,seats,tier,country\n1,2024-01-01,3,no,IT\n02,2024-01-02 10:00,,007,DE\n"
 EVENTS = "account_id,event,at,value\n1,chat,2024-01-03,\n02,seats_changed,2024-01-05,4\n"
@@ -334,7 +303,7 @@ def test_load_accounts_by_hand(load_accounts):
         "at": [dt.datetime(2024, 1, 3), dt.datetime(2024, 1, 5)],
         "value": [None, 4.0],
     }
-    info = source.info
+    info, never = source.info, ("invited", "resolved", "cancelled")
     sums = [hashlib.sha256(text.encode()).hexdigest() for text in (ACCOUNTS, EVENTS)]
     assert info.sha256 == hashlib.sha256("\n".join(sums).encode()).hexdigest()
     assert (info.kind, info.source, info.rows, info.units) == ("yours", "accounts.csv, events.csv", 2, 2)
@@ -343,10 +312,7 @@ def test_load_accounts_by_hand(load_accounts):
         "accounts.csv: comma-separated",
         "events.csv: comma-separated",
         "events.csv: 2 events",
-        *(
-            f"events.csv, column event: no event {name} occurs, which the plan names"
-            for name in ("invited", "resolved", "cancelled")
-        ),
+        *(f"events.csv, column event: no event {name} occurs, which the plan names" for name in never),
     )
 
 
@@ -364,6 +330,7 @@ def test_load_accounts_counts_events_of_unknown_accounts(load_accounts):
     assert said[-1] == "events.csv: 1 event of accounts that are not in the table, not used"
 
 
+INBOX = "features: [{name: inbox, category: all, event: inbox used}], steps:"
 REFUSED_ACCOUNTS = {
     "twice": ({"accounts": ACCOUNTS + "1,2024-01-01,4,no,IT\n"},
      "accounts.csv, column account_id: 1 unit more than once, with different rows; give one row a unit, or its "
@@ -381,11 +348,9 @@ REFUSED_ACCOUNTS = {
     "letters in another order, though the plan names both": ({"plan_text": FRAMEWORK.replace("{event: chat}",
      "{event: caht}").replace("cancelled}", "cancelled}, activity: chat")},
      "events.csv, column event: no event caht, which the plan names; did you mean chat?"),
-    "a feature that is called otherwise": (
-        {"plan_text": FRAMEWORK + "features: [{name: inbox, category: all, event: inbox used}]\n"},
-        "events.csv, column event: no event inbox used occurs, which the plan names as a feature; nearest: "
-        "seats_changed, chat; correct the name, or leave the feature out",
-    ),
+    "a feature that is called otherwise": ({"plan_text": FRAMEWORK.replace("steps:", INBOX)},
+     "events.csv, column event: no event inbox used occurs, which the plan names as a feature; nearest: "
+     "seats_changed, chat; correct the name, or leave the feature out"),
     "a snapshot with events": ({"accounts": STATES, "plan_text": SNAPSHOT},
      "events: the plan has no started_at and reads none; name it in the plan, or leave events out"),
     "a snapshot with gaps": ({"accounts": STATES + "c,1,no,,5\n", "events": None, "plan_text": SNAPSHOT},
@@ -402,13 +367,8 @@ def test_load_accounts_refuses(load_accounts, case):
 def test_load_accounts_of_a_snapshot(load_accounts):
     source = load_accounts(STATES, None, plan_text=SNAPSHOT)
     assert source.events is None
-    assert source.accounts.order_by("unit").to_pyarrow().to_pydict() == {
-        "unit": ["a", "b"],
-        "seats": [2.0, 3.0],
-        "has_chat": [1.0, 0.0],
-        "left": [0.0, 1.0],
-        "months": [3.0, 4.0],
-    }
+    found = {"unit": ["a", "b"], "seats": [2, 3], "has_chat": [1, 0], "left": [0, 1], "months": [3, 4]}
+    assert source.accounts.order_by("unit").to_pyarrow().to_pydict() == found
 
 
 PUBLIC = {
@@ -430,12 +390,10 @@ def test_load_accounts_reads_named_tables_with_the_asked_threads(design, tmp_pat
         for name, file in (("people", "a.csv"), ("log", "e.csv")):
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM read_csv('{tmp_path / file}', all_varchar=true)")
     place = f"duckdb:{tmp_path / 'd.db'}"
-    source = sources.load_accounts(
-        design(FRAMEWORK), place, table="people", events=place, events_table="log", threads=2
-    )
+    asked = {"table": "people", "events": place, "events_table": "log", "threads": 2}
+    source = sources.load_accounts(design(FRAMEWORK), place, **asked)
     assert source.info.source == "d.db/people, d.db/log"
-    threads = source.accounts.get_backend().raw_sql("SELECT current_setting('threads')").fetchone()[0]
-    assert threads == 2
+    assert source.accounts.get_backend().raw_sql("SELECT current_setting('threads')").fetchone() == (2,)
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])

@@ -35,46 +35,37 @@ def dates(load):
 NOON = dt.datetime(2024, 1, 31, 12, 0)
 
 
-@pytest.mark.parametrize(
-    "cells",
-    [
-        {"2024-01-31": dt.datetime(2024, 1, 31), "2024/1/31": dt.datetime(2024, 1, 31), "2024-01-31 12:00": NOON,
-         "2024-01-31T12:00:00": NOON, "2024-01-31 12:00:00.25": NOON.replace(microsecond=250_000)},
-        {  # with a zone
-            "2024-01-31T12:00:00Z": NOON,
-            "2024-01-31 12:00:00 UTC": NOON,
-            "2024-01-31 14:00:00+02:00": NOON,
-            "2024-01-31T07:00:00.000-0500": NOON,
-        },
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("cells", [
+    {"2024-01-31": dt.datetime(2024, 1, 31), "2024/1/31": dt.datetime(2024, 1, 31), "2024-01-31 12:00": NOON,
+     "2024-01-31T12:00:00": NOON, "2024-01-31 12:00:00.25": NOON.replace(microsecond=250_000)},
+    {  # with a zone
+        "2024-01-31T12:00:00Z": NOON,
+        "2024-01-31 12:00:00 UTC": NOON,
+        "2024-01-31 14:00:00+02:00": NOON,
+        "2024-01-31T07:00:00.000-0500": NOON,
+    },
+])  # fmt: skip
 def test_cast_reads_times_with_one_reading_as_utc(dates, cells):
     assert dates(*cells)[0] == list(cells.values())
 
 
-@pytest.mark.parametrize(
-    ("cells", "read", "order"),
-    [
-        (("13/02/2024", "01/02/2024 12:00"), [dt.datetime(2024, 2, 13), dt.datetime(2024, 2, 1, 12)], "day first"),
-        (("02/13/2024", "01/02/2024"), [dt.datetime(2024, 2, 13), dt.datetime(2024, 1, 2)], "month first"),
-        (("13.02.2024", "1.2.2024"), [dt.datetime(2024, 2, 13), dt.datetime(2024, 2, 1)], "day first"),
-    ],
-)
+@pytest.mark.parametrize(("cells", "read", "order"), [
+    (("13/02/2024", "01/02/2024 12:00"), [dt.datetime(2024, 2, 13), dt.datetime(2024, 2, 1, 12)], "day first"),
+    (("02/13/2024", "01/02/2024"), [dt.datetime(2024, 2, 13), dt.datetime(2024, 1, 2)], "month first"),
+    (("13.02.2024", "1.2.2024"), [dt.datetime(2024, 2, 13), dt.datetime(2024, 2, 1)], "day first"),
+])  # fmt: skip
 def test_cast_reads_dates_in_the_order_that_one_of_them_settles(dates, cells, read, order):
     found, messages = dates(*cells)
     assert found == read
     assert f"units.csv: column assigned_at: dates are read with the {order}, as only that fits all of them" in messages
 
 
-@pytest.mark.parametrize(
-    "cells",
-    [
-        ("2024-01-31 07:00:00 -0500", "2024-01-31 13:00:00 +01:00"),  # as Shopify and Ruby write them
-        ("2024-01-31T12:00Z", "2024-01-31 13:00+01:00"),  # ISO 8601 to the minute
-        ("2024-01-31 12:00 UTC", "2024-01-31 12:00:00 Z"),
-        ("31.01.2024 12:00 Z", "31.01.2024 14:00:00.0 +02"),
-    ],
-)
+@pytest.mark.parametrize("cells", [
+    ("2024-01-31 07:00:00 -0500", "2024-01-31 13:00:00 +01:00"),  # as Shopify and Ruby write them
+    ("2024-01-31T12:00Z", "2024-01-31 13:00+01:00"),  # ISO 8601 to the minute
+    ("2024-01-31 12:00 UTC", "2024-01-31 12:00:00 Z"),
+    ("31.01.2024 12:00 Z", "31.01.2024 14:00:00.0 +02"),
+])  # fmt: skip
 def test_cast_reads_a_zone_after_minutes_or_a_space(dates, cells):
     assert dates(*cells)[0] == [NOON, NOON]
 
@@ -82,19 +73,16 @@ def test_cast_reads_a_zone_after_minutes_or_a_space(dates, cells):
 CURE = "write 2024-01-31 or 2024-01-31 13:45:00 (UTC)"
 
 
-@pytest.mark.parametrize(
-    ("cells", "fault"),
-    [
-        (("01/02/2024", "03/04/2024"), f"2 dates with two readings, as day or month can stand first; {CURE}"),
-        (("13/02/2024", "02/13/2024"), f"1 date with the day first and 1 with the month first; {CURE}"),
-        (("2024-01-31", "13/02/2024"), f"dates in two formats, 1 of 2 not year first; {CURE}"),
-        (("2024-01-31", "yesterday"), f"1 row without a date or time; {CURE}"),
-        (("2024-01-31", "45292"), f"1 row without a date or time; {CURE}"),  # a spreadsheet's day number
-        (("2024-01-31", "2024-02-30"), "1 row with no day of the calendar or no time of day; correct them"),
-        (("2024-01-31", ""), "1 row without a value; the plan needs one in each row"),
-        (("2024-01-31", "NA"), "1 row without a value; the plan needs one in each row"),
-    ],
-)
+@pytest.mark.parametrize(("cells", "fault"), [
+    (("01/02/2024", "03/04/2024"), f"2 dates with two readings, as day or month can stand first; {CURE}"),
+    (("13/02/2024", "02/13/2024"), f"1 date with the day first and 1 with the month first; {CURE}"),
+    (("2024-01-31", "13/02/2024"), f"dates in two formats, 1 of 2 not year first; {CURE}"),
+    (("2024-01-31", "yesterday"), f"1 row without a date or time; {CURE}"),
+    (("2024-01-31", "45292"), f"1 row without a date or time; {CURE}"),  # a spreadsheet's day number
+    (("2024-01-31", "2024-02-30"), "1 row with no day of the calendar or no time of day; correct them"),
+    (("2024-01-31", ""), "1 row without a value; the plan needs one in each row"),
+    (("2024-01-31", "NA"), "1 row without a value; the plan needs one in each row"),
+])  # fmt: skip
 def test_refuse_raw_times_with_two_readings_or_none(dates, cells, fault):
     assert tell_refusal(lambda: dates(*cells)) == f"units.csv, column assigned_at: {fault}"
 
@@ -135,53 +123,47 @@ def spend(load):
     return make
 
 
-@pytest.mark.parametrize(
-    ("cells", "decimal", "read", "said"),
-    [
-        (("0,125", "2"), None, [0.125, 2], ["decimal comma"]),  # no thousands begin with 0
-        (("1,234", "1,5"), None, [1.234, 1.5], ["decimal comma"]),  # the second settles it
-        (("1234", "5"), None, [1234, 5], []),
-        (("1.234", "27.866"), ".", [1.234, 27.866], []),
-        (("1.234", "974"), ",", [1234, 974], ["decimal comma", "1 cell read without the dots between thousands"]),
-        (("1.234", "974"), ".", [1.234, 974], []),
-        (("1,234", "974"), ".", [1234, 974], ["1 cell read without the commas between thousands"]),
-        (("1,234", "974"), ",", [1.234, 974], ["decimal comma"]),
-        (("1.234", "1,234", "0,5"), None, [1234, 1.234, 0.5],
-         ["decimal comma", "1 cell read without the dots between thousands"]),
-        (("1.234", "0,5", *["7.890"] * 30), None, [1234, 0.5, *[7890] * 30],
-         ["decimal comma", "31 cells read without the dots between thousands"]),
-        (("1.234", "2,345.678", *["7.890"] * 30), None, [1.234, 2345.678, *[7.89] * 30],  # commas set thousands apart
-         ["1 cell read without the commas between thousands"]),
-        (("1.234,5", "974"), None, [1234.5, 974], ["decimal comma", "1 cell read without the dots between thousands"]),
-        (("1,234,567.5", "-1,234"), None, [1234567.5, -1234], ["2 cells read without the commas between thousands"]),
-        (("1 234,5", "2\u202f000"), None, [1234.5, 2000],
-         ["decimal comma", "2 cells read without the spaces or apostrophes between thousands"]),
-        (("1'234.5", "2\u2019000"), None, [1234.5, 2000],
-         ["2 cells read without the spaces or apostrophes between thousands"]),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("cells", "decimal", "read", "said"), [
+    (("0,125", "2"), None, [0.125, 2], ["decimal comma"]),  # no thousands begin with 0
+    (("1,234", "1,5"), None, [1.234, 1.5], ["decimal comma"]),  # the second settles it
+    (("1234", "5"), None, [1234, 5], []),
+    (("1.234", "27.866"), ".", [1.234, 27.866], []),
+    (("1.234", "974"), ",", [1234, 974], ["decimal comma", "1 cell read without the dots between thousands"]),
+    (("1.234", "974"), ".", [1.234, 974], []),
+    (("1,234", "974"), ".", [1234, 974], ["1 cell read without the commas between thousands"]),
+    (("1,234", "974"), ",", [1.234, 974], ["decimal comma"]),
+    (("1.234", "1,234", "0,5"), None, [1234, 1.234, 0.5],
+     ["decimal comma", "1 cell read without the dots between thousands"]),
+    (("1.234", "0,5", *["7.890"] * 30), None, [1234, 0.5, *[7890] * 30],
+     ["decimal comma", "31 cells read without the dots between thousands"]),
+    (("1.234", "2,345.678", *["7.890"] * 30), None, [1.234, 2345.678, *[7.89] * 30],  # commas set thousands apart
+     ["1 cell read without the commas between thousands"]),
+    (("1.234,5", "974"), None, [1234.5, 974], ["decimal comma", "1 cell read without the dots between thousands"]),
+    (("1,234,567.5", "-1,234"), None, [1234567.5, -1234], ["2 cells read without the commas between thousands"]),
+    (("1 234,5", "2\u202f000"), None, [1234.5, 2000],
+     ["decimal comma", "2 cells read without the spaces or apostrophes between thousands"]),
+    (("1'234.5", "2\u2019000"), None, [1234.5, 2000],
+     ["2 cells read without the spaces or apostrophes between thousands"]),
+])  # fmt: skip
 def test_numbers_are_read_by_the_sign_that_fits_or_is_planned(spend, cells, decimal, read, said):
     found, messages = spend(*cells, decimal=decimal)
     assert found == read
     assert [text.removeprefix("units.csv: ").removeprefix("column spend: ") for text in messages] == said
 
 
-@pytest.mark.parametrize(
-    ("cells", "decimal", "fault"),
-    [
-        (("1.234", "974"), None, "1 number " + TWO.format("dot")),
-        (("1,234", "2,345"), None, "2 numbers " + TWO.format("comma")),
-        (("1.234", "27.866"), None, "2 numbers " + TWO.format("dot")),  # no whole number beside them, and yet
-        (("1.234", "12345"), None, "1 number " + TWO.format("dot")),  # a number that somebody typed by hand
-        (("1.234", "1,234"), None, "2 numbers " + TWO.format("dot or comma")),  # two signs, and either may be decimal
-        (("1.234", "1,5", "2.5"), None,
-         "1 number with a decimal comma and 1 with a decimal point; write one sign, and no thousands separators"),
-        (("1.5", "2"), ",",
-         '1 number with a decimal point where the plan says decimal: ","; correct the plan, or write one sign'),
-        (("1,5", "2"), ".",
-         '1 number with a decimal comma where the plan says decimal: "."; correct the plan, or write one sign'),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("cells", "decimal", "fault"), [
+    (("1.234", "974"), None, "1 number " + TWO.format("dot")),
+    (("1,234", "2,345"), None, "2 numbers " + TWO.format("comma")),
+    (("1.234", "27.866"), None, "2 numbers " + TWO.format("dot")),  # no whole number beside them, and yet
+    (("1.234", "12345"), None, "1 number " + TWO.format("dot")),  # a number that somebody typed by hand
+    (("1.234", "1,234"), None, "2 numbers " + TWO.format("dot or comma")),  # two signs, and either may be decimal
+    (("1.234", "1,5", "2.5"), None,
+     "1 number with a decimal comma and 1 with a decimal point; write one sign, and no thousands separators"),
+    (("1.5", "2"), ",",
+     '1 number with a decimal point where the plan says decimal: ","; correct the plan, or write one sign'),
+    (("1,5", "2"), ".",
+     '1 number with a decimal comma where the plan says decimal: "."; correct the plan, or write one sign'),
+])  # fmt: skip
 def test_numbers_with_two_readings_are_refused(spend, cells, decimal, fault):
     assert tell_refusal(spend, *cells, decimal=decimal) == f"units.csv, column spend: {fault}"
 
@@ -198,36 +180,30 @@ def _write_pair(spend, note, sign):
     return "\n".join(["user_id;variant;spend;note", *rows]).replace(".", sign)
 
 
-@pytest.mark.parametrize(
-    ("spend", "note", "n", "cure"),
-    [
-        (THREE, WHOLE, 100, TWO),
-        ([*THREE[:99], "1234"], WHOLE, 99, TWO),  # one that was typed by hand
-        (THREE[:10] + WHOLE[:90], WHOLE, 10, TWO),
-        ([*THREE[:99], "8.9"], WHOLE, 99, SHARED),  # of a hundred decimals ten end with 0, which is left out
-        (THREE[:96] + SHORT[:4], WHOLE, 96, SHARED),
-        (THREE[:10] + WHOLE[:90], SHORT, 10, SHARED),  # another column has decimals, and whole numbers of this one none
-        (THREE[:20] + [""] * 80, SHORT, 20, SHARED),  # all with three digits, which decimals seldom have
-    ],
-)
+@pytest.mark.parametrize(("spend", "note", "n", "cure"), [
+    (THREE, WHOLE, 100, TWO),
+    ([*THREE[:99], "1234"], WHOLE, 99, TWO),  # one that was typed by hand
+    (THREE[:10] + WHOLE[:90], WHOLE, 10, TWO),
+    ([*THREE[:99], "8.9"], WHOLE, 99, SHARED),  # of a hundred decimals ten end with 0, which is left out
+    (THREE[:96] + SHORT[:4], WHOLE, 96, SHARED),
+    (THREE[:10] + WHOLE[:90], SHORT, 10, SHARED),  # another column has decimals, and whole numbers of this one none
+    (THREE[:20] + [""] * 80, SHORT, 20, SHARED),  # all with three digits, which decimals seldom have
+])  # fmt: skip
 def test_numbers_that_may_be_thousands_are_refused(refusal, spend, note, n, cure):
     sign, word = (",", "comma") if n == 96 or note is SHORT else (".", "dot")
     said = refusal(_write_pair(spend, note, sign), plan_text=PLAN + "covariates: [note]\n")
     assert said == f"units.csv, column spend: {n} numbers {cure.format(word, sign)}"
 
 
-@pytest.mark.parametrize(
-    ("spend", "note", "told"),
-    [
-        (THREE[:95] + SHORT[:5], WHOLE, []),
-        (THREE[:80] + SHORT[:10] + WHOLE[:10], WHOLE, []),
-        (["0" + cell[1:] for cell in THREE[:10]] + THREE[:90], WHOLE, []),  # no thousands begin with 0
-        (["123" + cell for cell in THREE], WHOLE, []),
-        (WHOLE, WHOLE, []),
-        (FEW, SHORT, [ELSEWHERE]),
-        (FEW, WHOLE[:50] + SHORT[:50], [ELSEWHERE]),
-    ],
-)
+@pytest.mark.parametrize(("spend", "note", "told"), [
+    (THREE[:95] + SHORT[:5], WHOLE, []),
+    (THREE[:80] + SHORT[:10] + WHOLE[:10], WHOLE, []),
+    (["0" + cell[1:] for cell in THREE[:10]] + THREE[:90], WHOLE, []),  # no thousands begin with 0
+    (["123" + cell for cell in THREE], WHOLE, []),
+    (WHOLE, WHOLE, []),
+    (FEW, SHORT, [ELSEWHERE]),
+    (FEW, WHOLE[:50] + SHORT[:50], [ELSEWHERE]),
+])  # fmt: skip
 def test_numbers_are_settled_by_their_own_column_or_told(load, spend, note, told):
     sign, word = (",", "comma") if note is SHORT or spend is SHORT else (".", "dot")
     source = load(_write_pair(spend, note, sign), plan_text=PLAN + "covariates: [note]\n")
@@ -236,22 +212,19 @@ def test_numbers_are_settled_by_their_own_column_or_told(load, spend, note, told
     assert [text for text in source.info.messages if "digits" in text] == told
 
 
-@pytest.mark.parametrize(
-    ("cells", "read", "said"),
-    [
-        (("1.234,56 €;29.28;4", "7,10 €;1.5;2"), [[1234.56, 7.1], [29.28, 1.5], [4, 2]],
-         ["decimal comma in column spend", "column spend: 1 cell read without the dots between thousands",
-          "column spend: amounts are read without their €"]),
-        (("0,5;29.28;1,25", "7;1.5;2"), [[0.5, 7], [29.28, 1.5], [1.25, 2]], ["decimal comma in columns spend, more"]),
-        (("0,5;1.234;2.5", "7;974;2"), None, "1 number " + EITHER.format("dot")),  # two columns, two signs
-        (("29.28;1.234 €;1", *["7;1.234 €;1"] * 199), None, "200 numbers " + SHARED.format("dot", ".")),
-        (("12,50;1.234;1", *["7;1.234;1"] * 199), [[12.5, *[7] * 199], [1234] * 200, [1] * 200],  # all thousands
-         ["decimal comma", "column note: 200 cells read without the dots between thousands"]),
-        (("12,50;1.234;1", "7;1,234;1"), None, "2 numbers " + SHARED.format("dot or comma", ",")),
-        (("1,5;1.234;1", "2;5;1"), [[1.5, 2], [1234, 5], [1, 1]],  # thousands, beside whole numbers too
-         ["decimal comma", "column note: 1 cell read without the dots between thousands"]),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("cells", "read", "said"), [
+    (("1.234,56 €;29.28;4", "7,10 €;1.5;2"), [[1234.56, 7.1], [29.28, 1.5], [4, 2]],
+     ["decimal comma in column spend", "column spend: 1 cell read without the dots between thousands",
+      "column spend: amounts are read without their €"]),
+    (("0,5;29.28;1,25", "7;1.5;2"), [[0.5, 7], [29.28, 1.5], [1.25, 2]], ["decimal comma in columns spend, more"]),
+    (("0,5;1.234;2.5", "7;974;2"), None, "1 number " + EITHER.format("dot")),  # two columns, two signs
+    (("29.28;1.234 €;1", *["7;1.234 €;1"] * 199), None, "200 numbers " + SHARED.format("dot", ".")),
+    (("12,50;1.234;1", *["7;1.234;1"] * 199), [[12.5, *[7] * 199], [1234] * 200, [1] * 200],  # all thousands
+     ["decimal comma", "column note: 200 cells read without the dots between thousands"]),
+    (("12,50;1.234;1", "7;1,234;1"), None, "2 numbers " + SHARED.format("dot or comma", ",")),
+    (("1,5;1.234;1", "2;5;1"), [[1.5, 2], [1234, 5], [1, 1]],  # thousands, beside whole numbers too
+     ["decimal comma", "column note: 1 cell read without the dots between thousands"]),
+])  # fmt: skip
 def test_each_column_of_numbers_has_the_sign_that_fits_it(load, cells, read, said):
     rows = "".join(f"{i};{'new' if i else 'old'};{cell}\n" for i, cell in enumerate(cells))
     text, plan = "user_id;variant;spend;note;more\n" + rows, PLAN + "covariates: [note, more]\n"
@@ -334,9 +307,8 @@ def test_counts_with_fractions_or_below_0_are_refused(refusal):
 
 def test_refuse_raw_ids_only_when_they_were_rounded(load, refusal):
     def write_ids(*values):
-        return "user_id,variant,spend\n" + "".join(
-            f"{value},{'new' if i % 2 else 'old'},1\n" for i, value in enumerate(values)
-        )
+        rows = [f"{value},{('old', 'new')[i % 2]},1" for i, value in enumerate(values)]
+        return "\n".join(["user_id,variant,spend", *rows])
 
     whole = ("12345e67", "9e2", "1e5", "2024-01-01", "1.5", "10.05", "1E+2x")
     assert load(write_ids(*whole)).info.units == len(whole)
@@ -387,9 +359,8 @@ def test_cast_reads_ids_without_the_spaces_around_them(design, tmp_path, suffix)
 
 
 UNITS = "user_id,variant,assigned_at\n1,old,2024-01-01\n2,new,2024-01-01\n3,new,2024-01-02\n"
-EVENTS = (
-    "user_id,event,at,value,channel\n1,spend,2024-01-02 10:00,5,web\n2,spend,2024-01-03,2.5,\n2,other,2024-01-04,,\n"
-)
+EVENTS = "user_id,event,at,value,channel\n1,spend,2024-01-02 10:00,5,web\n2,spend,2024-01-03,2.5,\n"
+EVENTS += "2,other,2024-01-04,,\n"
 COUNTS = EVENT_PLAN.replace("spend: {kind: amount", "visits: {kind: count")
 
 
@@ -422,16 +393,13 @@ def test_load_events_counts_those_of_unknown_units(load_events):
     assert source.info.messages[-1] == "events.csv: 2 events of units that were never assigned, not used"
 
 
-@pytest.mark.parametrize(
-    ("known", "heard", "cause"),
-    [
-        ("7", "007", "without the zeros before them"),
-        ("007", "7", "without the zeros before them"),
-        ("a7", "A7", "with letters of another case"),
-        ("a7", "a7.0", "without a decimal ending such as .0"),
-        ("a7-b8", "{a7b8}", "without dashes or braces"),
-    ],
-)
+@pytest.mark.parametrize(("known", "heard", "cause"), [
+    ("7", "007", "without the zeros before them"),
+    ("007", "7", "without the zeros before them"),
+    ("a7", "A7", "with letters of another case"),
+    ("a7", "a7.0", "without a decimal ending such as .0"),
+    ("a7-b8", "{a7b8}", "without dashes or braces"),
+])  # fmt: skip
 def test_load_events_tells_why_ids_may_be_unknown(load_events, known, heard, cause):
     units, more = UNITS + f"{known},new,2024-01-01\n", f"{heard},spend,2024-01-02,1,\n"
     source = load_events(EVENTS + more + more + "z,spend,2024-01-02,1,\n", units=units)
@@ -544,9 +512,8 @@ CLOCKS = {  # events, then what is said of them
 @pytest.mark.parametrize("zone", [None, "Europe/Rome"])
 def test_times_without_a_zone_beside_others_need_the_plans(load_events, clock, zone):
     text = EVENT_PLAN if zone is None else EVENT_PLAN.replace("unit_id", f"time_zone: {zone}\nunit_id")
-    events = "user_id,event,at,value\n2,spend,2024-01-02,1\n" + "".join(
-        f"{row},1\n" for row in f"1,spend,2024-01-02 {clock}".split("\n")
-    )
+    rows = [f"{row},1" for row in f"2,spend,2024-01-02\n1,spend,2024-01-02 {clock}".split("\n")]
+    events = "\n".join(["user_id,event,at,value", *rows])
     if CLOCKS[clock] and zone is None:
         assert tell_refusal(load_events, events, units=ZONES) == f"{CLOCKS[clock]}; {IN_ZONE}"
         return
@@ -561,9 +528,7 @@ def test_times_without_a_zone_beside_others_need_the_plans(load_events, clock, z
 
 
 def test_load_events_of_units_in_two_variants_are_not_unknown(load_events):
-    source = load_events(
-        units=UNITS + "4,old,2024-01-01\n4,new,2024-01-01\n", events=EVENTS + "4,spend,2024-01-02,1,\n"
-    )
+    source = load_events(EVENTS + "4,spend,2024-01-02,1,\n", units=UNITS + "4,old,2024-01-01\n4,new,2024-01-01\n")
     assert source.n_two_variants == 1
     assert source.info.messages[-1] == "events.csv: 4 events"
 
@@ -606,31 +571,27 @@ def test_load_events_without_values_where_none_is_needed(load_events):
     assert source.events["value"].type().is_floating()
 
 
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        # an amount needs its value
-        ("user_id,event,at\n1,spend,2024-01-02\n",
-         "events.csv: no column value (for amount or score); it has, nearest first: event, user_id, at; "
-         "correct the plan or the table"),
-        (EVENTS + ",spend,2024-01-02,1,\n",
-         "events.csv, column user_id: 1 row without an id; give each row its unit, or leave those rows out"),
-        (EVENTS + "1,,2024-01-02,1,\n",
-         "events.csv, column event: 1 row without an event; give each its name, or leave those rows out"),
-        (EVENTS + "1,spend,,1,\n",
-         "events.csv, column at: 1 row without a time; give each event its time, or leave those rows out"),
-        # a plan that asks for `spend` finds none, though nearly
-        (EVENTS.replace("spend", "Spend"),
-         "events.csv, column event: no event spend, which the plan names; did you mean Spend?"),
-        ("user_id,event,at,value\n" + "".join(f"1,e{i},2024-01-02,1\n" for i in range(10_001)),
-         "events.csv, column event: more than 10,000 different names; give the kind of each event"),
-        # every outcome would be a wrong 0: ids padded in one table only
-        (EVENTS.replace("\n1,", "\n001,").replace("\n2,", "\n002,"),
-         "events.csv: 3 events, none of an assigned unit; 3 of them would be known without the zeros before them: "
-         "write the ids alike in both tables"),
-    ],
-    ids=range(7),
-)  # fmt: skip
+@pytest.mark.parametrize(("rows", "message"), [
+    # an amount needs its value
+    ("user_id,event,at\n1,spend,2024-01-02\n",
+     "events.csv: no column value (for amount or score); it has, nearest first: event, user_id, at; "
+     "correct the plan or the table"),
+    (EVENTS + ",spend,2024-01-02,1,\n",
+     "events.csv, column user_id: 1 row without an id; give each row its unit, or leave those rows out"),
+    (EVENTS + "1,,2024-01-02,1,\n",
+     "events.csv, column event: 1 row without an event; give each its name, or leave those rows out"),
+    (EVENTS + "1,spend,,1,\n",
+     "events.csv, column at: 1 row without a time; give each event its time, or leave those rows out"),
+    # a plan that asks for `spend` finds none, though nearly
+    (EVENTS.replace("spend", "Spend"),
+     "events.csv, column event: no event spend, which the plan names; did you mean Spend?"),
+    ("user_id,event,at,value\n" + "".join(f"1,e{i},2024-01-02,1\n" for i in range(10_001)),
+     "events.csv, column event: more than 10,000 different names; give the kind of each event"),
+    # every outcome would be a wrong 0: ids padded in one table only
+    (EVENTS.replace("\n1,", "\n001,").replace("\n2,", "\n002,"),
+     "events.csv: 3 events, none of an assigned unit; 3 of them would be known without the zeros before them: "
+     "write the ids alike in both tables"),
+], ids=range(7))  # fmt: skip
 def test_load_events_refuses_with_one_message(load_events, rows, message):
     assert tell_refusal(load_events, rows) == message
 
