@@ -6,7 +6,6 @@ import nbformat
 import pandas as pd
 
 from helpers.records import Check, Claim, DataInfo, Estimate, Results
-from helpers.view import effects, record
 
 HOSTILE = "<script>alert(1)</script>"
 SCALES = [
@@ -38,41 +37,31 @@ def effect(metric="activated", estimate=0.09, half=0.019, values=(0.142, 0.232),
     return Estimate(**{**standard, **changes})
 
 
+NOT_CLEAR = "no clear difference"
+HEADLINE = [
+    # metric, estimate, half of the interval, values of both arms, p-value, verdict, method, role; two are lifts
+    ("activated", 0.09, 0.019, (0.142, 0.232), 0.0004, "clear benefit", "miettinen-nurminen", "primary"),
+    ("activated", 0.63, 0.2, (0.142, 0.232), 0.0004, "clear benefit", "miettinen-nurminen", "primary"),
+    ("converted", -0.012, 0.011, (0.057, 0.045), 0.03, "clear harm", "miettinen-nurminen", "secondary"),
+    ("converted", -0.21, 0.19, (0.142, 0.232), 0.0004, "clear harm", "miettinen-nurminen", "secondary"),
+    ("conversations", -0.21, 0.35, (2.4, 2.19), 0.24, NOT_CLEAR, "welch", "secondary"),
+    ("arr", 12.4, 310.2, (1240.2, 1252.6), 0.94, NOT_CLEAR, "welch", "secondary"),
+    ("csat", -0.02, 0.06, (4.21, 4.19), 0.51, "not inferior", "miettinen-nurminen", "guardrail"),
+    ("nps", 3.2, 4.9, (12.0, 15.2), 0.2, NOT_CLEAR, "miettinen-nurminen", "exploratory"),
+]
+
+
 def headline(treatment="no_links", shift=0.0):
     """Return one effect a metric, and two lifts, against the control."""
-    about = {"treatment": treatment, "comparison": f"{treatment} - links"}
-    second = {**about, "role": "secondary", "family": "secondary"}
-    return (
-        effect(estimate=0.09 + shift, **about),
-        effect(estimate=0.63, half=0.2, estimand="relative_lift", id="activated_lift", **about),
-        effect("converted", -0.012, 0.011, (0.057, 0.045), p_value=0.03, verdict="clear harm", **second),
-        effect("converted", -0.21, 0.19, estimand="relative_lift", verdict="clear harm", **second),
-        effect(
-            "conversations",
-            -0.21,
-            0.35,
-            (2.4, 2.19),
-            p_value=0.24,
-            verdict="no clear difference",
-            method="welch",
-            **second,
-        ),
-        effect(
-            "arr", 12.4, 310.2, (1240.2, 1252.6), p_value=0.94, verdict="no clear difference", method="welch", **second
-        ),
-        effect(
-            "csat", -0.02, 0.06, (4.21, 4.19), p_value=0.51, verdict="not inferior", **{**about, "role": "guardrail"}
-        ),
-        effect(
-            "nps",
-            3.2,
-            4.9,
-            (12.0, 15.2),
-            p_value=0.2,
-            verdict="no clear difference",
-            **{**about, "role": "exploratory"},
-        ),
-    )
+    rows = []
+    for place, (metric, estimate, half, values, p_value, verdict, method, role) in enumerate(HEADLINE):
+        told = {"p_value": p_value, "verdict": verdict, "method": method, "role": role}
+        told |= {"family": "secondary" if role == "secondary" else "primary"}
+        told |= {"estimand": "relative_lift"} if place in (1, 3) else {}
+        told |= {"id": "activated_lift"} if place == 1 else {}
+        told |= {"treatment": treatment, "comparison": f"{treatment} - links"}
+        rows.append(effect(metric, estimate + shift * (place == 0), half, values, **told))
+    return tuple(rows)
 
 
 def sensitivity():
@@ -86,38 +75,27 @@ def sensitivity():
 
 def contrasts():
     """Return naive, adjusted, as-assigned and complier effects of one metric."""
+    naive, cace = {"estimand": "naive", "population": "as_treated"}, {"estimand": "cace", "population": "compliers"}
     return (
-        effect(estimate=0.31, half=0.03, estimand="naive", population="as_treated", method="welch", role="exploratory"),
-        effect(
-            estimate=0.22, half=0.035, estimand="naive", population="as_treated", adjustment="covariates", method="lin"
-        ),
-        effect(estimate=0.02, half=0.024, verdict="no clear difference"),
-        effect(
-            estimate=0.031,
-            half=0.04,
-            estimand="cace",
-            population="compliers",
-            method="delta",
-            verdict="no clear difference",
-        ),
+        effect(estimate=0.31, half=0.03, method="welch", role="exploratory", **naive),
+        effect(estimate=0.22, half=0.035, adjustment="covariates", method="lin", **naive),
+        effect(estimate=0.02, half=0.024, verdict=NOT_CLEAR),
+        effect(estimate=0.031, half=0.04, method="delta", verdict=NOT_CLEAR, **cace),
     )
 
 
 def segments():
     """Return the primary effect in five segments of two columns; one is not estimable."""
-    rows = [
-        ("country=DE", 0.12, 0.05),
-        ("country=FR", 0.07, 0.06),
-        ("country=other, and a long name for it", 0.02, 0.05),
-    ]
+    few, long = {"n_control": 640, "n_treatment": 655}, "country=other, and a long name for it"
     split = [
-        effect(estimate=e, half=h, segment=s, role="exploratory", n_control=640, n_treatment=655) for s, e, h in rows
+        effect(estimate=0.12, half=0.05, segment="country=DE", **few),
+        effect(estimate=0.07, half=0.06, segment="country=FR", **few),
+        effect(estimate=0.02, half=0.05, segment=long, verdict=NOT_CLEAR, **few),
+        effect(segment="plan tier=starter"),
     ]
-    split[2] = split[2].but(verdict="no clear difference")
-    tiny = {"estimate": math.nan, "ci_low": math.nan, "ci_high": math.nan, "verdict": "not estimable"}
-    tiny |= {"control_value": math.nan, "treatment_value": math.nan}
-    small = effect(segment="plan tier=scale", role="exploratory").but(reason="fewer than 10 units", **tiny)
-    return (*split, effect(segment="plan tier=starter", role="exploratory"), small)
+    unknown = dict.fromkeys(("estimate", "ci_low", "ci_high", "control_value", "treatment_value"), math.nan)
+    small = effect(segment="plan tier=scale", verdict="not estimable", reason="fewer than 10 units").but(**unknown)
+    return tuple(e.but(role="exploratory") for e in (*split, small))
 
 
 def weeks():
@@ -126,74 +104,43 @@ def weeks():
     return tuple(effect(estimate=e, half=0.04, at=f"week {k + 1}", role="exploratory") for k, e in enumerate(found))
 
 
+STEPS = (("rows read", 4003, ""), ("exact duplicates dropped", 3, "kept once"), ("units analysed", 4000, ""))
+ARMS = {"links": 2003, "no_links": 1997}
+DATA = DataInfo(
+    "simulated", "Workspaces made by a seeded model", "proactive_help", "9f2c" * 16, 4003, 4000, ARMS, STEPS
+)
+CHECKS = (
+    Check("srm", "pass", 0.92, 0.001, "The groups hold 2,003 and 1,997 units; the planned split fits (p = .92)."),
+    Check("balance", "warn", 0.0008, 0.001, "Seats differ between the groups before the start (p < .001)."),
+    Check("missing_csat", "not tested", math.nan, 0.001, "No value is missing."),
+)
+CLAIMED = "9 % fewer teams convert without links"
+CLAIMS = (
+    Claim("P13", 9, "points", CLAIMED, "x", -1.2, -2.3, -0.1, "not recovered", "The planted 9 points lie outside."),
+    Claim("P04", 2.5, "times", "about 2.5 times", None, *[math.nan] * 3, "not tested by this run", "No exposure."),
+)
+ANSWER = (
+    "These data are simulated: the effect was planted, so finding it tests the method and is no evidence.",
+    "Without the links 23.2 % of 1,997 workspaces activate and with them 14.2 % of 2,003: +9.0 points "
+    "(95 % interval between +7.1 and +10.9 points). By the plan's rule this is a clear benefit.",
+    "The guardrail satisfaction is not inferior: between -0.08 and +0.04.",
+)
+LIMITS = (
+    "It cannot show what happens after 28 days.",
+    "The unit is the workspace; nothing is said of single people.",
+    "No effect on those who never open the product is measured.",
+)
+
+
 def results(**changes):
     """Return the results of an experiment with two arms."""
-    data = DataInfo(
-        "simulated",
-        "Workspaces made by a seeded model",
-        "proactive_help",
-        "9f2c" * 16,
-        4003,
-        4000,
-        {"links": 2003, "no_links": 1997},
-        (("rows read", 4003, ""), ("exact duplicates dropped", 3, "kept once"), ("units analysed", 4000, "")),
+    question = "Does showing in-product help links raise activation and paid conversion?"
+    plan = {"file": "proactive_help.yaml", "sha256": "ab" * 32, "departures": []}
+    standard = {"checks": CHECKS, "estimates": (*headline(), *sensitivity(), *segments(), *weeks()), "claims": CLAIMS}
+    standard |= {"tables": {"metrics": metrics()}, "answer": ANSWER, "limits": LIMITS}
+    return Results("proactive_help", "In-product help links", question, "answered", DATA, plan, **standard).but(
+        **changes
     )
-    checks = (
-        Check("srm", "pass", 0.92, 0.001, "The groups hold 2,003 and 1,997 units; the planned split fits (p = .92)."),
-        Check("balance", "warn", 0.0008, 0.001, "Seats differ between the groups before the start (p < .001)."),
-        Check("missing_csat", "not tested", math.nan, 0.001, "No value is missing."),
-    )
-    claims = (
-        Claim(
-            "P13",
-            9,
-            "points",
-            "9 % fewer teams convert without links",
-            "x",
-            -1.2,
-            -2.3,
-            -0.1,
-            "not recovered",
-            "The planted 9 points lie outside.",
-        ),
-        Claim(
-            "P04",
-            2.5,
-            "times",
-            "about 2.5 times",
-            None,
-            math.nan,
-            math.nan,
-            math.nan,
-            "not tested by this run",
-            "No exposure.",
-        ),
-    )
-    standard = Results(
-        "proactive_help",
-        "In-product help links",
-        "Does showing in-product help links raise activation and paid conversion?",
-        "answered",
-        data,
-        {"file": "proactive_help.yaml", "sha256": "ab" * 32, "departures": []},
-        checks,
-        (*headline(), *sensitivity(), *segments(), *weeks()),
-        (),
-        claims,
-        {"metrics": metrics()},
-        (
-            "These data are simulated: the effect was planted, so finding it tests the method and is no evidence.",
-            "Without the links 23.2 % of 1,997 workspaces activate and with them 14.2 % of 2,003: +9.0 points "
-            "(95 % interval between +7.1 and +10.9 points). By the plan's rule this is a clear benefit.",
-            "The guardrail satisfaction is not inferior: between -0.08 and +0.04.",
-        ),
-        (
-            "It cannot show what happens after 28 days.",
-            "The unit is the workspace; nothing is said of single people.",
-            "No effect on those who never open the product is measured.",
-        ),
-    )
-    return standard.but(**changes)
 
 
 def three_arms():
@@ -222,34 +169,15 @@ def interim():
 
 def hostile():
     """Return results in which every word that can come from data is a script."""
-    rows = tuple(
-        e.but(
-            control=HOSTILE,
-            treatment=HOSTILE,
-            segment=e.segment and f"{HOSTILE}={HOSTILE}",
-            reason=HOSTILE,
-            method=HOSTILE,
-        )
-        for e in results().estimates
-    )
-    base = results()
-    data = DataInfo("yours", HOSTILE, HOSTILE, None, 1, 1, {HOSTILE: 1}, ((HOSTILE, 1, HOSTILE),))
-    return base.but(
-        title=HOSTILE,
-        question=HOSTILE,
-        data=data,
-        estimates=rows,
-        checks=(Check(HOSTILE, HOSTILE, 0, 0, HOSTILE),),
-        claims=(Claim(HOSTILE, 1, HOSTILE, HOSTILE, None, 1, 0, 2, HOSTILE, HOSTILE),),
-        tables={"metrics": metrics(HOSTILE)},
-        answer=(HOSTILE,),
-        limits=(HOSTILE,),
-        plan={
-            "file": HOSTILE,
-            "sha256": HOSTILE,
-            "departures": [{"parameter": "as_of", "planned": HOSTILE, "used": HOSTILE}],
-        },
-    )
+    bad = HOSTILE
+    words = {"control": bad, "treatment": bad, "reason": bad, "method": bad}
+    rows = tuple(e.but(segment=e.segment and f"{bad}={bad}", **words) for e in results().estimates)
+    departures = [{"parameter": "as_of", "planned": bad, "used": bad}]
+    told = {"title": bad, "question": bad, "answer": (bad,), "limits": (bad,), "estimates": rows}
+    told |= {"data": DataInfo("yours", bad, bad, None, 1, 1, {bad: 1}, ((bad, 1, bad),))}
+    told |= {"checks": (Check(bad, bad, 0, 0, bad),), "claims": (Claim(bad, 1, bad, bad, None, 1, 0, 2, bad, bad),)}
+    told |= {"tables": {"metrics": metrics(bad)}, "plan": {"file": bad, "sha256": bad, "departures": departures}}
+    return results(**told)
 
 
 def curves():
@@ -261,22 +189,6 @@ def curves():
             half = 1.96 * math.sqrt(share * (1 - share) / 2000)
             rows.append((arm, day, share, max(0, share - half), share + half, round(2000 * (1 - share))))
     return pd.DataFrame(rows, columns=["arm", "day", "share", "ci_low", "ci_high", "at_risk"])
-
-
-def path():
-    """Return an always-valid path over 28 days with the fixed interval at its end."""
-    days = pd.date_range("2022-04-01", periods=28)
-    rows = [(d, 140 * k, 0.09 - 0.05 / k, 0.16 / math.sqrt(k)) for k, d in enumerate(days, 1)]
-    frame = pd.DataFrame(rows, columns=["day", "n", "estimate", "half"])
-    frame = frame.assign(ci_low=frame["estimate"] - frame["half"], ci_high=frame["estimate"] + frame["half"])
-    return frame.drop(columns="half").assign(metric="activated", treatment="no_links")
-
-
-def sizes():
-    """Return units needed for five differences from three baselines."""
-    gaps, bases = (0.01, 0.02, 0.04, 0.06, 0.09), (0.05, 0.15, 0.3)
-    rows = [(b, g, round(4 * 7.85 * b * (1 - b) / g**2)) for b in bases for g in gaps]
-    return pd.DataFrame(rows, columns=["baseline", "difference", "units"]).assign(power=0.8)
 
 
 def output(display):
@@ -296,8 +208,3 @@ def notebook(*parts):
     for place, cell in enumerate(cells):
         cell["id"] = f"cell-{place}"
     return nbformat.v4.new_notebook(cells=cells)
-
-
-def top(found):
-    """Return the cells that open every report."""
-    return "## Answer", effects.masthead(found), "## What this cannot show", record.limits(found)
