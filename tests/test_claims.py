@@ -203,14 +203,11 @@ def test_assess_a_level_of_one_group(name, population, low, high, verdict, reaso
     assert (claim.verdict, claim.reason) == (verdict, reason)
 
 
-@pytest.mark.parametrize(
-    ("name", "population", "low", "high", "verdict", "found"),
-    [
-        ("R08", "treatment", 1.4, 1.6, "recovered", "lies on the published side"),
-        ("R04", "control", 1.9, 2.1, "not recovered", "does not hold the published value"),
-        ("R16", "treatment", -1, 9, "not recovered", "does not lie on the published side"),
-    ],
-)
+@pytest.mark.parametrize(("name", "population", "low", "high", "verdict", "found"), [
+    ("R08", "treatment", 1.4, 1.6, "recovered", "lies on the published side"),
+    ("R04", "control", 1.9, 2.1, "not recovered", "does not hold the published value"),
+    ("R16", "treatment", -1, 9, "not recovered", "does not lie on the published side"),
+])  # fmt: skip
 def test_assess_a_level_that_the_world_is_made_to_have(name, population, low, high, verdict, found):
     claim = assess_level(name, population, low, high, kind="simulated")  # no one number is planted
     read = " The article's average is read as a median, as it does not say which." * (name != "R16")
@@ -262,18 +259,15 @@ def test_assess_whether_any_setup_step_goes_with_activation():
     assert claim.reason.startswith("It holds for 1 of 2 estimates; told here: activated by second.")
 
 
-@pytest.mark.parametrize(
-    ("name", "metric", "more", "value", "shown"),
-    [
-        # relative lifts are told in per cent; R01 is the headline of R11
-        ("R01", "revenue", {"estimand": "relative_lift"}, 0.15, 15),
-        ("R10", "questions", {"estimand": "relative_lift"}, 0.18, 18),
-        ("R11", "revenue", {"estimand": "relative_lift"}, 0.15, 15),
-        ("R12", "trial", {"estimand": "relative_lift"}, 0.30, 30),
-        # a survey has responders only, and its score is in points already
-        ("R13", "nps", {"population": "responders"}, 15.0, 15),
-    ],
-)
+@pytest.mark.parametrize(("name", "metric", "more", "value", "shown"), [
+    # relative lifts are told in per cent; R01 is the headline of R11
+    ("R01", "revenue", {"estimand": "relative_lift"}, 0.15, 15),
+    ("R10", "questions", {"estimand": "relative_lift"}, 0.18, 18),
+    ("R11", "revenue", {"estimand": "relative_lift"}, 0.15, 15),
+    ("R12", "trial", {"estimand": "relative_lift"}, 0.30, 30),
+    # a survey has responders only, and its score is in points already
+    ("R13", "nps", {"population": "responders"}, 15.0, 15),
+])  # fmt: skip
 def test_assess_claims_of_live_support_against_what_was_planted(name, metric, more, value, shown):
     row = make_estimate(metric, value, value * 0.8, value * 1.2, **more)
     planted = {"metric": metric, "estimand": row.estimand, "population": row.population, "value": value}

@@ -114,15 +114,12 @@ def test_a_report_links_each_of_its_methods_to_the_page_and_only_where_there_is_
     assert re.findall("href", page.keep_links(shown, ())) == []
 
 
-@pytest.mark.parametrize(
-    ("beside", "told"),
-    [
-        (("methods", "guide"), "Also read: all methods, a guide to a report of your own."),
-        (("methods",), "Also read: all methods."),
-        (("guide",), "Also read: a guide to a report of your own."),
-        ((), ""),
-    ],
-)
+@pytest.mark.parametrize(("beside", "told"), [
+    (("methods", "guide"), "Also read: all methods, a guide to a report of your own."),
+    (("methods",), "Also read: all methods."),
+    (("guide",), "Also read: a guide to a report of your own."),
+    ((), ""),
+])  # fmt: skip
 def test_what_to_also_read_is_told_where_it_stands_beside(beside, told):
     source = (paths.NOTEBOOKS / "validation.ipynb").read_text(encoding="utf-8")
     line = next(line for line in source.splitlines() if "Also read" in line).strip(' ",')

@@ -136,15 +136,12 @@ def test_results_without_words_are_not_shown(steps, name, more):
     assert "spend" in helpers.show(explained, "metrics").text
 
 
-@pytest.mark.parametrize(
-    ("ask", "told"),
-    [
-        (lambda told: told.select(metrc="spend"), "select: metrc is no field of an estimate; did you mean metric?"),
-        (lambda told: told.select(metric="spent"), "select: no metric is called spent; did you mean spend?"),
-        (lambda told: told.select(metric="NPS"), "select: no metric is called NPS; it is one of: spend"),
-        (lambda told: helpers.show(told, "metricks"), "show: there is no table metricks; did you mean metrics?"),
-    ],
-)
+@pytest.mark.parametrize(("ask", "told"), [
+    (lambda told: told.select(metrc="spend"), "select: metrc is no field of an estimate; did you mean metric?"),
+    (lambda told: told.select(metric="spent"), "select: no metric is called spent; did you mean spend?"),
+    (lambda told: told.select(metric="NPS"), "select: no metric is called NPS; it is one of: spend"),
+    (lambda told: helpers.show(told, "metricks"), "show: there is no table metricks; did you mean metrics?"),
+])  # fmt: skip
 def test_a_name_that_results_do_not_have_is_told_with_the_nearest(steps, ask, told):
     results = helpers.explain(helpers.run_experiment(*steps.values(), study="experiment"), steps["decided"])
     assert tell_refusal(lambda: ask(results)) == told

@@ -85,22 +85,19 @@ def test_plan_is_written_where_a_file_can_be_and_its_next_command_runs_as_it_is_
     assert f"then studies check {tmp_path / 'u.xlsx'} --table May --plan " in shown
 
 
-@pytest.mark.parametrize(
-    ("labels", "control"),
-    [
-        (["Concierge", "Holdout"], "Holdout"),
-        (["Chat", "control_group"], "control_group"),
-        (["b", "a"], "a"),
-        (["a new way", "the usual"], "a new way"),  # in order of the alphabet: no word of the two says it
-        (["new", "old"], "old"),
-        (["A variant", "0"], "0"),  # a letter is no word
-        (["A variant", "B, usual"], "A variant"),
-        (["a call", "The usual"], "The usual"),  # in order of the alphabet
-        (["con chat", "sin ayuda"], "sin ayuda"),  # its first word
-        (["grupa kontrolna", "czat"], "grupa kontrolna"),
-        (["Chatbot v2", "Holdback"], "Holdback"),
-    ],
-)
+@pytest.mark.parametrize(("labels", "control"), [
+    (["Concierge", "Holdout"], "Holdout"),
+    (["Chat", "control_group"], "control_group"),
+    (["b", "a"], "a"),
+    (["a new way", "the usual"], "a new way"),  # in order of the alphabet: no word of the two says it
+    (["new", "old"], "old"),
+    (["A variant", "0"], "0"),  # a letter is no word
+    (["A variant", "B, usual"], "A variant"),
+    (["a call", "The usual"], "The usual"),  # in order of the alphabet
+    (["con chat", "sin ayuda"], "sin ayuda"),  # its first word
+    (["grupa kontrolna", "czat"], "grupa kontrolna"),
+    (["Chatbot v2", "Holdback"], "Holdback"),
+])  # fmt: skip
 def test_plan_guesses_the_control_by_a_word_of_its_label(studies, tmp_path, labels, control):
     pd.DataFrame(
         {"": range(40), "id": [f"u{i}" for i in range(40)], "arm": labels * 20, "paid": [0, 1, 1, 0] * 10}
@@ -151,15 +148,12 @@ def test_plan_says_which_columns_it_leaves_out(studies, table):
     assert f"\n# left out: {', '.join([*many][:10])} and 2 more, {said}" in draft(studies, table)
 
 
-@pytest.mark.parametrize(
-    ("times", "clocks"),
-    [
-        (["1735806998", "1735806999.5"], (True, False)),  # seconds since 1970, as text has them
-        (["2024-03-01 10:00", "2024-03-01"], (False, True)),
-        (["2024-03-01T10:00:00Z", "2024-03-01 10:00:00+01:00"], (True, False)),
-        (["2024-03-01"], (False, False)),
-    ],
-)
+@pytest.mark.parametrize(("times", "clocks"), [
+    (["1735806998", "1735806999.5"], (True, False)),  # seconds since 1970, as text has them
+    (["2024-03-01 10:00", "2024-03-01"], (False, True)),
+    (["2024-03-01T10:00:00Z", "2024-03-01 10:00:00+01:00"], (True, False)),
+    (["2024-03-01"], (False, False)),
+])  # fmt: skip
 def test_clocks_of_times_are_told_by_their_zone(times, clocks):
     assert read_clocks(pd.Series(times)) == clocks
 
@@ -271,39 +265,33 @@ def test_guess_kind_by_name_and_range():
     assert guess_kind(pd.Series([10, 20, 30, 60, 100] * 2), "csat").scale == (0, 100)
 
 
-@pytest.mark.parametrize(
-    ("column", "unit"),
-    [
-        ("client_no", "client"),
-        ("customer_id", "customer"),
-        ("userid", "user"),
-        ("id", "unit"),
-        ("Kunden-Nr.", "Kunden"),
-        ("Kundennr", "Kunden"),
-        ("Cust. No", "Cust"),  # "every Cust.." otherwise
-        ("N.º cliente", "cliente"),
-        ("AccountRef", "Account"),
-        ("anonymousId", "user"),
-        ("xref", "xref"),
-    ],
-)
+@pytest.mark.parametrize(("column", "unit"), [
+    ("client_no", "client"),
+    ("customer_id", "customer"),
+    ("userid", "user"),
+    ("id", "unit"),
+    ("Kunden-Nr.", "Kunden"),
+    ("Kundennr", "Kunden"),
+    ("Cust. No", "Cust"),  # "every Cust.." otherwise
+    ("N.º cliente", "cliente"),
+    ("AccountRef", "Account"),
+    ("anonymousId", "user"),
+    ("xref", "xref"),
+])  # fmt: skip
 def test_a_unit_is_called_as_its_id_without_the_word_for_it(column, unit):
     assert _name_unit(column) == unit
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "persa_il",
-        "chiusa_il",
-        "Data di chiusura",
-        "perdida_el",
-        "perdue_le",
-        "Fecha de baja",
-        "dada_de_baja",
-        "Vertragsende",
-    ],
-)
+@pytest.mark.parametrize("name", [
+    "persa_il",
+    "chiusa_il",
+    "Data di chiusura",
+    "perdida_el",
+    "perdue_le",
+    "Fecha de baja",
+    "dada_de_baja",
+    "Vertragsende",
+])  # fmt: skip
 def test_a_date_of_leaving_is_one_in_her_language(name):
     assert is_loss(name)
 

@@ -42,15 +42,12 @@ def test_share_packs_what_may_travel_of_the_runs_named_into_the_same_zip(studies
     assert (reports.parent / "share.zip").read_bytes() == first
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "what"),
-    [
-        ("report.html", "<p>cust-0007, customer 7 of 0.123456789</p>", "mine/report.html holds unit ids (1)"),
-        ("tables/estimates.csv", "id\ncust-0001\ncust-0002\n", "mine/tables/estimates.csv holds unit ids (2)"),
-        ("report.html", "<p>/srv/ann/customers.csv</p>", "mine/report.html holds an absolute path (1)"),
-        ("report.html", "<p>ann@example.org</p>", "mine/report.html holds an e-mail address (1)"),
-    ],
-)
+@pytest.mark.parametrize(("file", "text", "what"), [
+    ("report.html", "<p>cust-0007, customer 7 of 0.123456789</p>", "mine/report.html holds unit ids (1)"),
+    ("tables/estimates.csv", "id\ncust-0001\ncust-0002\n", "mine/tables/estimates.csv holds unit ids (2)"),
+    ("report.html", "<p>/srv/ann/customers.csv</p>", "mine/report.html holds an absolute path (1)"),
+    ("report.html", "<p>ann@example.org</p>", "mine/report.html holds an e-mail address (1)"),
+])  # fmt: skip
 def test_share_refuses_what_must_not_travel_and_says_where(studies, reports, sign, file, text, what):
     (reports / "mine" / file).write_text(text)
     sign(reports)

@@ -217,14 +217,11 @@ def test_cells_to_explore_from_run_as_they_stand_and_write_nothing(study, tmp_pa
     notebook_cells.assert_explores(study, tmp_path, monkeypatch)
 
 
-@pytest.mark.parametrize(
-    ("study", "name", "planned", "moved"),
-    [
-        # what an agent hour costs moves the net value; the line moves who counts as activated
-        ("live_support", "cost", 35, {17.5: "at $17.5", 105: "at $105"}),
-        ("customer_milestones", "line", 20, {12: "those with 12 conversations", 30: "those with 30 conversations"}),
-    ],
-)
+@pytest.mark.parametrize(("study", "name", "planned", "moved"), [
+    # what an agent hour costs moves the net value; the line moves who counts as activated
+    ("live_support", "cost", 35, {17.5: "at $17.5", 105: "at $105"}),
+    ("customer_milestones", "line", 20, {12: "those with 12 conversations", 30: "those with 30 conversations"}),
+])  # fmt: skip
 def test_slider_tells_the_answer_anew_and_starts_from_the_one_that_stands(study, name, planned, moved):
     box = notebook_cells.assert_slides(study, name, planned, moved)
     if name == "line":

@@ -102,43 +102,37 @@ def test_describe_results_withheld_leaves_no_effect():
     assert {text.count("\n") for text in tables.values()} == {1}
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "shown"),
-    [
-        ("data", "/home/ann/customers.csv", "customers.csv"),
-        ("data", ["/home/ann/a.csv", "/home/ann/b.csv"], ["a.csv", "b.csv"]),
-        ("data", "duckdb:/home/ann/x.db", "duckdb:x.db"),
-        ("data", "postgres://${PGUSER}:${PGPASSWORD}@host:5432/db?sslmode=require", "postgres://host/db"),
-        ("data", "duckdb:///home/ann/x.db", "duckdb://x.db"),  # a file, though it is written as an address
-        ("data", "public:jobs", "public:jobs"),
-        ("plan", "sub/mine.yaml", "mine.yaml"),
-        ("costs", "/home/ann/costs.csv", "costs.csv"),
-        ("label", "a/b", "a/b"),
-        ("seed", 7, 7),
-        ("as_of", None, None),
-    ],
-)
+@pytest.mark.parametrize(("name", "value", "shown"), [
+    ("data", "/home/ann/customers.csv", "customers.csv"),
+    ("data", ["/home/ann/a.csv", "/home/ann/b.csv"], ["a.csv", "b.csv"]),
+    ("data", "duckdb:/home/ann/x.db", "duckdb:x.db"),
+    ("data", "postgres://${PGUSER}:${PGPASSWORD}@host:5432/db?sslmode=require", "postgres://host/db"),
+    ("data", "duckdb:///home/ann/x.db", "duckdb://x.db"),  # a file, though it is written as an address
+    ("data", "public:jobs", "public:jobs"),
+    ("plan", "sub/mine.yaml", "mine.yaml"),
+    ("costs", "/home/ann/costs.csv", "costs.csv"),
+    ("label", "a/b", "a/b"),
+    ("seed", 7, 7),
+    ("as_of", None, None),
+])  # fmt: skip
 def test_describe_results_parameters_show_no_path(name, value, shown):
     assert describe_results(results(), {name: value})["results"]["parameters"] == {name: shown}
 
 
-@pytest.mark.parametrize(
-    ("value", "plain"),
-    [
-        (np.float64("inf"), None),
-        (np.bool_(True), True),
-        (np.int8(3), 3),
-        (Decimal("1.5"), 1.5),
-        (123456789.123456, 123456789.1),
-        (pd.NaT, None),
-        (pd.NA, None),
-        (pd.Timestamp("2022-04-30"), "2022-04-30T00:00:00"),
-        (dt.date(2022, 4, 30), "2022-04-30"),
-        (np.array([1.0, np.nan]), [1.0, None]),
-        ({1: (2,)}, {"1": [2]}),
-        (np.str_("x"), "x"),
-    ],
-)
+@pytest.mark.parametrize(("value", "plain"), [
+    (np.float64("inf"), None),
+    (np.bool_(True), True),
+    (np.int8(3), 3),
+    (Decimal("1.5"), 1.5),
+    (123456789.123456, 123456789.1),
+    (pd.NaT, None),
+    (pd.NA, None),
+    (pd.Timestamp("2022-04-30"), "2022-04-30T00:00:00"),
+    (dt.date(2022, 4, 30), "2022-04-30"),
+    (np.array([1.0, np.nan]), [1.0, None]),
+    ({1: (2,)}, {"1": [2]}),
+    (np.str_("x"), "x"),
+])  # fmt: skip
 def test_make_plain(value, plain):
     assert make_plain(value) == plain and json.dumps(make_plain(value)) == json.dumps(plain)
 

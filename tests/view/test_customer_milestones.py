@@ -83,33 +83,22 @@ def test_answer_of_a_clear_difference():
     )
 
 
-@pytest.mark.parametrize(
-    ("changes", "sentence", "following"),
-    [
-        (
-            {"estimate": 0.003, "ci_low": -0.01, "ci_high": 0.016, "verdict": "no clear association"},
-            "those with 20 activation events or more do not clearly stay more or less often than others of equal plan "
-            "and size: +0.3 points (between -1.0 and +1.6 points), which is an association.",
-            "do not steer by this milestone; look at the others, or at another line.",
-        ),
-        (
-            {"estimate": -0.05, "ci_low": -0.06, "ci_high": -0.04},
-            "those with 20 activation events or more stay less often than others of equal plan and size: -5.0 points "
-            "(between -6.0 and -4.0 points), which is an association.",
-            "do not steer by this milestone; look at the others, or at another line.",
-        ),
-        (
-            {"estimate": NAN, "verdict": "not estimable", "reason": "hidden: a group is smaller than 10"},
-            "What comes after a milestone cannot be said: hidden for privacy.",
-            "collect what is missing, and run the report again.",
-        ),
-        (
-            {"estimate": NAN, "verdict": "not estimable", "reason": "nobody was activated"},
-            "What comes after a milestone cannot be said: nobody was activated.",
-            "collect what is missing, and run the report again.",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("changes", "sentence", "following"), [
+    ({"estimate": 0.003, "ci_low": -0.01, "ci_high": 0.016, "verdict": "no clear association"},
+     "those with 20 activation events or more do not clearly stay more or less often than others of equal plan and "
+     "size: +0.3 points (between -1.0 and +1.6 points), which is an association.",
+     "do not steer by this milestone; look at the others, or at another line."),
+    ({"estimate": -0.05, "ci_low": -0.06, "ci_high": -0.04},
+     "those with 20 activation events or more stay less often than others of equal plan and size: -5.0 points (between "
+     "-6.0 and -4.0 points), which is an association.",
+     "do not steer by this milestone; look at the others, or at another line."),
+    ({"estimate": NAN, "verdict": "not estimable", "reason": "hidden: a group is smaller than 10"},
+     "What comes after a milestone cannot be said: hidden for privacy.",
+     "collect what is missing, and run the report again."),
+    ({"estimate": NAN, "verdict": "not estimable", "reason": "nobody was activated"},
+     "What comes after a milestone cannot be said: nobody was activated.",
+     "collect what is missing, and run the report again."),
+])  # fmt: skip
 def test_answer_that_is_not_a_clear_gain(changes, sentence, following):
     told = explain_milestones(with_main(**changes), PLAN)
     assert told.answer[0].endswith(sentence)
@@ -319,13 +308,10 @@ def test_titles():
     }
 
 
-@pytest.mark.parametrize(
-    ("days", "title"),
-    [
-        ((90,), "On day 90, activated accounts clearly stay more often: +8.1 points"),
-        ((90, 60), "On every day it is read, activated accounts stay more often: between +7.5 and +8.1 points"),
-    ],
-)
+@pytest.mark.parametrize(("days", "title"), [
+    ((90,), "On day 90, activated accounts clearly stay more often: +8.1 points"),
+    ((90, 60), "On every day it is read, activated accounts stay more often: between +7.5 and +8.1 points"),
+])  # fmt: skip
 def test_title_of_one_milestone_compares_days_only_where_there_are_several(days, title):
     frame, gaps = RESULTS.tables["landmark_effects"], {90: 0.081, 60: 0.075}
     frame = frame[(frame["milestone"] == "activated") & frame["landmark"].isin(days)]

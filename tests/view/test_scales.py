@@ -47,22 +47,19 @@ def list_one(**metric):
     return list_metrics(ExperimentPlan.model_validate({**PLAN, "metrics": {"reply_time": metric}})).iloc[0]
 
 
-@pytest.mark.parametrize(
-    ("scale", "estimand", "numbers", "written"),
-    [
-        (BINARY, "difference", (0.09, 0.071, 0.109), "+9.0 points"),  # a share in points
-        (BINARY, "cace", (-0.31, -0.71, 0.09), "-31 points"),  # a wide interval deserves fewer digits
-        (BINARY, "relative_lift", (0.63, 0.43, 0.83), "+63 %"),
-        (BINARY, "risk_ratio", (1.3, 1.18, 1.43), "1.30 times"),
-        (MONEY, "difference", (1794.3, 550.6, 3038.1), "+$1,800"),
-        (MONEY, "difference", (0.77, 0.485, 1.055), "+$0.77"),
-        (Scale("spend", "spend", "amount", unit="SEK"), "difference", (-5.0, -7.0, -3.0), "-5.0 SEK"),
-        (Scale("paid", "paid", "time_to_event"), "rmst_difference", (1.2, 0.2, 2.2), "+1.2 days"),
-        (Scale("nps", "NPS", "nps"), "difference", (3.2, -1.7, 8.1), "+3.2 points"),
-        (Scale("csat", "csat", ordered=True), "difference", (0.1, 0.05, 0.15), "+10.0 points"),  # of all pairs
-        (BINARY, "difference", (NAN, NAN, NAN), "not estimable"),
-    ],
-)
+@pytest.mark.parametrize(("scale", "estimand", "numbers", "written"), [
+    (BINARY, "difference", (0.09, 0.071, 0.109), "+9.0 points"),  # a share in points
+    (BINARY, "cace", (-0.31, -0.71, 0.09), "-31 points"),  # a wide interval deserves fewer digits
+    (BINARY, "relative_lift", (0.63, 0.43, 0.83), "+63 %"),
+    (BINARY, "risk_ratio", (1.3, 1.18, 1.43), "1.30 times"),
+    (MONEY, "difference", (1794.3, 550.6, 3038.1), "+$1,800"),
+    (MONEY, "difference", (0.77, 0.485, 1.055), "+$0.77"),
+    (Scale("spend", "spend", "amount", unit="SEK"), "difference", (-5.0, -7.0, -3.0), "-5.0 SEK"),
+    (Scale("paid", "paid", "time_to_event"), "rmst_difference", (1.2, 0.2, 2.2), "+1.2 days"),
+    (Scale("nps", "NPS", "nps"), "difference", (3.2, -1.7, 8.1), "+3.2 points"),
+    (Scale("csat", "csat", ordered=True), "difference", (0.1, 0.05, 0.15), "+10.0 points"),  # of all pairs
+    (BINARY, "difference", (NAN, NAN, NAN), "not estimable"),
+])  # fmt: skip
 def test_write_effect_by_kind_and_unit(scale, estimand, numbers, written):
     estimate, low, high = numbers
     e = samples.effect(estimand=estimand, values=(NAN, NAN)).but(estimate=estimate, ci_low=low, ci_high=high)
@@ -92,16 +89,13 @@ def test_orient_turns_sign_arms_interval_and_verdict():
     assert orient(samples.results(plan=SHOWN), e) is e
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"estimand": "relative_lift"},  # a share of the control has no other side
-        {"estimand": "ratio"},
-        {"estimand": "naive", "population": "as_treated"},  # takers minus others already
-        {"estimand": "cace", "population": "compliers"},
-        {"population": "observational"},
-    ],
-)
+@pytest.mark.parametrize("changes", [
+    {"estimand": "relative_lift"},  # a share of the control has no other side
+    {"estimand": "ratio"},
+    {"estimand": "naive", "population": "as_treated"},  # takers minus others already
+    {"estimand": "cace", "population": "compliers"},
+    {"population": "observational"},
+])  # fmt: skip
 def test_orient_leaves_what_has_no_other_side(changes):
     e = samples.effect(**changes)
     assert orient(samples.results(plan=TURNED), e) is e

@@ -56,39 +56,22 @@ VERDICTS = [
     # changes, answer, what is next
     ({}, f"{TOLD}, a clear benefit.", "by the plan's rule, go on with links."),
     ({"verdict": "clear harm"}, f"{TOLD}, a clear harm.", "by the plan's rule, stay without links."),
-    (
-        {"verdict": "clear difference"},
-        f"{TOLD}, a clear difference.",
-        "the plan calls neither way better: decide whether this difference is wanted.",
-    ),
-    (
-        {"verdict": "no clear difference", "ci_low": -0.01, "ci_high": 0.11, "p_value": 0.1},
-        "Activated: no clear difference, +5.0 points (between -1.0 and +11.0 points).",
-        UNCLEAR,
-    ),
-    (
-        {"verdict": "no clear difference", "p_value": 0.03, "p_value_adjusted": 0.09},
-        "Activated: no clear difference, +5.0 points (between +3.0 and +7.0 points); alone it would be clear, but not "
-        "among all primary comparisons.",
-        UNCLEAR,
-    ),
-    (
-        {"verdict": "no worthwhile difference"},
-        "Activated: +5.0 points (between +3.0 and +7.0 points), smaller than the 2 points that the plan calls "
-        "worthwhile.",
-        "the difference is too small to matter by the plan; choose what costs less.",
-    ),
-    (
-        {"verdict": "not estimable", "estimate": NAN, "reason": "fewer than two units in an arm"},
-        "Activated cannot be estimated: fewer than two units in an arm.",
-        "collect what is missing, and run the report again.",
-    ),
-    (
-        {"as_expected": False},
-        f"{TOLD}, a clear benefit, and the opposite of what the plan expected.",
-        "by the plan's rule, go on with links.",
-    ),
-]
+    ({"verdict": "clear difference"}, f"{TOLD}, a clear difference.",
+     "the plan calls neither way better: decide whether this difference is wanted."),
+    ({"verdict": "no clear difference", "ci_low": -0.01, "ci_high": 0.11, "p_value": 0.1},
+     "Activated: no clear difference, +5.0 points (between -1.0 and +11.0 points).", UNCLEAR),
+    ({"verdict": "no clear difference", "p_value": 0.03, "p_value_adjusted": 0.09},
+     "Activated: no clear difference, +5.0 points (between +3.0 and +7.0 points); alone it would be clear, but not "
+     "among all primary comparisons.", UNCLEAR),
+    ({"verdict": "no worthwhile difference"},
+     "Activated: +5.0 points (between +3.0 and +7.0 points), smaller than the 2 points that the plan calls worthwhile.",
+     "the difference is too small to matter by the plan; choose what costs less."),
+    ({"verdict": "not estimable", "estimate": NAN, "reason": "fewer than two units in an arm"},
+     "Activated cannot be estimated: fewer than two units in an arm.",
+     "collect what is missing, and run the report again."),
+    ({"as_expected": False}, f"{TOLD}, a clear benefit, and the opposite of what the plan expected.",
+     "by the plan's rule, go on with links."),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("changes", "answer", "following"), VERDICTS)
@@ -240,36 +223,23 @@ def test_without_a_primary_metric_nothing_decides():
 
 KINDS = [
     # metric, changes, answer
-    (
-        {"kind": "score", "scale": "ordered", "label": "Answer"},
-        {"treatment_value": 0.55, "control_value": 0.45, "estimate": 0.10, "ci_low": 0.05, "ci_high": 0.15},
-        "Answer: of 100 pairs, 55 are higher with links and 45 without links, +10.0 points (between +5.0 and +15.0 "
-        "points), a clear benefit.",
-    ),
-    (
-        {"kind": "amount", "quantile": 0.9, "unit": "minutes", "label": "Reply"},
-        {"treatment_value": 35.0, "control_value": 30.0, "estimate": 5.0, "ci_low": 3.0, "ci_high": 7.0},
-        "Reply, 90th percentile: 35.0 minutes with links against 30.0 minutes without links, +5.0 minutes (between "
-        "+3.0 and +7.0 minutes), a clear benefit.",
-    ),
-    (
-        {"kind": "ratio", "numerator": "a", "denominator": "b", "label": "Calls per day"},
-        {},
-        "Calls per day: 0.350 with links against 0.300 without links, +0.050 (between +0.030 and +0.070), a clear "
-        "benefit.",
-    ),
-    (
-        {"kind": "nps", "label": "NPS"},
-        {"treatment_value": 35.0, "control_value": 30.0, "estimate": 5.0, "ci_low": 3.0, "ci_high": 7.0},
-        "NPS: +35.0 with links against +30.0 without links, +5.0 points (between +3.0 and +7.0 points), a clear "
-        "benefit.",
-    ),
-    (
-        {"kind": "time_to_event", "event": "paid", "horizon_days": 90, "label": "Paid in 90 days"},
-        {},
-        f"Paid in 90 days{TOLD[9:]}, a clear benefit.",
-    ),
-]
+    ({"kind": "score", "scale": "ordered", "label": "Answer"},
+     {"treatment_value": 0.55, "control_value": 0.45, "estimate": 0.10, "ci_low": 0.05, "ci_high": 0.15},
+     "Answer: of 100 pairs, 55 are higher with links and 45 without links, +10.0 points (between +5.0 and +15.0 "
+     "points), a clear benefit."),
+    ({"kind": "amount", "quantile": 0.9, "unit": "minutes", "label": "Reply"},
+     {"treatment_value": 35.0, "control_value": 30.0, "estimate": 5.0, "ci_low": 3.0, "ci_high": 7.0},
+     "Reply, 90th percentile: 35.0 minutes with links against 30.0 minutes without links, +5.0 minutes (between +3.0 "
+     "and +7.0 minutes), a clear benefit."),
+    ({"kind": "ratio", "numerator": "a", "denominator": "b", "label": "Calls per day"}, {},
+     "Calls per day: 0.350 with links against 0.300 without links, +0.050 (between +0.030 and +0.070), a clear "
+     "benefit."),
+    ({"kind": "nps", "label": "NPS"},
+     {"treatment_value": 35.0, "control_value": 30.0, "estimate": 5.0, "ci_low": 3.0, "ci_high": 7.0},
+     "NPS: +35.0 with links against +30.0 without links, +5.0 points (between +3.0 and +7.0 points), a clear benefit."),
+    ({"kind": "time_to_event", "event": "paid", "horizon_days": 90, "label": "Paid in 90 days"}, {},
+     f"Paid in 90 days{TOLD[9:]}, a clear benefit."),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("metric", "changes", "answer"), KINDS)
@@ -303,18 +273,15 @@ def test_the_answer_names_its_population_where_it_is_not_everybody():
     assert held == "The guardrail holds: satisfaction, among the 35 % who answered, -0.020 (between -0.080 and +0.040)."
 
 
-@pytest.mark.parametrize(
-    ("lost", "changes", "said"),
-    [
-        (0.5, {}, "Among the 50 % whose outcome is known, activated: "),
-        (0.01, {}, "Among the 99 % whose outcome is known, activated: "),
-        (0.5, {"population": "responders", "n_control": 500, "n_treatment": 505}, "Among the 25 % whose outcome is "),
-        (0.001, {}, "Among those whose outcome is known, activated: "),
-        (0.5, {"clusters_control": 9, "clusters_treatment": 9}, "Among those whose outcome is known, activated: "),
-        (0.0, {}, "Activated: "),
-        (NAN, {}, "Activated: "),  # not tested
-    ],
-)
+@pytest.mark.parametrize(("lost", "changes", "said"), [
+    (0.5, {}, "Among the 50 % whose outcome is known, activated: "),
+    (0.01, {}, "Among the 99 % whose outcome is known, activated: "),
+    (0.5, {"population": "responders", "n_control": 500, "n_treatment": 505}, "Among the 25 % whose outcome is "),
+    (0.001, {}, "Among those whose outcome is known, activated: "),
+    (0.5, {"clusters_control": 9, "clusters_treatment": 9}, "Among those whose outcome is known, activated: "),
+    (0.0, {}, "Activated: "),
+    (NAN, {}, "Activated: "),  # not tested
+])  # fmt: skip
 def test_the_answer_names_its_population_where_units_are_lost(lost, changes, said):
     checks = (Check("attrition", "warn", lost, 0.05, "Some are lost."),)
     assert explained(make(**changes), checks=checks).answer[0].startswith(said)
