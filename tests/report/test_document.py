@@ -17,15 +17,7 @@ from tiny_study import execute
 
 from helpers import paths, report
 from helpers.records import Check, Claim, DataInfo, Estimate, Refused, Results, Test
-from helpers.report.document import (
-    RESULTS_MIME,
-    describe_results,
-    find_payload,
-    hide_secrets,
-    make_plain,
-    write_json,
-    write_tables,
-)
+from helpers.report import document
 
 KEYS = ["schema", "study", "run", "title", "status", "answer", "data", "parameters", "plan", "checks", "estimates"]
 KEYS += ["tests", "claims", "tables"]
@@ -59,7 +51,7 @@ def results(status="answered", **changes):
 
 def test_describe_results_has_the_keys_of_the_contract(monkeypatch):
     monkeypatch.setenv("STUDIES_RUN", "other")
-    payload = describe_results(results(), {})
+    payload = document.describe_results(results(), {})
     found = payload.pop("results")
     assert list(found) == KEYS and found["run"] == "other"
     assert list(found["estimates"][0]) == ESTIMATE
@@ -70,18 +62,18 @@ def test_describe_results_has_the_keys_of_the_contract(monkeypatch):
 
 
 def test_describe_results_figures():
-    found = describe_results(results(), {})["results"]
+    found = document.describe_results(results(), {})["results"]
     assert found["estimates"][0]["estimate"] == 0.3333333333
     assert str(found["estimates"][0]["ci_low"]) == "0.0"
     assert found["checks"][0]["value"] is None
-    assert "NaN" not in write_json(found)
+    assert "NaN" not in document.write_json(found)
 
 
 def test_describe_results_gives_a_reason_for_null():
     undefined = Estimate("e", "m", "a", "b", "b - a", "relative_lift", p_value=0.5)
     told = undefined.but(reason="the control value is 0")
     split = undefined.but(estimate=1.0, ci_set=((None, -1.0), (2.0, None)))
-    rows = describe_results(results(estimates=(undefined, told, split)), {})["results"]["estimates"]
+    rows = document.describe_results(results(estimates=(undefined, told, split)), {})["results"]["estimates"]
     assert [row["reason"] for row in rows] == [
         "estimate and ci_low and ci_high not defined here",
         "the control value is 0",
@@ -91,12 +83,12 @@ def test_describe_results_gives_a_reason_for_null():
 
 
 def test_describe_results_withheld_leaves_no_effect():
-    payload = describe_results(results("withheld"), {})
+    payload = document.describe_results(results("withheld"), {})
     found = payload["results"]
     assert found["estimates"] == found["tests"] == found["tables"]["weeks"] == []
     assert found["tables"]["metrics"] == [{"name": "activated"}]
     assert found["checks"][0]["id"] == "srm"
-    tables = write_tables(found, payload["columns"])
+    tables = document.write_tables(found, payload["columns"])
     assert tables["tables/weeks.csv"] == "week,value\n"
     assert tables["tables/estimates.csv"] == ",".join(ESTIMATE) + "\n"
     assert {text.count("\n") for text in tables.values()} == {1}
@@ -116,7 +108,7 @@ def test_describe_results_withheld_leaves_no_effect():
     ("as_of", None, None),
 ])  # fmt: skip
 def test_describe_results_parameters_show_no_path(name, value, shown):
-    assert describe_results(results(), {name: value})["results"]["parameters"] == {name: shown}
+    assert document.describe_results(results(), {name: value})["results"]["parameters"] == {name: shown}
 
 
 @pytest.mark.parametrize(("value", "plain"), [
@@ -134,19 +126,19 @@ def test_describe_results_parameters_show_no_path(name, value, shown):
     (np.str_("x"), "x"),
 ])  # fmt: skip
 def test_make_plain(value, plain):
-    assert make_plain(value) == plain and json.dumps(make_plain(value)) == json.dumps(plain)
+    assert document.make_plain(value) == plain and json.dumps(document.make_plain(value)) == json.dumps(plain)
 
 
 def test_make_plain_refuses_what_has_no_plain_form():
     with pytest.raises(TypeError, match=r"^a object cannot be published; give numbers, text, dates, lists$"):
-        make_plain(object())
+        document.make_plain(object())
 
 
 def test_write_tables_guards_formulas():
     hostile = ["=cmd|' /C calc'!A0", "+1", "-1", "@x", "\tx", "\rx", "safe", 'say "a, b"']
     frame = pd.DataFrame({"=name": hostile, "n": [-1.5] * 8, "set": [[[None, 1]]] * 8})
-    payload = describe_results(results(tables={"t": frame}), {})
-    text = write_tables(payload["results"], payload["columns"])["tables/t.csv"]
+    payload = document.describe_results(results(tables={"t": frame}), {})
+    text = document.write_tables(payload["results"], payload["columns"])["tables/t.csv"]
     rows = list(csv.reader(io.StringIO(text, newline="")))
     assert rows[0] == ["'=name", "n", "set"]
     assert [row[0] for row in rows[1:]] == ["'" + value for value in hostile[:5]] + ["'\nx", *hostile[6:]]
@@ -157,9 +149,9 @@ def test_find_payload_is_the_sign_of_the_end(make):
     notebook = execute(make())
     last = notebook.cells[-1]
     notebook.cells.append(notebook.cells[3].copy())  # to explore, without an output
-    assert find_payload(notebook)["results"]["title"] == "Tiny"
+    assert document.find_payload(notebook)["results"]["title"] == "Tiny"
     last.outputs = []
-    assert find_payload(notebook) is None
+    assert document.find_payload(notebook) is None
 
 
 def test_hide_secrets_only_what_is_secret(monkeypatch):
@@ -173,7 +165,7 @@ def test_hide_secrets_only_what_is_secret(monkeypatch):
     monkeypatch.setenv("MINE", "qu3ry")
     addresses = ["postgres://${PGUSER}:${PGPASSWORD}@h/d", "postgres://${PGUSER}@h/d?password=${MINE}"]
     values = {"data": addresses, "note": "${API_TOKEN}", "seed": 7}
-    hidden = json.loads(hide_secrets({"p@ss": ['"p@ss" p%40ss', 123.5, None, "t0ken zzz qu3ry"]}, values))
+    hidden = json.loads(document.hide_secrets({"p@ss": ['"p@ss" p%40ss', 123.5, None, "t0ken zzz qu3ry"]}, values))
     assert hidden == {"${PGPASSWORD}": ['"${PGPASSWORD}" ${PGPASSWORD}', 123.5, None, "${API_TOKEN} zzz ${MINE}"]}
 
 
@@ -219,7 +211,7 @@ def test_publish_displays_one_output_in_a_notebook_and_is_silent_elsewhere(monke
     monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
     monkeypatch.setenv("STUDIES_RUN", "mine")
     report.publish(PUBLISHED, {"seed": 7})
-    (published,) = (output[RESULTS_MIME] for output in shown)
+    (published,) = (output[document.RESULTS_MIME] for output in shown)
     assert shown[0]["text/plain"] == "Tiny\nIt is."
     assert (published["results"]["run"], published["results"]["parameters"]) == ("mine", {"seed": 7})
     assert published["card"]["answer"] == "It is."
