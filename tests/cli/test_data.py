@@ -166,9 +166,8 @@ def test_check_aa_tells_a_terminal_how_far_it_is(studies, table, tmp_path, monke
 def test_simulate_writes_tables_and_truth_decided_by_the_seed(studies, tmp_path):
     for folder, seed in (("a", 3), ("b", 3), ("c", 4)):
         _, shown, _ = studies("simulate", "proactive_help", "--to", tmp_path / folder, "--units", 300, "--seed", seed)
-        assert shown.startswith(
-            f"{tmp_path / folder}: assignments.parquet, events.parquet, units.parquet, truth.json\n"
-        )
+        files = "assignments.parquet, events.parquet, units.parquet, truth.json"
+        assert shown.startswith(f"{tmp_path / folder}: {files}\n")
     a, b, c = ((tmp_path / folder / "events.parquet").read_bytes() for folder in "abc")
     assert a == b != c
     truth = json.loads((tmp_path / "a" / "truth.json").read_text())
