@@ -29,23 +29,19 @@ ESTIMATE = [
 ]
 
 
+PLAN = {"file": "mine.yaml", "sha256": "cd", "departures": [{"parameter": "as_of"}]}
+
+
 def results(status="answered", **changes):
     """Return results with one of everything."""
     known = {"estimate": 1 / 3, "std_error": 0.1, "ci_low": -0.0, "ci_high": 0.5, "p_value": 0.04}
     estimate = Estimate("e", "activated", "a", "b", "b - a", "difference", **known)
     info = DataInfo("yours", "note", "t.csv", "ab", 4, 4, {"a": np.int64(2), "b": 2}, (("read", 4, ""),), ("said",))
-    plan = {"file": "mine.yaml", "sha256": "cd", "departures": [{"parameter": "as_of"}]}
-    plan |= {"commit": "not in the contract"}
-    parts = {
-        "checks": (Check("srm", "pass", np.nan, 0.001, "fine"),),
-        "estimates": (estimate,),
-        "tests": (Test("t", "activated", "log-rank", 1.5, 1, 0.2),),
-        "claims": (Claim("P1", 9.0, "points", "9 points", "e", 1.0, 0.0, 2.0, "recovered", ""),),
-        "tables": {
-            "weeks": pd.DataFrame({"week": [0], "value": [0.1]}),
-            "metrics": pd.DataFrame({"name": ["activated"]}),
-        },
-    }
+    plan = PLAN | {"commit": "not in the contract"}
+    tables = {"weeks": pd.DataFrame({"week": [0], "value": [0.1]}), "metrics": pd.DataFrame({"name": ["activated"]})}
+    parts = {"checks": (Check("srm", "pass", np.nan, 0.001, "fine"),), "estimates": (estimate,), "tables": tables}
+    parts["tests"] = (Test("t", "activated", "log-rank", 1.5, 1, 0.2),)
+    parts["claims"] = (Claim("P1", 9.0, "points", "9 points", "e", 1.0, 0.0, 2.0, "recovered", ""),)
     return Results("tiny", "Tiny", "Is it?", status, info, plan, **{**parts, **changes})
 
 
@@ -56,7 +52,7 @@ def test_describe_results_has_the_keys_of_the_contract(monkeypatch):
     assert list(found) == KEYS and found["run"] == "other"
     assert list(found["estimates"][0]) == ESTIMATE
     assert list(found["data"]) == ["kind", "note", "source", "sha256", "rows", "units", "units_by_variant"]
-    assert found["plan"] == {"file": "mine.yaml", "sha256": "cd", "departures": [{"parameter": "as_of"}]}
+    assert found["plan"] == PLAN
     assert payload == {"as_of": None, "columns": {"weeks": ["week", "value"], "metrics": ["name"]}}
     assert found["tables"]["weeks"] == [{"week": 0, "value": 0.1}]
 
@@ -74,11 +70,8 @@ def test_describe_results_gives_a_reason_for_null():
     told = undefined.but(reason="the control value is 0")
     split = undefined.but(estimate=1.0, ci_set=((None, -1.0), (2.0, None)))
     rows = document.describe_results(results(estimates=(undefined, told, split)), {})["results"]["estimates"]
-    assert [row["reason"] for row in rows] == [
-        "estimate and ci_low and ci_high not defined here",
-        "the control value is 0",
-        None,
-    ]
+    reasons = ["estimate and ci_low and ci_high not defined here", "the control value is 0", None]
+    assert [row["reason"] for row in rows] == reasons
     assert rows[2]["ci_set"] == [[None, -1.0], [2.0, None]]
 
 
@@ -155,14 +148,15 @@ def test_find_payload_is_the_sign_of_the_end(make):
 
 
 def test_hide_secrets_only_what_is_secret(monkeypatch):
-    for name, value in {
+    secrets = {
         "PGUSER": "postgres",
         "PGPASSWORD": "p@ss",
         "API_TOKEN": "t0ken",
         "OTHER_PASSWORD": "zzz",
-    }.items():
+        "MINE": "qu3ry",
+    }
+    for name, value in secrets.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("MINE", "qu3ry")
     addresses = ["postgres://${PGUSER}:${PGPASSWORD}@h/d", "postgres://${PGUSER}@h/d?password=${MINE}"]
     values = {"data": addresses, "note": "${API_TOKEN}", "seed": 7}
     hidden = json.loads(document.hide_secrets({"p@ss": ['"p@ss" p%40ss', 123.5, None, "t0ken zzz qu3ry"]}, values))

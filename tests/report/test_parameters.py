@@ -30,9 +30,8 @@ def declared(tmp_path):
 
 
 def test_read_parameters_grammar(declared):
-    assert declared["n_units"] == Parameter(
-        "n_units", ("int",), 4000, 100.0, 1e6, (), "units", "size of the simulation"
-    )
+    wanted = Parameter("n_units", ("int",), 4000, 100.0, 1e6, (), "units", "size of the simulation")
+    assert declared["n_units"] == wanted
     assert declared["lift"].low == -math.inf and declared["lift"].high == 1
     assert declared["method"].choices == ("welch", "permutation")
     assert declared["shape"].choices == (1, 2)
@@ -118,22 +117,21 @@ def test_settle_refusals(declared, name, text, message):
 
 
 def test_settle_unknown_name(declared):
-    assert tell_refusal(settle, declared, {"n_unit": "5"}, study="tiny") == (
-        "tiny has no parameter 'n_unit'; did you mean n_units?"
-    )
-    known = "plan, data, n_units, lift, method, shape, show, grid, price, as_of, costs"
-    message = tell_refusal(settle, declared, {"x=1; import os": "1"}, study="tiny")
-    assert message == f"tiny has no parameter 'x=1; import os'; it has: {known}"
+    known = "it has: plan, data, n_units, lift, method, shape, show, grid, price, as_of, costs"
+    for name, cure in (("n_unit", "did you mean n_units?"), ("x=1; import os", known)):
+        told = tell_refusal(settle, declared, {name: "5"}, study="tiny")
+        assert told == f"tiny has no parameter '{name}'; {cure}"
 
 
 def test_check_value_of_a_running_notebook(declared):
     assert check_value(declared["lift"], 1) == 1
-    assert tell_refusal(check_value, declared["show"], "no") == "parameter show: needs true or false; other text came"
-    assert tell_refusal(check_value, declared["plan"], 123) == "parameter plan: needs text; 123 came"
-    assert tell_refusal(check_value, declared["n_units"], True) == (
-        "parameter n_units: needs a whole number from 100 to 1000000; true came"
-    )
-    assert tell_refusal(check_value, declared["plan"], {"a": 1}) == "parameter plan: needs text; a dict came"
+    for name, value, told in (
+        ("show", "no", "needs true or false; other text came"),
+        ("plan", 123, "needs text; 123 came"),
+        ("plan", {"a": 1}, "needs text; a dict came"),
+        ("n_units", True, "needs a whole number from 100 to 1000000; true came"),
+    ):
+        assert tell_refusal(check_value, declared[name], value) == f"parameter {name}: {told}"
 
 
 @pytest.mark.parametrize("value", ["yesterday", "2022-04-31", "30/04/2022", ""])

@@ -31,17 +31,9 @@ def test_read_runs_puts_needed_runs_first(read):
 
 
 def test_read_runs_paths_start_at_its_folder(read, study):
-    text = (
-        "- {name: a, study: tiny, parameters: {data: [x.csv, '/abs/y.csv', 'public:jobs', 'duckdb:z.db', 'pg://h/d']}}"
-    )
-    folder = study.parent
-    assert read(text)[0].given["data"] == [
-        f"{folder}/x.csv",
-        "/abs/y.csv",
-        "public:jobs",
-        f"duckdb:{folder}/z.db",
-        "pg://h/d",
-    ]
+    given, folder = "x.csv, '/abs/y.csv', 'public:jobs', 'duckdb:z.db', 'pg://h/d'", study.parent
+    [run] = read(f"- {{name: a, study: tiny, parameters: {{data: [{given}]}}}}")
+    assert run.given["data"] == [f"{folder}/x.csv", "/abs/y.csv", "public:jobs", f"duckdb:{folder}/z.db", "pg://h/d"]
 
 
 @pytest.mark.parametrize(("text", "message"), [
