@@ -34,9 +34,8 @@ def test_help_says_how_the_ten_names_follow_one_another_and_it_runs(tmp_path):
 
 def test_help_says_how_accounts_are_read_and_it_runs(tmp_path):
     (tmp_path / "my_framework.yaml").write_text(FRAMEWORK)
-    told = helpers.__doc__.partition("Accounts and")[2].replace(
-        "my_framework.yaml", str(tmp_path / "my_framework.yaml")
-    )
+    file = str(tmp_path / "my_framework.yaml")
+    told = helpers.__doc__.partition("Accounts and")[2].replace("my_framework.yaml", file)
     quick = '"customer_milestones", refits=4, folds=3, n_resamples=99'
     lines = [line.replace('"customer_milestones"', quick) for line in re.findall(r"^    (\S.*)$", told, re.M)]
     accounts, events = make_accounts(400)
@@ -127,9 +126,8 @@ def test_swapped_arguments_are_refused_in_one_sentence(steps, call, message, ord
 def test_results_without_words_are_not_shown(steps, name, more):
     results = helpers.run_experiment(*steps.values(), study="experiment")
     cure = "write results = explain(protect(results, design, units), design) first"
-    assert (
-        tell_refusal(lambda: getattr(helpers, name)(results, *more)) == f"{name}: results are not in words yet; {cure}"
-    )
+    told = tell_refusal(lambda: getattr(helpers, name)(results, *more))
+    assert told == f"{name}: results are not in words yet; {cure}"
     design = steps["decided"]
     explained = helpers.explain(helpers.protect(results, design, steps["units"]), design)
     assert "higher is better" in helpers.masthead(explained).text

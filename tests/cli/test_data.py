@@ -119,10 +119,8 @@ def test_check_aa_shows_whether_the_p_values_of_every_metric_are_even(studies, m
 
 def test_check_aa_is_decided_by_its_seed_and_number_of_splits(studies, table, tmp_path):
     plan = write_plan(tmp_path, 0.5)
-    one, again, other, longer = (
-        studies("check", table, "--plan", plan, "--aa", n, *seed)[1]
-        for n, seed in ((100, ()), (100, ("--seed", 1)), (100, ("--seed", 0)), (120, ()))
-    )
+    asked = (100,), (100, "--seed", 1), (100, "--seed", 0), (120,)
+    one, again, other, longer = (studies("check", table, "--plan", plan, "--aa", *more)[1] for more in asked)
     assert one == again
     assert len({one, other, longer}) == 3
     plain = studies("check", table, "--plan", plan)[1]
