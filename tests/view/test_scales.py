@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.plan import ExperimentPlan
-from helpers.view import scales, show
+from helpers.view import show
 from helpers.view.numbers import capitalise
 from helpers.view.scales import (
     Scale,
@@ -175,25 +175,21 @@ def test_labels_are_said_as_the_plan_says_them():
     assert name_contrast(labelled, "short_links - links") == "with short links minus with the links"
 
 
-def test_codes_in_a_sentence_are_said_in_words():
-    found = samples.results(plan=SHOWN)
-    assert say_codes(found, "no_links 1,997, links 2,003 (plan_tier); the links of help_opened stay.") == (
-        "without links 1,997, with links 2,003 (plan); the links of help opened stay."
-    )
+@pytest.mark.parametrize("sentence", [
+    ("no_links 1,997, links 2,003 (plan_tier); the links of help_opened stay.",
+     "without links 1,997, with links 2,003 (plan); the links of help opened stay."),
+    # words that are called as an arm, and names of files
+    ("links 3.0 % have fewer links 2024-01-31, and links 2024-02-01 (links 4) 9 links 10 of links 5.",
+     "with links 3.0 % have fewer links 2024-01-31, and links 2024-02-01 (with links 4) 9 links 10 of links 5."),
+    ("my_events.csv and nps_2024-01.xlsx hold first_reply; see data/my_events.parquet.",
+     "my_events.csv and nps_2024-01.xlsx hold first reply; see data/my_events.parquet."),
+], ids=["codes", "arms", "files"])  # fmt: skip
+def test_codes_in_a_sentence_are_said_in_words(sentence):
+    found, (before, after) = samples.results(plan=SHOWN), sentence
+    assert say_codes(found, before) == after
 
 
-def test_say_codes_leaves_words_that_are_called_as_an_arm():
-    results = samples.results(plan=SHOWN)
-    told = "links 3.0 % have fewer links 2024-01-31, and links 2024-02-01 (links 4) 9 links 10 of links 5."
-    assert say_codes(results, told) == (
-        "with links 3.0 % have fewer links 2024-01-31, and links 2024-02-01 (with links 4) 9 links 10 of links 5."
-    )
-
-
-def test_say_codes_leaves_the_names_of_files_as_they_are():
-    results = samples.results()
-    told = scales.say_codes(results, "my_events.csv and nps_2024-01.xlsx hold first_reply; see data/my_events.parquet.")
-    assert told == "my_events.csv and nps_2024-01.xlsx hold first reply; see data/my_events.parquet."
+def test_what_begins_a_line_or_is_read_as_text_leaves_the_names_of_files_as_they_are():
     assert capitalise("my_events.csv: 3 rows left out") == "my_events.csv: 3 rows left out"
     assert show.PLAIN["text"]("my_events.csv lacks open_rate") == "my_events.csv lacks open rate"
 

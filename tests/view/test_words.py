@@ -26,20 +26,9 @@ def make(**changes):
     return Estimate(**{**fields, **changes})
 
 
-def explained(
-    *estimates,
-    kind="yours",
-    status="answered",
-    checks=(),
-    metrics=None,
-    plan=None,
-    tables=None,
-    study="experiment",
-    **changes,
-):
+def explained(*estimates, kind="yours", status="answered", metrics=None, plan=None, study="experiment", **changes):
     data = DataInfo(kind, "A public experiment.", "f", None, 2010, 2010, {"c": 1000, "t": 1010})
-    tables = tables or {}
-    found = Results(study, "t", "q", status, data, {}, checks=checks, estimates=estimates, tables=tables, **changes)
+    found = Results(study, "t", "q", status, data, {}, estimates=estimates, **changes)
     return explain(found, make_design(metrics=metrics or {"y": Y}, **{"labels": LABELS, **(plan or {})}))
 
 
@@ -182,20 +171,16 @@ GUARD = {"id": "g", "metric": "g", "role": "guardrail", "estimate": -0.02, "ci_l
 GUARD |= {"control_value": 4.21, "treatment_value": 4.19}
 GUARDS = [
     ("not inferior", "The guardrail holds: satisfaction, -0.020 (between -0.080 and +0.040)."),
-    (
-        "non-inferiority not shown",
-        "The guardrail is not shown to hold: satisfaction, -0.020 (between -0.080 and +0.040), tolerated 0.1.",
-    ),
+    ("non-inferiority not shown",
+     "The guardrail is not shown to hold: satisfaction, -0.020 (between -0.080 and +0.040), tolerated 0.1."),
     ("inferior", "The guardrail is broken: satisfaction, -0.020 (between -0.080 and +0.040), tolerated 0.1."),
-]
+]  # fmt: skip
 
 
 def test_a_guardrail_of_several_arms_counts_once():
     arms = {"t": "inferior", "u": "non-inferiority not shown"}
-    guards = [
-        make(**{**GUARD, "id": arm}, verdict=verdict, treatment=arm, comparison=f"{arm} - c")
-        for arm, verdict in arms.items()
-    ]
+    guard = make(**GUARD)
+    guards = [guard.but(id=a, verdict=v, treatment=a, comparison=f"{a} - c") for a, v in arms.items()]
     told = explained(make(), *guards, metrics={"y": Y, "g": G}).answer[1]
     assert told.startswith("The guardrail is not shown to hold: satisfaction, with links, -0.020 (between ")
     assert "tolerated 0.1, broken; satisfaction, " in told and told.endswith("tolerated 0.1.")
@@ -347,9 +332,8 @@ def test_use_of_the_offer_is_told_where_no_association_misleads():
 def test_doubts_a_released_check_and_an_unknown_split_are_told():
     domain = Check("domain_y", "warn", 1, 1, f"Activated: there are too few units.{DETAIL}more are needed.")
     srm = Check("srm", "not tested", NAN, 0.001, "Not tested.")
-    told = explained(
-        make(), checks=(domain, srm), plan={"variant": {"control": "c", "treatments": ["t"], "split": "unknown"}}
-    )
+    unknown = {"variant": {"control": "c", "treatments": ["t"], "split": "unknown"}}
+    told = explained(make(), checks=(domain, srm), plan=unknown)
     assert told.answer[1:3] == (
         "Activated: there are too few units.",
         "The planned split is unknown, so whether units were assigned as planned is not tested.",
@@ -376,6 +360,10 @@ def test_a_split_that_is_unlike_in_some_group_is_told(p, is_told):
     assert any(said in sentence for sentence in found.answer) == is_told
 
 
+AFTERWARDS = "What was decided beforehand: the plan was written afterwards, so its metrics, margins and rule may have "
+AFTERWARDS += "been chosen by what they show."
+
+
 def test_limits_follow_the_data_the_exposure_and_what_is_missing():
     plan = {"exposure": {"column": "used"}}
     found = explained(make(population="responders"), kind="public", plan=plan)
@@ -390,16 +378,13 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
     left = Check("attrition", "not tested", NAN, 0.05, "Not tested.")
     late = explained(make(), checks=(left,), plan={"registered": "after"}).limits
     assert late[:2] == (
-        "What was decided beforehand: the plan was written afterwards, so its metrics, margins and rule may have been "
-        "chosen by what they show.",
+        AFTERWARDS,
         "Who left: attrition not tested, as every row has its outcomes and the plan does not say how many units were "
         "randomised.",
     )
-    before = explained(make(), plan={"registered": "before"})
+    before, unsaid = explained(make(), plan={"registered": "before"}), explained(make()).words["design"]
     assert "Plan written | before the data was seen" in before.words["design"]
-    assert (
-        "Plan written | it does not say whether before or after the data was seen" in explained(make()).words["design"]
-    )
+    assert "Plan written | it does not say whether before or after the data was seen" in unsaid
     end = "That this was the planned end: the plan names none, and looking until a result is clear errs more often "
     assert before.limits[0] == f"{end}than it says." == explained(make(), plan={"assigned_at": "day"}).limits[0]
     planned = explained(make(), plan={"registered": "before", "planned_units": 9})
@@ -410,10 +395,11 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
 def test_two_metrics_that_decide_and_disagree_are_no_winner(plan):
     metrics = {"y": Y, "z": {**Y, "label": "Paid"}, "x": {**Y, "label": "Stayed"}}
     harm, unclear = (make(id=v, metric="z", verdict=v) for v in ("clear harm", "no clear difference"))
-    torn = (
-        "Paid is better without links and activated worse" if plan else "activated is better with links and Paid worse"
+    planned, turned_ = (
+        "activated is better with links and Paid worse",
+        "Paid is better without links and activated worse",
     )
-    torn = f"{torn}: both decide and disagree, so settle which counts more before "
+    torn = f"{turned_ if plan else planned}: both decide and disagree, so settle which counts more before "
     for rows in ([make(), harm], [make(metric="x", verdict="no clear difference"), make(), harm]):
         assert explained(*rows, metrics=metrics, plan=plan).answer[-1] == f"Next: {torn}a choice."
     assert explained(make(), unclear, metrics=metrics).answer[-1] == "Next: by the plan's rule, go on with links."
@@ -428,10 +414,7 @@ def test_two_metrics_that_decide_and_disagree_are_no_winner(plan):
 @pytest.mark.parametrize("status", ["answered", "interim", "withheld"])
 def test_every_report_of_a_plan_that_was_written_afterwards_says_so(study, status):
     late = explained(make(), study=study, status=status, plan={"registered": "after"}).limits
-    assert late[0] == (
-        "What was decided beforehand: the plan was written afterwards, so its metrics, margins and rule may have been "
-        "chosen by what they show."
-    )
+    assert late[0] == AFTERWARDS
 
 
 OVERSTATED = [
