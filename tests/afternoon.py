@@ -1,53 +1,12 @@
 """A researcher's free afternoon: her own companies, events and accounts, and the commands that she types, in order."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
-PLAN = """\
-kind: experiment
-title: Tour oder Video?
-question: Does a tour or a video raise activation?
-unit: company
-unit_id: Firma
-assigned_at: Angemeldet
-as_of: {as_of}
-planned_units: 6000
-variant: {{column: Gruppe, control: ohne, treatments: [tour, video]}}
-comparisons: [video - tour]
-events: {{unit: Konto, event: Was, at: Wann, value: Betrag}}
-segments: [Land]
-covariates: [Mitarbeiter]
-metrics:
-  Aktiviert: {{kind: binary, column: Aktiviert, label: Kundin ist aktiviert, role: primary, better: higher,
-    expected: higher, worthwhile: 0.02}}
-  tickets: {{kind: count, event: Ticket opened, within_days: 28, role: guardrail, better: lower,
-    margin: {{relative: 0.1}}}}
-  revenue: {{kind: amount, event: Invoice paid, within_days: 28, unit: EUR, role: secondary, better: higher}}
-  nps_after: {{kind: nps, column: NPS, role: secondary, better: higher}}
-"""
-FRAMEWORK = """\
-kind: framework
-title: Which companies stay?
-question: Do companies that reach a milestone stay more often?
-unit: company
-unit_id: Firma
-started_at: Beginn
-as_of: 2024-12-31
-cohort: quarter
-size: Plaetze
-events: {unit: Konto, event: Was, at: Wann}
-steps: [{name: invited, event: Team invited, label: Team eingeladen}, {name: connected, event: Channel connected}]
-steps_at_least: 2
-activation: {event: Chat, at_least: 10, window_days: 60, landmark_days: [60]}
-categories: {desk: {basic: [inbox], mature: [rules]}, report: {basic: [overview], mature: [export]}}
-mature_at_least: 1
-features:
-  - {name: inbox, category: desk, event: Inbox used}
-  - {name: rules, category: desk, event: Rules used, hypothesised: true}
-  - {name: overview, category: report, event: Overview seen}
-  - {name: export, category: report, event: Export made}
-outcomes: {retained: {lost_at: Gekuendigt, within_days: 90}, dormant_after_days: 30, activity: [Chat]}
-"""
+PLANS = Path(__file__).with_name("plans")
+PLAN, FRAMEWORK = ((PLANS / f"{name}.yaml").read_text(encoding="utf-8") for name in ("tour", "stay"))
 RUNS = """\
 - {name: tour, study: experiment, parameters: {plan: plan.yaml, data: my_companies.csv, events: my_events.csv}}
 - {name: tour_early, study: experiment, parameters: {plan: early.yaml, data: my_companies.csv, events: my_events.csv}}
@@ -82,8 +41,8 @@ def fill(folder, step, n_accounts=1500):
         events.to_csv(folder / "tour" / "my_events.csv", index=False)
         (folder / "tour" / "reports.yaml").write_text(RUNS)
     elif step == "plan":
-        (folder / "tour" / "plan.yaml").write_text(PLAN.format(as_of="2025-03-31"))
-        (folder / "tour" / "early.yaml").write_text(PLAN.format(as_of="2025-02-20"))
+        (folder / "tour" / "plan.yaml").write_text(PLAN)
+        (folder / "tour" / "early.yaml").write_text(PLAN.replace("2025-03-31", "2025-02-20"))
     elif step == "init of accounts":
         accounts, events = make_accounts(n_accounts)
         accounts.to_csv(folder / "stay" / "my_accounts.csv", index=False)

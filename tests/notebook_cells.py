@@ -65,10 +65,8 @@ def write_skewed(folder):
     """Write a table whose revenue has a heavy tail, split nine to one, its plan, and one that plans even arms."""
     rng = np.random.default_rng(2)
     revenue = np.where(rng.random(600) < 0.3, rng.lognormal(3, 1.5, 600), 0).round(2)
-    frame = pd.DataFrame(
-        {"customer": np.arange(600), "arm": np.where(np.arange(600) % 10, "a", "b"), "revenue": revenue}
-    )
-    frame.to_csv(folder / "skewed.csv", index=False)
+    rows = {"customer": np.arange(600), "arm": np.where(np.arange(600) % 10, "a", "b"), "revenue": revenue}
+    pd.DataFrame(rows).to_csv(folder / "skewed.csv", index=False)
     (folder / "skewed.yaml").write_text(SKEWED)
     (folder / "even.yaml").write_text(SKEWED.replace("{a: 0.9, b: 0.1}", "{a: 0.5, b: 0.5}"))
 
@@ -84,14 +82,13 @@ def list_cells(study):
 @functools.cache
 def list_statements(study):
     """Return each statement up to the last that makes results: compiled, the names in it, and its cell's tags."""
-    nodes = [(node, tags) for tags, source in list_cells(study) for node in ast.parse(source).body]
-    found = [
-        (compile(ast.Module([node], []), study, "exec"), [n for n in ast.walk(node) if isinstance(n, ast.Name)], tags)
-        for node, tags in nodes
-    ]
-    makes = [any(n.id == "results" and isinstance(n.ctx, ast.Store) for n in names) for _, names, _ in found]
-    last = max(place for place, made in enumerate(makes) if made)
-    return [(code, {n.id for n in names}, tags) for code, names, tags in found[: last + 1]]
+    found, last = [], 0
+    for node, tags in [(node, tags) for tags, source in list_cells(study) for node in ast.parse(source).body]:
+        names = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
+        found.append((compile(ast.Module([node], []), study, "exec"), {n.id for n in names}, tags))
+        if any(n.id == "results" and isinstance(n.ctx, ast.Store) for n in names):
+            last = len(found)
+    return found[:last]
 
 
 class OtherData(Exception):
@@ -203,9 +200,8 @@ def start(folder, study, others):
 
 def is_changed(folder, study, name, others, value):
     """Return whether one parameter changes what a notebook finds, beside others that are changed in both runs."""
-    return start(folder, study, others).is_changed_by(
-        name, json.loads(json.dumps(value).replace("{folder}", str(folder)))
-    )
+    value = json.loads(json.dumps(value).replace("{folder}", str(folder)))
+    return start(folder, study, others).is_changed_by(name, value)
 
 
 def describe(found):

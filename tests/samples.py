@@ -6,7 +6,6 @@ import nbformat
 import pandas as pd
 
 from helpers.records import Check, Claim, DataInfo, Estimate, Results
-from helpers.view import effects, record
 
 HOSTILE = "<script>alert(1)</script>"
 SCALES = [
@@ -97,43 +96,43 @@ def weeks():
     return tuple(effect(estimate=e, half=0.04, at=f"week {k + 1}", role="exploratory") for k, e in enumerate(found))
 
 
+STEPS = (("rows read", 4003, ""), ("exact duplicates dropped", 3, "kept once"), ("units analysed", 4000, ""))
+ARMS = {"links": 2003, "no_links": 1997}
+DATA = DataInfo(
+    "simulated", "Workspaces made by a seeded model", "proactive_help", "9f2c" * 16, 4003, 4000, ARMS, STEPS
+)
+CHECKS = (
+    Check("srm", "pass", 0.92, 0.001, "The groups hold 2,003 and 1,997 units; the planned split fits (p = .92)."),
+    Check("balance", "warn", 0.0008, 0.001, "Seats differ between the groups before the start (p < .001)."),
+    Check("missing_csat", "not tested", math.nan, 0.001, "No value is missing."),
+)
+CLAIMED = "9 % fewer teams convert without links"
+CLAIMS = (
+    Claim("P13", 9, "points", CLAIMED, "x", -1.2, -2.3, -0.1, "not recovered", "The planted 9 points lie outside."),
+    Claim("P04", 2.5, "times", "about 2.5 times", None, *[math.nan] * 3, "not tested by this run", "No exposure."),
+)
+ANSWER = (
+    "These data are simulated: the effect was planted, so finding it tests the method and is no evidence.",
+    "Without the links 23.2 % of 1,997 workspaces activate and with them 14.2 % of 2,003: +9.0 points "
+    "(95 % interval between +7.1 and +10.9 points). By the plan's rule this is a clear benefit.",
+    "The guardrail satisfaction is not inferior: between -0.08 and +0.04.",
+)
+LIMITS = (
+    "It cannot show what happens after 28 days.",
+    "The unit is the workspace; nothing is said of single people.",
+    "No effect on those who never open the product is measured.",
+)
+
+
 def results(**changes):
     """Return the results of an experiment with two arms."""
-    steps = (("rows read", 4003, ""), ("exact duplicates dropped", 3, "kept once"), ("units analysed", 4000, ""))
-    arms, note = {"links": 2003, "no_links": 1997}, "Workspaces made by a seeded model"
-    unknown = (math.nan,) * 3
-    standard = Results(
-        "proactive_help",
-        "In-product help links",
-        "Does showing in-product help links raise activation and paid conversion?",
-        "answered",
-        DataInfo("simulated", note, "proactive_help", "9f2c" * 16, 4003, 4000, arms, steps),
-        {"file": "proactive_help.yaml", "sha256": "ab" * 32, "departures": []},
-        (
-            Check("srm", "pass", 0.92, 0.001, "The groups hold 2,003 and 1,997 units; the planned split fits."),
-            Check("balance", "warn", 0.0008, 0.001, "Seats differ between the groups before the start (p < .001)."),
-            Check("missing_csat", "not tested", math.nan, 0.001, "No value is missing."),
-        ),
-        (*headline(), *sensitivity(), *segments(), *weeks()),
-        claims=(
-            Claim("P13", 9, "points", "9 % fewer teams convert without links", "x", -1.2, -2.3, -0.1, "not recovered",
-                  "The planted 9 points lie outside."),
-            Claim("P04", 2.5, "times", "about 2.5 times", None, *unknown, "not tested by this run", "No exposure."),
-        ),
-        tables={"metrics": metrics()},
-        answer=(
-            "These data are simulated: the effect was planted, so finding it tests the method and is no evidence.",
-            "Without the links 23.2 % of 1,997 workspaces activate and with them 14.2 % of 2,003: +9.0 points "
-            "(95 % interval between +7.1 and +10.9 points). By the plan's rule this is a clear benefit.",
-            "The guardrail satisfaction is not inferior: between -0.08 and +0.04.",
-        ),
-        limits=(
-            "It cannot show what happens after 28 days.",
-            "The unit is the workspace; nothing is said of single people.",
-            "No effect on those who never open the product is measured.",
-        ),
-    )  # fmt: skip
-    return standard.but(**changes)
+    question = "Does showing in-product help links raise activation and paid conversion?"
+    plan = {"file": "proactive_help.yaml", "sha256": "ab" * 32, "departures": []}
+    standard = {"checks": CHECKS, "estimates": (*headline(), *sensitivity(), *segments(), *weeks()), "claims": CLAIMS}
+    standard |= {"tables": {"metrics": metrics()}, "answer": ANSWER, "limits": LIMITS}
+    return Results("proactive_help", "In-product help links", question, "answered", DATA, plan, **standard).but(
+        **changes
+    )
 
 
 def three_arms():
@@ -186,22 +185,6 @@ def curves():
     return pd.DataFrame(rows, columns=["arm", "day", "share", "ci_low", "ci_high", "at_risk"])
 
 
-def path():
-    """Return an always-valid path over 28 days with the fixed interval at its end."""
-    days = pd.date_range("2022-04-01", periods=28)
-    rows = [(d, 140 * k, 0.09 - 0.05 / k, 0.16 / math.sqrt(k)) for k, d in enumerate(days, 1)]
-    frame = pd.DataFrame(rows, columns=["day", "n", "estimate", "half"])
-    frame = frame.assign(ci_low=frame["estimate"] - frame["half"], ci_high=frame["estimate"] + frame["half"])
-    return frame.drop(columns="half").assign(metric="activated", treatment="no_links")
-
-
-def sizes():
-    """Return units needed for five differences from three baselines."""
-    gaps, bases = (0.01, 0.02, 0.04, 0.06, 0.09), (0.05, 0.15, 0.3)
-    rows = [(b, g, round(4 * 7.85 * b * (1 - b) / g**2)) for b in bases for g in gaps]
-    return pd.DataFrame(rows, columns=["baseline", "difference", "units"]).assign(power=0.8)
-
-
 def output(display):
     """Return a display as the output of a cell."""
     data, metadata = display._repr_mimebundle_()
@@ -219,8 +202,3 @@ def notebook(*parts):
     for place, cell in enumerate(cells):
         cell["id"] = f"cell-{place}"
     return nbformat.v4.new_notebook(cells=cells)
-
-
-def top(found):
-    """Return the cells that open every report."""
-    return "## Answer", effects.masthead(found), "## What this cannot show", record.limits(found)

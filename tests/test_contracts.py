@@ -108,9 +108,9 @@ def test_measure_revenue_without_amounts_has_the_rate_alone_and_refuses_amounts_
     rows = [("a", np.nan, np.nan, 800), ("b", np.nan, 730, 800)]
     due = [("a", 730, 0, np.nan), ("b", 730, 1, np.nan)]
     assert contracts.measure_revenue(*make(rows, due), days=365.0)["measure"].tolist() == ["renewal_rate"]
-    assert tell_refusal(
-        contracts.measure_revenue, *make([("a", 0, np.nan, 800), ("b", 5, np.nan, 800)], []), days=365.0
-    ) == ("accounts, column amount: 1 of 2 customers with an amount of 0 or below; give what a year costs")
+    free = make([("a", 0, np.nan, 800), ("b", 5, np.nan, 800)], [])
+    told = "accounts, column amount: 1 of 2 customers with an amount of 0 or below; give what a year costs"
+    assert tell_refusal(contracts.measure_revenue, *free, days=365.0) == told
     assert contracts.measure_revenue(*make([("a", 1, np.nan, 100)], []), days=365.0).empty
 
 

@@ -68,9 +68,8 @@ def test_examples_lie_in_their_domain_and_mostly_hold_their_truth(worked):
 
 def test_what_was_measured_is_the_committed_record(worked):
     row = worked.tables["methods"].set_index("name").loc["Welch difference"]
-    measured = next(
-        line for line in (paths.DATA / "validation" / "deep.csv").read_text().splitlines() if "Welch" in line
-    )
+    kept = (paths.DATA / "validation" / "deep.csv").read_text().splitlines()
+    measured = next(line for line in kept if "Welch" in line)
     assert f",{int(row['draws'])},{row['pooled_coverage']:g}," in measured
 
 
@@ -96,10 +95,8 @@ def test_a_new_method_stands_there_without_any_word_of_its_own():
 
 
 def test_seed_and_level_change_the_examples():
-    first, other, wide = (
-        docs.work_methods(METHODS[:1], **options).tables["methods"].iloc[0]
-        for options in ({}, {"seed": 2}, {"confidence_level": 0.99})
-    )
+    changes = {}, {"seed": 2}, {"confidence_level": 0.99}
+    first, other, wide = (docs.work_methods(METHODS[:1], **change).tables["methods"].iloc[0] for change in changes)
     assert other["estimate"] != first["estimate"] == wide["estimate"]
     assert wide["ci_high"] > first["ci_high"]
 
@@ -108,21 +105,17 @@ def test_a_report_links_each_of_its_methods_to_the_page_and_only_where_there_is_
     shown = record.methods(samples.results(estimates=(samples.effect(method="lin"), samples.effect(method="new")))).html
     assert '<a class="other" href="../methods/report.html#lin-s-adjusted-difference">' in shown
     assert page.keep_links(shown, ("guide", "methods")) == shown
-    assert "../methods" not in page.keep_links(shown, ("guide",)) and "Lin's adjusted difference" in html.unescape(
-        shown
-    )
+    assert "../methods" not in page.keep_links(shown, ("guide",))
+    assert "Lin's adjusted difference" in html.unescape(shown)
     assert re.findall("href", page.keep_links(shown, ())) == []
 
 
-@pytest.mark.parametrize(
-    ("beside", "told"),
-    [
-        (("methods", "guide"), "Also read: all methods, a guide to a report of your own."),
-        (("methods",), "Also read: all methods."),
-        (("guide",), "Also read: a guide to a report of your own."),
-        ((), ""),
-    ],
-)
+@pytest.mark.parametrize(("beside", "told"), [
+    (("methods", "guide"), "Also read: all methods, a guide to a report of your own."),
+    (("methods",), "Also read: all methods."),
+    (("guide",), "Also read: a guide to a report of your own."),
+    ((), ""),
+])  # fmt: skip
 def test_what_to_also_read_is_told_where_it_stands_beside(beside, told):
     source = (paths.NOTEBOOKS / "validation.ipynb").read_text(encoding="utf-8")
     line = next(line for line in source.splitlines() if "Also read" in line).strip(' ",')
@@ -133,9 +126,7 @@ def test_what_to_also_read_is_told_where_it_stands_beside(beside, told):
 
 def test_links_to_other_reports_lead_to_a_place_that_is_there(reports):
     texts = {file.parent.name: file.read_text(encoding="utf-8") for file in reports.glob("*/report.html")}
-    links = {
-        link for text in texts.values() for link in re.findall(r'href="\.\./([\w-]+)/report\.html#?([^"]*)"', text)
-    }
+    links = {*re.findall(r'href="\.\./([\w-]+)/report\.html#?([^"]*)"', "".join(texts.values()))}
     assert {("validation", "guarantees-welch-difference"), ("methods", "score-ratio"), ("methods", "")} <= links
     assert [link for link in sorted(links) if link[1] and f' id="{link[1]}"' not in texts[link[0]]] == []
     assert {name for name, _ in links} <= {*texts}
@@ -159,9 +150,8 @@ def test_worked_plans_write_every_key_of_the_model_and_say_what_it_means():
     shared = {Design: Design.model_fields} | {p: p.model_fields.keys() - Design.model_fields.keys() for p in known}
     shared |= {p: p.model_fields for p in known if not issubclass(p, Design)}
     table = docs.list_keys(*GUIDE)
-    assert set(zip(table["part"], table["key"], strict=True)) == {
-        (p.__name__, k) for p, keys in shared.items() for k in keys
-    }
+    known = {(part.__name__, key) for part, keys in shared.items() for key in keys}
+    assert set(zip(table["part"], table["key"], strict=True)) == known
     assert table.loc[table["meaning"] == "", "key"].tolist() == []
     assert table.groupby("part", sort=False).ngroups == (table["part"] != table["part"].shift()).sum()  # together
     assert table.loc[table["key"] == "unit_id", ["place", "default"]].values.tolist() == [["every plan", "needed"]]
@@ -180,21 +170,15 @@ def test_a_key_that_could_stand_there_instead_makes_a_plan_that_is_read(name, tm
         file = tmp_path / f"{place}.yaml"
         file.write_text("\n".join(kept), encoding="utf-8")
         assert plans.read(str(file), kind=None).design
-    assert len([found for _, found in others if found]) == {
-        "guide_table": 2,
-        "guide_events": 3,
-        "guide_accounts": 2,
-    }.get(name, 0)
+    n_others = {"guide_table": 2, "guide_events": 3, "guide_accounts": 2}
+    assert len([found for _, found in others if found]) == n_others.get(name, 0)
 
 
 def test_glossary_holds_words_that_reports_use_and_no_other(reports):
     texts = [file.read_text(encoding="utf-8") for file in reports.glob("*/report.html")]
-    shown = {html.unescape(word) for text in texts for word in _list_words(text)}
+    listed = [re.findall("<dt>(.*?)</dt>", text.partition('<details class="glossary">')[2]) for text in texts]
+    shown = {html.unescape(word) for words in listed for word in words}
     assert set(yaml.safe_load((paths.VIEWS / "glossary.yaml").read_text(encoding="utf-8"))) == shown
-
-
-def _list_words(text):
-    return re.findall("<dt>(.*?)</dt>", text.partition('<details class="glossary">')[2])
 
 
 def test_pictures_of_readme_show_the_reports_of_now_else_make_pictures(reports):

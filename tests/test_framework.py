@@ -128,12 +128,8 @@ def test_read_notes_a_departure_within_a_part(read):
 
 def test_read_refuses_a_departure_from_a_part_that_the_plan_lacks(read):
     message = "plan mine.yaml: it has no alive, so that no parameter can change it; add it or leave it out"
-    assert (
-        tell_refusal(
-            lambda: read("alive: {event: conversation, within_days: 60}\n", "", departures={"alive.within_days": 30.0})
-        )
-        == message
-    )
+    alive = "alive: {event: conversation, within_days: 60}\n"
+    assert tell_refusal(read, alive, departures={"alive.within_days": 30.0}) == message
 
 
 def test_read_notes_a_departure_within_a_part_that_the_plan_lacks(read):

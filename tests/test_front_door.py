@@ -34,9 +34,8 @@ def test_help_says_how_the_ten_names_follow_one_another_and_it_runs(tmp_path):
 
 def test_help_says_how_accounts_are_read_and_it_runs(tmp_path):
     (tmp_path / "my_framework.yaml").write_text(FRAMEWORK)
-    told = helpers.__doc__.partition("Accounts and")[2].replace(
-        "my_framework.yaml", str(tmp_path / "my_framework.yaml")
-    )
+    file = str(tmp_path / "my_framework.yaml")
+    told = helpers.__doc__.partition("Accounts and")[2].replace("my_framework.yaml", file)
     quick = '"customer_milestones", refits=4, folds=3, n_resamples=99'
     lines = [line.replace('"customer_milestones"', quick) for line in re.findall(r"^    (\S.*)$", told, re.M)]
     accounts, events = make_accounts(400)
@@ -127,24 +126,20 @@ def test_swapped_arguments_are_refused_in_one_sentence(steps, call, message, ord
 def test_results_without_words_are_not_shown(steps, name, more):
     results = helpers.run_experiment(*steps.values(), study="experiment")
     cure = "write results = explain(protect(results, design, units), design) first"
-    assert (
-        tell_refusal(lambda: getattr(helpers, name)(results, *more)) == f"{name}: results are not in words yet; {cure}"
-    )
+    told = tell_refusal(lambda: getattr(helpers, name)(results, *more))
+    assert told == f"{name}: results are not in words yet; {cure}"
     design = steps["decided"]
     explained = helpers.explain(helpers.protect(results, design, steps["units"]), design)
     assert "higher is better" in helpers.masthead(explained).text
     assert "spend" in helpers.show(explained, "metrics").text
 
 
-@pytest.mark.parametrize(
-    ("ask", "told"),
-    [
-        (lambda told: told.select(metrc="spend"), "select: metrc is no field of an estimate; did you mean metric?"),
-        (lambda told: told.select(metric="spent"), "select: no metric is called spent; did you mean spend?"),
-        (lambda told: told.select(metric="NPS"), "select: no metric is called NPS; it is one of: spend"),
-        (lambda told: helpers.show(told, "metricks"), "show: there is no table metricks; did you mean metrics?"),
-    ],
-)
+@pytest.mark.parametrize(("ask", "told"), [
+    (lambda told: told.select(metrc="spend"), "select: metrc is no field of an estimate; did you mean metric?"),
+    (lambda told: told.select(metric="spent"), "select: no metric is called spent; did you mean spend?"),
+    (lambda told: told.select(metric="NPS"), "select: no metric is called NPS; it is one of: spend"),
+    (lambda told: helpers.show(told, "metricks"), "show: there is no table metricks; did you mean metrics?"),
+])  # fmt: skip
 def test_a_name_that_results_do_not_have_is_told_with_the_nearest(steps, ask, told):
     results = helpers.explain(helpers.run_experiment(*steps.values(), study="experiment"), steps["decided"])
     assert tell_refusal(lambda: ask(results)) == told

@@ -38,9 +38,8 @@ def main(argv=None):
     """Measure each competitor in a process of its own, in turn, and print one table and whether targets hold."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument(
-        "--repeat", type=int, default=3, help="measure what targets compare so often, in turn; the quickest counts"
-    )
+    often = "measure what targets compare so often, in turn; the quickest counts"
+    parser.add_argument("--repeat", type=int, default=3, help=often)
     parser.add_argument("--only", nargs="+", choices=list(COMPETITORS), default=list(COMPETITORS), metavar="NAME")
     parser.add_argument("--huge", action="store_true", help=f"also {LARGE_ROWS:,} rows by ours (4 GB of disk)")
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -148,13 +147,12 @@ def read_peak():
 
 def find_error(results, exact):
     """Return the largest relative error of estimates and standard errors; nan where nothing can be compared."""
-    errors = [
-        abs(value / true - 1)
+    pairs = [
+        zip(values, exact[group][task], strict=True)
         for group, tasks in results.items()
         for task, values in tasks.items()
-        for value, true in zip(values, exact[group][task], strict=True)
-        if value is not None
     ]
+    errors = [abs(value / true - 1) for pair in pairs for value, true in pair if value is not None]
     return max(errors, default=math.nan)
 
 
@@ -185,13 +183,12 @@ def write_targets(measured):
                 if measured.get((task, other, threads)):
                     share = min(r["cpu"] for r in runs) / min(r["cpu"] for r in measured[task, other, threads])
                     lines.append(judge(f"{task}, {threads} thread(s): CPU of {other}", share, most, "{:.2f}"))
+            named = f"{task}, {threads} thread(s): "
             if road := measured.get((task, ROAD, threads)):
                 share = min(r["cpu"] for r in road) / min(r["cpu"] for r in runs)
-                lines.append(
-                    judge(f"{task}, {threads} thread(s): CPU of all checks, of ours", share, TO_OURS, "{:.2f}")
-                )
-            lines.append(judge(f"{task}, {threads} thread(s): MB", max(r["mb"] for r in runs), MOST_MB, "{:.0f}"))
-            lines.append(judge(f"{task}, {threads} thread(s): error", runs[0]["error"], MOST_ERROR, "{:.1e}"))
+                lines.append(judge(f"{named}CPU of all checks, of ours", share, TO_OURS, "{:.2f}"))
+            lines.append(judge(f"{named}MB", max(r["mb"] for r in runs), MOST_MB, "{:.0f}"))
+            lines.append(judge(f"{named}error", runs[0]["error"], MOST_ERROR, "{:.1e}"))
         kinds = len({run["hash"] for run in measured[task, OURS, 1]})
         lines.append(judge(f"{task}, 1 thread: different results in {RUNS_ALIKE} runs", kinds, 1, "{:.0f}"))
     return lines

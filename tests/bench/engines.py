@@ -9,18 +9,11 @@ import math
 
 COLUMNS = ("outcome", "covariate", "numerator", "denominator")
 NAMES = ("y", "x", "n", "d")
-PLAN = {
-    "kind": "experiment",
-    "title": "Bench",
-    "question": "How fast?",
-    "unit_id": "unit",
-    "variant": {"column": "variant", "control": "control", "treatments": ["treatment"]},
-    "metrics": {
-        "outcome": {"kind": "amount"},
-        "ratio": {"kind": "ratio", "numerator": "numerator", "denominator": "denominator"},
-    },
-    "covariates": ["covariate"],
-}
+ARMS = ("control", "treatment")
+RATIO = {"kind": "ratio", "numerator": "numerator", "denominator": "denominator"}
+PLAN = {"kind": "experiment", "title": "Bench", "question": "How fast?", "unit_id": "unit"}
+PLAN |= {"variant": {"column": "variant", "control": "control", "treatments": ["treatment"]}}
+PLAN |= {"metrics": {"outcome": {"kind": "amount"}, "ratio": RATIO}, "covariates": ["covariate"]}
 
 
 def run_ours(file, by, threads):
@@ -56,11 +49,8 @@ def _compare(outcome, ratio):
     first = {"names": ("y",), "remainder": None}
     plain = {arm: replace(m, mean=m.mean[:1], cov=m.cov[:1, :1], **first) for arm, m in outcome.items()}
     tasks = {"mean": (plan["outcome"], plain), "adjusted": (plan["outcome"], outcome), "ratio": (plan["ratio"], ratio)}
-    found = {}
-    for task, (metric, arms) in tasks.items():
-        effect = compare_arms(metric, arms["control"], arms["treatment"])
-        found[task] = [effect.estimate, effect.std_error]
-    return found
+    effects = {task: compare_arms(metric, *(arms[arm] for arm in ARMS)) for task, (metric, arms) in tasks.items()}
+    return {task: [effect.estimate, effect.std_error] for task, effect in effects.items()}
 
 
 def run_whole_road(file, by, threads):
@@ -118,9 +108,8 @@ def _take_moments(row):
 
 def _compare_cells(cells):
     groups = dict.fromkeys(group for group, _ in cells)
-    arms = ("control", "treatment")
-    of = {g: {part: {arm: cells[g, arm][part] for arm in arms} for part in ("outcome", "ratio")} for g in groups}
-    return {group: _compare(parts["outcome"], parts["ratio"]) for group, parts in of.items()}
+    parts = ("outcome", "ratio")
+    return {g: _compare(*({arm: cells[g, arm][part] for arm in ARMS} for part in parts)) for g in groups}
 
 
 def run_reference(file, by, threads):
@@ -135,7 +124,7 @@ def run_reference(file, by, threads):
     cells = {}
     for group in sorted(pc.unique(table["segment"]).to_pylist()) if by else [""]:
         part = table.filter(pc.equal(table["segment"], group)) if by else table
-        for arm in ("control", "treatment"):
+        for arm in ARMS:
             rows = part.filter(pc.equal(part["variant"], arm))
             columns = [rows[name].to_numpy() for name in COLUMNS]
             cells[group, arm] = {
@@ -162,13 +151,11 @@ def run_gbstats(file, by, threads):
     cells, found = _sum_raw(file, by, threads), {}
     config = FrequentistConfig(difference_type="absolute")
     for group in dict.fromkeys(group for group, _ in cells):
-        arms = [cells[group, arm] for arm in ("control", "treatment")]
+        arms = [cells[group, arm] for arm in ARMS]
         single = [{c: SampleMeanStatistic(arm["k"], arm[c], arm[c + c]) for c in NAMES} for arm in arms]
         ratios = [RatioStatistic(arm["k"], s["n"], s["d"], arm["nd"]) for arm, s in zip(arms, single, strict=True)]
-        adjusted = [
-            RegressionAdjustedStatistic(arm["k"], s["y"], s["x"], arm["yx"], theta=0)
-            for arm, s in zip(arms, single, strict=True)
-        ]
+        pairs = zip(arms, single, strict=True)
+        adjusted = [RegressionAdjustedStatistic(arm["k"], s["y"], s["x"], arm["yx"], theta=0) for arm, s in pairs]
         slope = sum(a.covariance for a in adjusted) / sum(a.pre_statistic.variance for a in adjusted)
         for statistic in adjusted:
             statistic.theta = slope
@@ -203,7 +190,7 @@ def run_tea_ibis(file, by, threads):
     read = {"has_count": True, "mean_cols": COLUMNS, "var_cols": COLUMNS, "cov_cols": pairs}
     cells = read_aggregates(table.mutate(cell=table["segment"] + "|" + table["variant"]), "cell", **read)
     groups = sorted({key.split("|")[0] for key in cells})
-    return {group: _taste({arm: cells[f"{group}|{arm}"] for arm in ("control", "treatment")}) for group in groups}
+    return {group: _taste({arm: cells[f"{group}|{arm}"] for arm in ARMS}) for group in groups}
 
 
 def run_tea_polars(file, by, threads):
@@ -217,30 +204,30 @@ def run_tea_polars(file, by, threads):
     return {group: _taste(scan.filter(pl.col("segment") == group)) for group in groups}
 
 
-def run_tea_pandas(file, by, threads):
-    """tea-tasting on a pandas table, loading included."""
-    frame = _load_pandas(file, by)
-    groups = frame.groupby("segment") if by else [("", frame)]
-    return {group: _taste(part.drop(columns="segment", errors="ignore")) for group, part in groups}
-
-
-def _load_pandas(file, by):
+def _analyse_pandas(file, by, analyse):
+    """Return what is made of a pandas table, loading included."""
     import pandas as pd
 
-    return pd.read_parquet(file, columns=[*COLUMNS, "variant", *(["segment"] if by else [])])
+    frame = pd.read_parquet(file, columns=[*COLUMNS, "variant", *(["segment"] if by else [])])
+    return {group: analyse(part) for group, part in (frame.groupby("segment") if by else [("", frame)])}
+
+
+def run_tea_pandas(file, by, threads):
+    """tea-tasting on a pandas table."""
+    return _analyse_pandas(file, by, lambda part: _taste(part.drop(columns="segment", errors="ignore")))
 
 
 def run_pingouin(file, by, threads):
     """pandas with pingouin's Welch test; it has no adjusted mean difference of two arms and no ratio of sums."""
     import pingouin as pg
 
-    frame, found = _load_pandas(file, by), {}
-    for group, part in frame.groupby("segment") if by else [("", frame)]:
-        control, treatment = (part["outcome"][part["variant"] == arm] for arm in ("control", "treatment"))
+    def analyse(part):
+        control, treatment = (part["outcome"][part["variant"] == arm] for arm in ARMS)
         t = float(pg.ttest(treatment, control, paired=False, correction=True)["T"].iloc[0])
         gap = float(treatment.mean() - control.mean())
-        found[group] = {"mean": [gap, gap / t]}
-    return found
+        return {"mean": [gap, gap / t]}
+
+    return _analyse_pandas(file, by, analyse)
 
 
 def run_ols(file, by, threads):
@@ -248,14 +235,14 @@ def run_ols(file, by, threads):
     import numpy as np
     import statsmodels.api as sm
 
-    frame, found = _load_pandas(file, by), {}
-    for group, part in frame.groupby("segment") if by else [("", frame)]:
+    def analyse(part):
         arm = (part["variant"] == "treatment").to_numpy(float)
         centred = (part["covariate"] - part["covariate"].mean()).to_numpy()
         design = np.column_stack([np.ones(len(part)), arm, centred, arm * centred])
         fit = sm.OLS(part["outcome"].to_numpy(), design).fit(cov_type="HC1")
-        found[group] = {"adjusted": [float(fit.params[1]), None]}
-    return found
+        return {"adjusted": [float(fit.params[1]), None]}
+
+    return _analyse_pandas(file, by, analyse)
 
 
 COMPETITORS = {  # what it is called: the function, whether it takes a number of threads, the modules it needs

@@ -31,24 +31,35 @@ def write_run(tmp_path):
     return write
 
 
-def test_compare_tells_what_moved_by_how_much_and_what_differs(studies, write_run):
+@pytest.fixture
+def tell(studies):
+    """Return a function that compares two runs of a folder; gives the lines, each without what aligns it."""
+
+    def told(out, *names):
+        status, shown, message = studies("compare", *names, "--out", out)
+        assert (status, message) == (0, "")
+        return [" ".join(line.split()) for line in shown.splitlines()]
+
+    return told
+
+
+MOVED = [
+    "1 of 2 estimates moved or have another verdict; 0 only in spring, 0 only in summer",
+    "in 1 only limits and p-values moved, as their level or the kind of look is another",
+]
+
+
+def test_compare_tells_what_moved_by_how_much_and_what_differs(tell, write_run):
     lone = {**ESTIMATE, "id": "visits"}
     moved = {**ESTIMATE, "id": "price", "estimate": None, "verdict": "not estimable"}
     write_run("spring", [ESTIMATE, {**ESTIMATE, "id": "price"}, {**ESTIMATE, "id": "same"}, lone])
-    changed = {**ESTIMATE, "estimate": 2.5, "ci_high": 4.0}
-    out = write_run(
-        "summer",
-        [changed, moved, {**ESTIMATE, "id": "same", "estimate": 2.0 + 1e-12}],
-        record={"head": "c" * 40, "versions": {"pandas": "3.2.0"}},
-        data={"kind": "yours", "rows": 50, "sha256": "d" * 64},
-        plan={"file": "new.yaml"},
-        parameters={"seed": 1, "data": "new.csv"},
-    )
-    status, shown, message = studies("compare", "spring", "summer", "--out", out)
-    assert (status, message) == (0, "")
-    assert [line.split() for line in shown.splitlines()] == [
-        line.split()
-        for line in """\
+    changed, same = {**ESTIMATE, "estimate": 2.5, "ci_high": 4.0}, {**ESTIMATE, "id": "same", "estimate": 2.0 + 1e-12}
+    record = {"head": "c" * 40, "versions": {"pandas": "3.2.0"}}
+    other = {"data": {"kind": "yours", "rows": 50, "sha256": "d" * 64}, "plan": {"file": "new.yaml"}}
+    other |= {"parameters": {"seed": 1, "data": "new.csv"}}
+    assert (
+        tell(write_run("summer", [changed, moved, same], record, **other), "spring", "summer")
+        == """\
 spring -> summer, two runs of experiment
 what differs
 data rows 40 -> 50
@@ -64,15 +75,14 @@ sales 2 [1, 3] 2.5 [1, 4] +0.5 50% clear benefit
 of its doubt: the move in half widths of the interval that the estimate had before
 data, plan, parameters and code differ: which of them moved a figure, only a run that changes one of them can tell
 """.splitlines()
-    ]
+    )
 
 
-def test_compare_of_equal_runs_says_that_nothing_differs(studies, write_run):
+def test_compare_of_equal_runs_says_that_nothing_differs(tell, write_run):
     write_run("spring", [ESTIMATE])
-    status, shown, _ = studies("compare", "spring", "again", "--out", write_run("again", [ESTIMATE]))
-    assert status == 0
-    assert shown.splitlines()[1].split() == ["what", "differs", "nothing", "that", "a", "run", "records"]
-    assert shown.splitlines()[2] == "0 of 1 estimates moved or have another verdict; 0 only in spring, 0 only in again"
+    told = tell(write_run("again", [ESTIMATE]), "spring", "again")
+    assert told[1] == "what differs nothing that a run records"
+    assert told[2] == "0 of 1 estimates moved or have another verdict; 0 only in spring, 0 only in again"
 
 
 def test_compare_tells_what_the_plan_decides_before_segments_and_other_choices():
@@ -121,7 +131,7 @@ def test_compare_refuses_results_that_are_damaged(studies, write_run, damage):
     assert studies("compare", "spring", "autumn", "--out", out) == (2, "", told)
 
 
-def test_compare_tells_a_change_of_the_plan_key_by_key(studies, write_run):
+def test_compare_tells_a_change_of_the_plan_key_by_key(tell, write_run):
     spring = {"title": "Help links", "metrics": {"sales": {"role": "primary", "worthwhile": "0.02"}}}
     summer = {"metrics": {"sales": {"worthwhile": "0.03"}}, "looks": ["0.5", "1"], "features": [{"name": "inbox"}]}
     spring["features"], summer["title"] = [{"name": "rules"}, {"name": "inbox"}], "Help links"
@@ -130,49 +140,34 @@ def test_compare_tells_a_change_of_the_plan_key_by_key(studies, write_run):
     write_run("fall", [ESTIMATE], {**RECORD, "plan": summer}, plan={"file": "plan.yaml", "sha256": "0" * 64})
     write_run("old", [ESTIMATE], plan={"file": "plan.yaml", "sha256": "1" * 64})
 
-    def tell(*names):
-        _, shown, _ = studies("compare", *names, "--out", out)
-        return [line.split(maxsplit=2)[1:] for line in shown.splitlines() if line.split()[0] == "plan"]
-
-    assert tell("spring", "summer") == [
-        ["metrics.sales.role", "primary -> none"],
-        ["metrics.sales.worthwhile", "0.02 -> 0.03"],
-        ["features.rules.name", "rules -> none"],
-        ["looks", "none -> [0.5, 1]"],
+    found = [
+        [line.removeprefix("plan ") for line in tell(out, *names) if line.startswith("plan ")]
+        for names in (("spring", "summer"), ("summer", "fall"), ("summer", "old"))
     ]
-    assert tell("summer", "fall") == [["comments", "alone; each key is as it was"]]
-    assert tell("summer", "old") == [["content", "ffffffffff -> 1111111111"]]
+    features, looks = "features.rules.name rules -> none", "looks none -> [0.5, 1]"
+    changed = ["metrics.sales.role primary -> none", "metrics.sales.worthwhile 0.02 -> 0.03", features, looks]
+    assert found == [changed, ["comments alone; each key is as it was"], ["content ffffffffff -> 1111111111"]]
 
 
-def test_limits_of_another_confidence_level_have_not_moved(studies, write_run):
+def test_limits_of_another_confidence_level_have_not_moved(tell, write_run):
     wide, other = {**ESTIMATE, "ci_low": 1.2, "ci_high": 2.8, "confidence_level": 0.9}, {**ESTIMATE, "id": "visits"}
     write_run("spring", [ESTIMATE, other], parameters={"confidence_level": None})
     departed = {"departures": [{"parameter": "confidence_level", "planned": 0.95, "used": 0.9}]}
     turned = {**other, "ci_low": 1.2, "confidence_level": 0.9, "verdict": "no clear difference"}
     out = write_run("summer", [wide, turned], parameters={"confidence_level": 0.9}, plan=departed)
-    _, shown, _ = studies("compare", "spring", "summer", "--out", out)
-    told = [" ".join(line.split()) for line in shown.splitlines()]
-    assert told[2:5] == [
-        "parameters confidence_level 0.95 (as planned) -> 0.9",
-        "1 of 2 estimates moved or have another verdict; 0 only in spring, 0 only in summer",
-        "in 1 only limits and p-values moved, as their level or the kind of look is another",
-    ]
+    told = tell(out, "spring", "summer")
+    assert told[2:5] == ["parameters confidence_level 0.95 (as planned) -> 0.9", *MOVED]
     assert told[6] == "visits 2 [1, 3] 2 [1.2, 3] +0 0% clear benefit -> no clear difference"
 
 
-def test_an_interim_look_is_compared_with_the_end(studies, write_run):
+def test_an_interim_look_is_compared_with_the_end(tell, write_run):
     wide = {"interval": "always-valid", "ci_low": 0.2, "ci_high": 3.8, "p_value": 0.03}
     first = {**ESTIMATE, **wide, "id": "sales:new - old:difference:covariates:always-valid:lin, always-valid"}
     write_run("spring", [first, {**ESTIMATE, **wide, "id": "visits:always-valid"}])
     last = {**ESTIMATE, "id": "sales:new - old:difference:covariates:lin"}
     out = write_run("summer", [last, {**ESTIMATE, "id": "visits", "estimate": 2.5}])
-    _, shown, _ = studies("compare", "spring", "summer", "--out", out)
-    told = [" ".join(line.split()) for line in shown.splitlines()]
-    assert told[2:5] == [
-        "look intervals always-valid -> fixed",
-        "1 of 2 estimates moved or have another verdict; 0 only in spring, 0 only in summer",
-        "in 1 only limits and p-values moved, as their level or the kind of look is another",
-    ]
+    told = tell(out, "spring", "summer")
+    assert told[2:5] == ["look intervals always-valid -> fixed", *MOVED]
     assert told[6] == "visits 2 [0.2, 3.8] 2.5 [1, 3] +0.5 28% clear benefit"
 
 

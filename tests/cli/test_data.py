@@ -120,10 +120,8 @@ def test_check_aa_shows_whether_the_p_values_of_every_metric_are_even(studies, m
 
 def test_check_aa_is_decided_by_its_seed_and_number_of_splits(studies, table, tmp_path):
     plan = write_plan(tmp_path, 0.5)
-    one, again, other, longer = (
-        studies("check", table, "--plan", plan, "--aa", n, *seed)[1]
-        for n, seed in ((100, ()), (100, ("--seed", 1)), (100, ("--seed", 0)), (120, ()))
-    )
+    asked = (100,), (100, "--seed", 1), (100, "--seed", 0), (120,)
+    one, again, other, longer = (studies("check", table, "--plan", plan, "--aa", *more)[1] for more in asked)
     assert one == again
     assert len({one, other, longer}) == 3
     plain = studies("check", table, "--plan", plan)[1]
@@ -167,9 +165,8 @@ def test_check_aa_tells_a_terminal_how_far_it_is(studies, table, tmp_path, monke
 def test_simulate_writes_tables_and_truth_decided_by_the_seed(studies, tmp_path):
     for folder, seed in (("a", 3), ("b", 3), ("c", 4)):
         _, shown, _ = studies("simulate", "proactive_help", "--to", tmp_path / folder, "--units", 300, "--seed", seed)
-        assert shown.startswith(
-            f"{tmp_path / folder}: assignments.parquet, events.parquet, units.parquet, truth.json\n"
-        )
+        files = "assignments.parquet, events.parquet, units.parquet, truth.json"
+        assert shown.startswith(f"{tmp_path / folder}: {files}\n")
     a, b, c = ((tmp_path / folder / "events.parquet").read_bytes() for folder in "abc")
     assert a == b != c
     truth = json.loads((tmp_path / "a" / "truth.json").read_text())

@@ -44,21 +44,16 @@ def test_main_tells_what_went_wrong_in_one_line(studies, monkeypatch, error, sta
     assert ("Traceback" in studies("list")[2]) == (status == 1 or isinstance(error, OSError | RuntimeError))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ("", "studies: error: the following arguments are required: COMMAND"),
-        ("report --nosuch", "studies: error: unrecognized arguments: --nosuch"),
-        (
-            "init mine --study live_support",
-            "studies init: error: argument --study: invalid choice: 'live_support' (choose from 'experiment', "
-            "'customer_milestones')",
-        ),
-        ("share", "studies share: error: the following arguments are required: --to"),
-        *((f"report --jobs={n}", f"{JOBS}: needs a whole number, 1 or more") for n in ("0", "-1", "two", "1.5")),
-        *((f"check t --plan p --aa={n}", f"{SPLITS}, 100 or more: {WHY}") for n in ("99", "many")),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "message"), [
+    ("", "studies: error: the following arguments are required: COMMAND"),
+    ("report --nosuch", "studies: error: unrecognized arguments: --nosuch"),
+    ("init mine --study live_support",
+     "studies init: error: argument --study: invalid choice: 'live_support' (choose from 'experiment', "
+     "'customer_milestones')"),
+    ("share", "studies share: error: the following arguments are required: --to"),
+    *((f"report --jobs={n}", f"{JOBS}: needs a whole number, 1 or more") for n in ("0", "-1", "two", "1.5")),
+    *((f"check t --plan p --aa={n}", f"{SPLITS}, 100 or more: {WHY}") for n in ("99", "many")),
+])  # fmt: skip
 def test_main_refuses_a_command_line_that_it_cannot_read(studies, arguments, message):
     status, shown, said = studies(*arguments.split())
     assert (status, shown, said.splitlines()[-1]) == (2, "", message)

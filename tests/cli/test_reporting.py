@@ -11,10 +11,8 @@ from helpers import checks, paths, report
 from helpers import plan as plans
 
 GONE = "no such file; check the name, and the folder it is read from"
-NO_PLACE = (
-    "reports.yaml: not in this folder; go to your workspace, make one (studies init FOLDER), or say with --out DIR "
-    "where reports go"
-)
+NO_PLACE = "reports.yaml: not in this folder; go to your workspace, make one (studies init FOLDER), or say with --out "
+NO_PLACE += "DIR where reports go"
 
 
 @pytest.fixture
@@ -146,14 +144,15 @@ def test_list_shows_runs_and_studies(studies, notebooks, tmp_path):
 def test_describe_shows_every_parameter(studies, notebooks):
     lines = studies("describe", "small")[1].splitlines()
     assert lines[0] == "small: Does it pay?"
-    assert [line.split() for line in lines[1:]] == [
-        ["parameter", "type", "default", "range", "unit", "meaning"],
-        ["plan", "str", '"plan.yaml"', "path", "what", "was", "decided"],
-        ["data", "str|list", '"simulated"', "path", "the", "table"],
-        ["seed", "int", "7", "[0,", "99]", "seed", "of", "the", "random", "numbers"],
-        ["effect", "float", "none", "[,", "1]", "points", "planted", "effect"],
-        ["as_of", "str", "as", "planned", "date", "last", "day"],
-        ["scheme", "str", '"light"', "{light,", "dark}", "colours"],
+    told = [" ".join(line.split()) for line in lines[1:]]
+    assert told == [
+        "parameter type default range unit meaning",
+        'plan str "plan.yaml" path what was decided',
+        'data str|list "simulated" path the table',
+        "seed int 7 [0, 99] seed of the random numbers",
+        "effect float none [, 1] points planted effect",
+        "as_of str as planned date last day",
+        'scheme str "light" {light, dark} colours',
     ]
 
 

@@ -11,6 +11,7 @@ from helpers.cli import sharing
 from helpers.records import Refused
 
 FILES = ["report.html", "results.json", "tables/estimates.csv"]  # of the fixture `reports`
+FLOOR = "mine/results.json, {} tells of cells under {} ({})"
 
 
 def share(studies, reports, *names):
@@ -42,34 +43,34 @@ def test_share_packs_what_may_travel_of_the_runs_named_into_the_same_zip(studies
     assert (reports.parent / "share.zip").read_bytes() == first
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "what"),
-    [
-        ("report.html", "<p>cust-0007, customer 7 of 0.123456789</p>", "mine/report.html holds unit ids (1)"),
-        ("tables/estimates.csv", "id\ncust-0001\ncust-0002\n", "mine/tables/estimates.csv holds unit ids (2)"),
-        ("report.html", "<p>/srv/ann/customers.csv</p>", "mine/report.html holds an absolute path (1)"),
-        ("report.html", "<p>ann@example.org</p>", "mine/report.html holds an e-mail address (1)"),
-    ],
-)
+@pytest.mark.parametrize(("file", "text", "what"), [
+    ("report.html", "<p>cust-0007, customer 7 of 0.123456789</p>", "mine/report.html holds unit ids (1)"),
+    ("tables/estimates.csv", "id\ncust-0001\ncust-0002\n", "mine/tables/estimates.csv holds unit ids (2)"),
+    ("report.html", "<p>/srv/ann/customers.csv</p>", "mine/report.html holds an absolute path (1)"),
+    ("report.html", "<p>ann@example.org</p>", "mine/report.html holds an e-mail address (1)"),
+])  # fmt: skip
 def test_share_refuses_what_must_not_travel_and_says_where(studies, reports, sign, file, text, what):
-    (reports / "mine" / file).write_text(text)
-    sign(reports)
+    leave(reports, sign, text, file)
     assert share(studies, reports) == (2, "", refused(what))
     assert not (reports.parent / "share.zip").exists()
 
 
+def leave(reports, sign, text, file="report.html"):
+    """Let the run have left another text in one of its files."""
+    (reports / "mine" / file).write_text(text)
+    sign(reports)
+
+
 def publish(reports, sign, **more):
     """Put more into results.json, as a run does."""
-    file = reports / "mine" / "results.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | more))
-    sign(reports)
+    results = json.loads((reports / "mine" / "results.json").read_text())
+    leave(reports, sign, json.dumps(results | more), "results.json")
 
 
 def test_share_refuses_a_table_by_unit_and_small_cells(studies, reports, sign):
     curve = [{"metric": "m", "arm": "a", "day": day, "at_risk": n, "share": 0.0} for day, n in ((1, 30), (2, 3))]
     publish(reports, sign, tables={"metrics": [{"customer_id": "7"}], "curves": curve})
-    what = "mine/results.json, metrics has the column customer_id; "
-    what += "mine/results.json, curves tells of cells under 10 (1)"
+    what = f"mine/results.json, metrics has the column customer_id; {FLOOR.format('curves', 10, 1)}"
     assert share(studies, reports) == (2, "", refused(what))
 
 
@@ -85,8 +86,7 @@ def test_share_has_a_floor_whatever_the_plan_says(studies, reports, sign):
         file.write("min_cell: 1\n")
     rows = [{"metric": "m", "estimand": "level", "population": "itt", "n": 40, "hits": 4}]
     publish(reports, sign, study="live_support", tables={"levels": rows})
-    what = "mine/results.json, levels tells of cells under 5 (1)"
-    assert share(studies, reports) == (2, "", refused(what))
+    assert share(studies, reports) == (2, "", refused(FLOOR.format("levels", 5, 1)))
     rows[0]["hits"] = 5
     publish(reports, sign, study="live_support", tables={"levels": rows})
     assert share(studies, reports)[0] == 0
@@ -103,19 +103,16 @@ def make_estimate():
 
 @pytest.mark.parametrize(("quantile", "payers", "n"), [(None, 4, 2), (None, 5, 0), (0.75, 8, 1), (0.75, 10, 0)])
 def test_share_refuses_money_of_few_whatever_the_plan_says(studies, reports, sign, table, quantile, payers, n):
-    metric = "  revenue: {kind: amount, unit: USD, better: higher%s}\n" % (
-        f", quantile: {quantile}" if quantile else ""
-    )
+    more = f", quantile: {quantile}" if quantile else ""
     with (reports.parent / "plan.yaml").open("a") as file:
-        file.write(metric + "min_cell: 1\n")
+        file.write(f"  revenue: {{kind: amount, unit: USD, better: higher{more}}}\nmin_cell: 1\n")
     frame = pd.read_csv(table)
     frame["revenue"] = [10.0 + i if i // 2 < payers else 0.0 for i in range(40)]
     frame.to_csv(table, index=False)
     metrics = [{"metric": "revenue", "kind": "amount", "quantile": quantile}]
     publish(reports, sign, estimates=[make_estimate()], tests=[], checks=[], tables={"metrics": metrics})
     found = share(studies, reports)
-    what = refused(f"mine/results.json, estimates tells of cells under 5 ({n})")
-    assert found == (2, "", what) if n else found[0] == 0
+    assert found == (2, "", refused(FLOOR.format("estimates", 5, n))) if n else found[0] == 0
 
 
 def test_share_rounds_amounts_in_results_and_tables_and_leaves_the_folder_as_it_is(studies, reports, sign):
@@ -145,9 +142,8 @@ def test_share_refuses_what_the_run_did_not_leave(studies, reports):
 @pytest.mark.parametrize("content", ["", "[]", '{"schema": 1}'])
 def test_share_refuses_what_is_damaged(studies, reports, file, content):
     (reports / "mine" / file).write_text(content)
-    edited = ["results.json is not as the run left it"]
     strange = [f"{name} is not of this run" for name in FILES]
-    told = edited if file == "results.json" else strange
+    told = ["results.json is not as the run left it"] if file == "results.json" else strange
     assert share(studies, reports) == (2, "", refused("; ".join(f"mine/{each}" for each in told)))
 
 
@@ -164,8 +160,7 @@ def test_share_knows_ids_of_any_length_by_the_data(studies, reports, sign, table
     frame = pd.read_csv(table)
     frame["customer_id"] = [ids.format(i) for i in range(40)]
     frame.to_csv(table, index=False)
-    (reports / "mine" / "report.html").write_text(text)
-    sign(reports)
+    leave(reports, sign, text)
     found = share(studies, reports)
     assert found == (2, "", refused(f"mine/report.html holds unit ids ({n})")) if n else found[0] == 0
 
@@ -197,24 +192,20 @@ def test_share_refuses_what_is_no_report_or_no_zip(studies, reports, tmp_path):
 
 def test_share_prints_each_report_of_which_only_the_scan_has_seen_nothing_wrong(studies, reports, sign, needs):
     needs("chromium")
-    (reports / "mine" / "report.html").write_text('<p class="dates">data to 2024-02-29</p><p>No clear difference.</p>')
-    sign(reports)
+    leave(reports, sign, '<p class="dates">data to 2024-02-29</p><p>No clear difference.</p>')
     assert share(studies, reports, "--pdf") == (0, f"{reports.parent / 'share.zip'}: 5 files of mine\n", "")
     with zipfile.ZipFile(reports.parent / "share.zip") as archive:
         printed = archive.read("mine/report.pdf")
     assert sharing.count_pages(printed) == 1
     assert printed.count(b"(D:20240229000000+00'00')") == 2 and str(reports).encode() not in printed
-    (reports / "mine" / "report.html").write_text("<p>cust-0007</p>")
-    sign(reports)
+    leave(reports, sign, "<p>cust-0007</p>")
     assert share(studies, reports, "--pdf") == (2, "", refused("mine/report.html holds unit ids (1)"))
 
 
 def test_share_says_what_is_missing_where_nothing_can_be_printed(studies, reports, monkeypatch, tmp_path):
     monkeypatch.setattr(sharing, "PROGRAMS", ("no-such-browser",))
-    message = (
-        "studies: --pdf: no Chromium, Chrome or Edge is found here; install one, or open report.html in a browser "
-    )
-    assert share(studies, reports, "--pdf") == (2, "", f"{message}and print it\n")
+    message = "studies: --pdf: no Chromium, Chrome or Edge is found here; install one, or open report.html in a "
+    assert share(studies, reports, "--pdf") == (2, "", f"{message}browser and print it\n")
     assert not (reports.parent / "share.zip").exists() and share(studies, reports)[0] == 0
     monkeypatch.setattr(sharing, "PROGRAMS", ("false",))
     message = "studies: mine: false printed nothing (CalledProcessError); open report.html in a browser and print it\n"
@@ -263,8 +254,7 @@ def test_share_looks_for_the_accounts_of_a_framework(studies, reports, sign):
         "outcomes: {retained: {column: activated, time: tickets}}\n"
     )
     assert share(studies, reports)[0] == 0
-    (reports / "mine" / "report.html").write_text("<p>cust-0007</p>")
-    sign(reports)
+    leave(reports, sign, "<p>cust-0007</p>")
     assert share(studies, reports) == (2, "", refused("mine/report.html holds unit ids (1)"))
 
 

@@ -91,9 +91,8 @@ def test_every_total_that_is_shared_stays_unsure_by_a_standard_deviation(tmp_pat
             unit = find_unit(first["std_error"], first["n_control"], first["n_treatment"])
             assert unit * min(first["n_control"], first["n_treatment"]) >= spread * 0.99
             assert row["treatment_value"] - row["control_value"] == pytest.approx(row["estimate"])
-            assert {cut(row[name], unit) for name in ("estimate", "ci_low", "ci_high")} == {
-                row[name] for name in ("estimate", "ci_low", "ci_high")
-            }
+            figures = [row[name] for name in ("estimate", "ci_low", "ci_high")]
+            assert [cut(figure, unit) for figure in figures] == figures
         assert row["p_value"] == float(f"{first['p_value']:.2g}")
     for name, rows in shared["tables"].items():
         assert [list(row) for row in rows] == [list(row) for row in written["tables"][name]]
@@ -121,9 +120,8 @@ def test_tests_and_checks_have_two_digits_when_they_are_shared_whatever_they_are
     told = coarsen(content | {"estimates": [some]})["estimates"][0]  # of 300 as well as of 299
     assert (told["control_value"], told["estimate"], told["ci_low"]) == (0.52, 0.125, 0.045)
     believed = {"metric": "active", "mean": 0.123456, "ci_low": 0.04, "ci_high": 0.2, "control_value": 155 / 299}
-    assert coarsen(content | {"estimates": [some], "tables": content["tables"] | {"bayes": [believed]}})["tables"][
-        "bayes"
-    ] == [believed | {"mean": 0.125, "control_value": 0.52}]
+    told = coarsen(content | {"estimates": [some], "tables": content["tables"] | {"bayes": [believed]}})["tables"]
+    assert told["bayes"] == [believed | {"mean": 0.125, "control_value": 0.52}]
     assert Coarse("experiment", [metric], [row]).round_rows("bayes", [believed]) == [believed]
 
 
@@ -136,9 +134,8 @@ def test_a_report_prints_no_more_digits_of_amounts_than_are_shared(tmp_path):
     public = scales.read_scale(results.but(data=results.data.__class__("public", "", "f", None, 1, 1)), "paid")
     assert own.is_own and not public.is_own and not scales.read_scale(results, "active").is_own
     decimals = scales.effect_decimals(e, own)
-    assert 10.0**-decimals * min(e.n_control, e.n_treatment) >= spread * 0.99 and decimals < scales.effect_decimals(
-        e, public
-    )
+    assert 10.0**-decimals * min(e.n_control, e.n_treatment) >= spread * 0.99
+    assert decimals < scales.effect_decimals(e, public)
     values = [scales.write_value(v, own, beside=e) for v in (e.treatment_value, e.control_value)]
     first, second, gap = (float(text.replace("$", "")) for text in (*values, scales.write_effect(e, own)))
     assert first - second == gap
@@ -167,30 +164,20 @@ def test_cut_by_hand(value, unit, is_end, found):
 
 
 def test_find_unit_by_hand():
-    assert [find_unit(error, 400, 900) for error in (2.0, 2.1, 4.1, 10.1, 0.0, math.nan, None)] == [
-        0.1, 0.2, 0.5, 1.0, None, None, None,
-    ]  # fmt: skip
+    found = [find_unit(error, 400, 900) for error in (2.0, 2.1, 4.1, 10.1, 0.0, math.nan, None)]
+    assert found == [0.1, 0.2, 0.5, 1.0, None, None, None]
     assert find_unit(2.0, None, 400) == 0.1 and find_unit(2.0, 0) is None
 
 
 def test_a_year_of_money_keeps_the_digits_of_its_interval():
     metrics_ = [{"metric": "revenue", "kind": "amount"}, {"metric": "active", "kind": "binary"}]
     about = {"metric": "revenue", "comparison": "b - a", "population": "itt", "segment": None, "at": None}
-    about |= {
-        "estimand": "difference",
-        "n_control": 400,
-        "n_treatment": 400,
-        "std_error": 2.0,
-        "ci_low": -1.0,
-        "ci_high": 7.0,
-    }
+    about |= {"estimand": "difference", "std_error": 2.0, "ci_low": -1.0, "ci_high": 7.0}
+    about |= {"n_control": 400, "n_treatment": 400}
     money = {"row": "chance", "low": 1_195_678.0, "central": 1_234_567.0, "high": 1_273_456.0, "unit": "USD a year"}
     coarse = Coarse("live_support", metrics_, [about])
-    assert coarse.round_rows("money", [money])[0] == money | {
-        "low": 1_196_000.0,
-        "central": 1_235_000.0,
-        "high": 1_273_000.0,
-    }
+    rounded = {"low": 1_196_000.0, "central": 1_235_000.0, "high": 1_273_000.0}
+    assert coarse.round_rows("money", [money])[0] == money | rounded
     brings = {"basis": "central estimate", "brings": 1_234_567.0, "hours": 15228.57, "break_even": None}
     assert coarse.round_rows("break_even", [brings])[0] == brings | {"brings": 1_200_000.0, "hours": 15000.0}
     shares = [about | {"metric": "active"}]

@@ -94,11 +94,9 @@ def drawn():
 
 
 def test_no_text_leaves_the_canvas_or_crosses_another(drawn, needs, tmp_path):
-    boxes = [
-        f'<section id="{name}-{size}" style="width:{width}px">{drawing[size]}</section>'
-        for name, drawing in drawn.items()
-        for size, width in charts.WIDTHS.items()
-    ]
+    places = [(name, size) for name in drawn for size in charts.WIDTHS]
+    box = '<section id="{}-{}" style="width:{}px">{}</section>'
+    boxes = [box.format(name, size, charts.WIDTHS[size], drawn[name][size]) for name, size in places]
     page = f"<!doctype html><style>svg{{display:block;width:100%}}</style><main>{''.join(boxes)}</main>"
     found = measure.ask(needs("chromium"), tmp_path, {"page": page}, widths=(measure.WIDE,))["page", measure.WIDE]
     assert found["charts"] == 2 * len(HOSTILE)

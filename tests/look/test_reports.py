@@ -26,10 +26,14 @@ FORBIDDEN = ("anything between", "took it up", "the usual count", "foretells", "
 FORBIDDEN += ("holds the truth", "one row a metric")
 
 
+def read_page(reports, name):
+    return (reports / name / "report.html").read_text()
+
+
 @pytest.fixture(scope="module")
 def measured(reports, needs, tmp_path_factory):
     """Return every report as Chromium shows it on a wide screen, a tablet and a phone, by name and width."""
-    texts = {name: (reports / name / "report.html").read_text() for name in RUNS}
+    texts = {name: read_page(reports, name) for name in RUNS}
     found = measure.ask(needs("chromium"), tmp_path_factory.mktemp("pages"), texts)
     return {key: SimpleNamespace(**answer) for key, answer in found.items()}
 
@@ -37,10 +41,8 @@ def measured(reports, needs, tmp_path_factory):
 @pytest.fixture(scope="module")
 def printed(reports, needs, tmp_path_factory):
     """Return the folder of NAME.pdf, each report as Chromium prints it."""
-    folder = tmp_path_factory.mktemp("printed")
-    measure.print_pages(
-        needs("chromium"), folder, {name: (reports / name / "report.html").read_text() for name in RUNS}
-    )
+    folder, texts = tmp_path_factory.mktemp("printed"), {name: read_page(reports, name) for name in RUNS}
+    measure.print_pages(needs("chromium"), folder, texts)
     return folder
 
 

@@ -69,11 +69,7 @@ def test_commit_hooks_need_no_network_and_strip_notebooks_without_renaming_cells
     assert [repository["repo"] for repository in repositories] == ["local"]
     entry = next(hook["entry"] for hook in repositories[0]["hooks"] if hook["id"] == "nbstripout")
     ran = {"cell_type": "code", "id": "c01", "source": "1", "execution_count": 1, "outputs": []}
-    ran["metadata"] = {
-        "tags": ["kept"],
-        "papermill": {"status": "completed"},
-        "execution": {"shell.execute_reply": "t"},
-    }
+    ran["metadata"] = {"tags": ["kept"], "papermill": {"status": "completed"}, "execution": {"idle": "t"}}
     book = {"cells": [ran], "metadata": {"papermill": {"version": "2"}}, "nbformat": 4, "nbformat_minor": 5}
     (tmp_path / "a.ipynb").write_text(json.dumps(book))
     program, *options = shlex.split(entry)

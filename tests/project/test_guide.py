@@ -33,7 +33,6 @@ def test_commands_of_the_guide_run_on_its_tables(folder, capfd):
         words = shlex.split(line + f" {FEW}" * ("customer_milestones" in line) + " --out out" * (" report " in line))
         assert main(words[1:]) == 0, (line, capfd.readouterr().err[-1500:])
     reports = {file.parent.name: json.loads(file.read_text()) for file in folder.glob("out/*/results.json")}
-    assert {name: found["data"]["kind"] for name, found in reports.items()} == dict.fromkeys(
-        ("first-own", "from-a-log", "from-sums", "our-companies"), "yours"
-    )
+    kinds = {name: found["data"]["kind"] for name, found in reports.items()}
+    assert kinds == dict.fromkeys(("first-own", "from-a-log", "from-sums", "our-companies"), "yours")
     assert (folder / "draft.yaml").is_file()

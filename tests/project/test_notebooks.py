@@ -37,14 +37,6 @@ def list_prose(notebook):
     return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
 
 
-def test_notebook_has_one_literal_only_parameters_cell(notebook):
-    tagged = [source for cell, source in list_code(notebook) if "parameters" in list_tags(cell)]
-    assert len(tagged) == 1
-    for statement in ast.parse(tagged[0]).body:
-        assert isinstance(statement, ast.AnnAssign)
-        ast.literal_eval(statement.value)
-
-
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
 def test_notebook_parameters_follow_the_grammar_and_say_what_they_mean(file):
     for parameter in read_parameters(file).values():

@@ -66,14 +66,8 @@ IN_APP |= {"margins": ["tenure_months"], "first_edges": [0.01], "price_edges": [
 IN_APP |= {"first_least": 1.0, "second_least": 1.0, "within_minutes": 60.0, "users": [1000], "people": 5.0, "folds": 6}
 IN_APP |= {"desk_hours": 10.0, "handle_minutes": [1, 2, 3], "follow_up_minutes": 30.0, "cost_per_hour": [1, 2, 3]}
 IN_APP |= {"n_units": 9000, "contact_rate": 0.05, "share_suggested": 0.9, "share_opened": 0.9, "deflection": 0.4}
-IN_APP |= {
-    "false_deflection": 0.0,
-    **AMOUNTS,
-    "link_rate": 0.06,
-    "reach_ratio": 4.0,
-    "paying_share": 0.3,
-    "praise_shape": "none",
-}
+IN_APP |= {"false_deflection": 0.0, **AMOUNTS, "link_rate": 0.06, "reach_ratio": 4.0, "paying_share": 0.3}
+IN_APP |= {"praise_shape": "none"}
 IN_APP |= {"praise_effect": 0.1, "easy_and_fast": 0.0, "known_free": 0.5, "known_large": 0.3, "n_resamples": 199}
 DESIGN = {"confidence_level": 0.8, "baselines": ["activated = 0.4"], "correlation": 0.8, "group_size": 10.0, "seed": 7}
 DESIGN |= {"units_per_week": 300.0, "most_weeks": 8, "power": 0.9, "share_treatment": 0.2, "looks": [0.5, 1]}
@@ -119,12 +113,8 @@ CASES = {  # of each study: the other parameters of both runs, and what each par
     "guide": [({}, {"seed": 1})],
     "methods": [({}, {"confidence_level": 0.8, "seed": 1})],
 }
-EACH = [
-    (study, name, others, value)
-    for study, groups in CASES.items()
-    for others, changes in groups
-    for name, value in changes.items()
-]
+RUNS = [(study, *group) for study, groups in CASES.items() for group in groups]
+EACH = [(study, name, others, value) for study, others, changes in RUNS for name, value in changes.items()]
 EFFECT = dict.fromkeys(field.name for field in fields(Estimate))
 EFFECT |= {"metric": "converted", "estimand": "difference", "population": "itt", "adjustment": "none", "segment": None}
 EFFECT |= {"at": None, "estimate": -0.1, "control_value": 0.3, "std_error": 0.02, "n_control": 900, "n_treatment": 900}
@@ -217,14 +207,11 @@ def test_cells_to_explore_from_run_as_they_stand_and_write_nothing(study, tmp_pa
     notebook_cells.assert_explores(study, tmp_path, monkeypatch)
 
 
-@pytest.mark.parametrize(
-    ("study", "name", "planned", "moved"),
-    [
-        # what an agent hour costs moves the net value; the line moves who counts as activated
-        ("live_support", "cost", 35, {17.5: "at $17.5", 105: "at $105"}),
-        ("customer_milestones", "line", 20, {12: "those with 12 conversations", 30: "those with 30 conversations"}),
-    ],
-)
+@pytest.mark.parametrize(("study", "name", "planned", "moved"), [
+    # what an agent hour costs moves the net value; the line moves who counts as activated
+    ("live_support", "cost", 35, {17.5: "at $17.5", 105: "at $105"}),
+    ("customer_milestones", "line", 20, {12: "those with 12 conversations", 30: "those with 30 conversations"}),
+])  # fmt: skip
 def test_slider_tells_the_answer_anew_and_starts_from_the_one_that_stands(study, name, planned, moved):
     box = notebook_cells.assert_slides(study, name, planned, moved)
     if name == "line":

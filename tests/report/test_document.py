@@ -17,15 +17,7 @@ from tiny_study import execute
 
 from helpers import paths, report
 from helpers.records import Check, Claim, DataInfo, Estimate, Refused, Results, Test
-from helpers.report.document import (
-    RESULTS_MIME,
-    describe_results,
-    find_payload,
-    hide_secrets,
-    make_plain,
-    write_json,
-    write_tables,
-)
+from helpers.report import document
 
 KEYS = ["schema", "study", "run", "title", "status", "answer", "data", "parameters", "plan", "checks", "estimates"]
 KEYS += ["tests", "claims", "tables"]
@@ -37,122 +29,109 @@ ESTIMATE = [
 ]
 
 
+PLAN = {"file": "mine.yaml", "sha256": "cd", "departures": [{"parameter": "as_of"}]}
+
+
 def results(status="answered", **changes):
     """Return results with one of everything."""
     known = {"estimate": 1 / 3, "std_error": 0.1, "ci_low": -0.0, "ci_high": 0.5, "p_value": 0.04}
     estimate = Estimate("e", "activated", "a", "b", "b - a", "difference", **known)
     info = DataInfo("yours", "note", "t.csv", "ab", 4, 4, {"a": np.int64(2), "b": 2}, (("read", 4, ""),), ("said",))
-    plan = {"file": "mine.yaml", "sha256": "cd", "departures": [{"parameter": "as_of"}]}
-    plan |= {"commit": "not in the contract"}
-    parts = {
-        "checks": (Check("srm", "pass", np.nan, 0.001, "fine"),),
-        "estimates": (estimate,),
-        "tests": (Test("t", "activated", "log-rank", 1.5, 1, 0.2),),
-        "claims": (Claim("P1", 9.0, "points", "9 points", "e", 1.0, 0.0, 2.0, "recovered", ""),),
-        "tables": {
-            "weeks": pd.DataFrame({"week": [0], "value": [0.1]}),
-            "metrics": pd.DataFrame({"name": ["activated"]}),
-        },
-    }
+    plan = PLAN | {"commit": "not in the contract"}
+    tables = {"weeks": pd.DataFrame({"week": [0], "value": [0.1]}), "metrics": pd.DataFrame({"name": ["activated"]})}
+    parts = {"checks": (Check("srm", "pass", np.nan, 0.001, "fine"),), "estimates": (estimate,), "tables": tables}
+    parts["tests"] = (Test("t", "activated", "log-rank", 1.5, 1, 0.2),)
+    parts["claims"] = (Claim("P1", 9.0, "points", "9 points", "e", 1.0, 0.0, 2.0, "recovered", ""),)
     return Results("tiny", "Tiny", "Is it?", status, info, plan, **{**parts, **changes})
 
 
 def test_describe_results_has_the_keys_of_the_contract(monkeypatch):
     monkeypatch.setenv("STUDIES_RUN", "other")
-    payload = describe_results(results(), {})
+    payload = document.describe_results(results(), {})
     found = payload.pop("results")
     assert list(found) == KEYS and found["run"] == "other"
     assert list(found["estimates"][0]) == ESTIMATE
     assert list(found["data"]) == ["kind", "note", "source", "sha256", "rows", "units", "units_by_variant"]
-    assert found["plan"] == {"file": "mine.yaml", "sha256": "cd", "departures": [{"parameter": "as_of"}]}
+    assert found["plan"] == PLAN
     assert payload == {"as_of": None, "columns": {"weeks": ["week", "value"], "metrics": ["name"]}}
     assert found["tables"]["weeks"] == [{"week": 0, "value": 0.1}]
 
 
 def test_describe_results_figures():
-    found = describe_results(results(), {})["results"]
+    found = document.describe_results(results(), {})["results"]
     assert found["estimates"][0]["estimate"] == 0.3333333333
     assert str(found["estimates"][0]["ci_low"]) == "0.0"
     assert found["checks"][0]["value"] is None
-    assert "NaN" not in write_json(found)
+    assert "NaN" not in document.write_json(found)
 
 
 def test_describe_results_gives_a_reason_for_null():
     undefined = Estimate("e", "m", "a", "b", "b - a", "relative_lift", p_value=0.5)
     told = undefined.but(reason="the control value is 0")
     split = undefined.but(estimate=1.0, ci_set=((None, -1.0), (2.0, None)))
-    rows = describe_results(results(estimates=(undefined, told, split)), {})["results"]["estimates"]
-    assert [row["reason"] for row in rows] == [
-        "estimate and ci_low and ci_high not defined here",
-        "the control value is 0",
-        None,
-    ]
+    rows = document.describe_results(results(estimates=(undefined, told, split)), {})["results"]["estimates"]
+    reasons = ["estimate and ci_low and ci_high not defined here", "the control value is 0", None]
+    assert [row["reason"] for row in rows] == reasons
     assert rows[2]["ci_set"] == [[None, -1.0], [2.0, None]]
 
 
 def test_describe_results_withheld_leaves_no_effect():
-    payload = describe_results(results("withheld"), {})
+    payload = document.describe_results(results("withheld"), {})
     found = payload["results"]
     assert found["estimates"] == found["tests"] == found["tables"]["weeks"] == []
     assert found["tables"]["metrics"] == [{"name": "activated"}]
     assert found["checks"][0]["id"] == "srm"
-    tables = write_tables(found, payload["columns"])
+    tables = document.write_tables(found, payload["columns"])
     assert tables["tables/weeks.csv"] == "week,value\n"
     assert tables["tables/estimates.csv"] == ",".join(ESTIMATE) + "\n"
     assert {text.count("\n") for text in tables.values()} == {1}
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "shown"),
-    [
-        ("data", "/home/ann/customers.csv", "customers.csv"),
-        ("data", ["/home/ann/a.csv", "/home/ann/b.csv"], ["a.csv", "b.csv"]),
-        ("data", "duckdb:/home/ann/x.db", "duckdb:x.db"),
-        ("data", "postgres://${PGUSER}:${PGPASSWORD}@host:5432/db?sslmode=require", "postgres://host/db"),
-        ("data", "duckdb:///home/ann/x.db", "duckdb://x.db"),  # a file, though it is written as an address
-        ("data", "public:jobs", "public:jobs"),
-        ("plan", "sub/mine.yaml", "mine.yaml"),
-        ("costs", "/home/ann/costs.csv", "costs.csv"),
-        ("label", "a/b", "a/b"),
-        ("seed", 7, 7),
-        ("as_of", None, None),
-    ],
-)
+@pytest.mark.parametrize(("name", "value", "shown"), [
+    ("data", "/home/ann/customers.csv", "customers.csv"),
+    ("data", ["/home/ann/a.csv", "/home/ann/b.csv"], ["a.csv", "b.csv"]),
+    ("data", "duckdb:/home/ann/x.db", "duckdb:x.db"),
+    ("data", "postgres://${PGUSER}:${PGPASSWORD}@host:5432/db?sslmode=require", "postgres://host/db"),
+    ("data", "duckdb:///home/ann/x.db", "duckdb://x.db"),  # a file, though it is written as an address
+    ("data", "public:jobs", "public:jobs"),
+    ("plan", "sub/mine.yaml", "mine.yaml"),
+    ("costs", "/home/ann/costs.csv", "costs.csv"),
+    ("label", "a/b", "a/b"),
+    ("seed", 7, 7),
+    ("as_of", None, None),
+])  # fmt: skip
 def test_describe_results_parameters_show_no_path(name, value, shown):
-    assert describe_results(results(), {name: value})["results"]["parameters"] == {name: shown}
+    assert document.describe_results(results(), {name: value})["results"]["parameters"] == {name: shown}
 
 
-@pytest.mark.parametrize(
-    ("value", "plain"),
-    [
-        (np.float64("inf"), None),
-        (np.bool_(True), True),
-        (np.int8(3), 3),
-        (Decimal("1.5"), 1.5),
-        (123456789.123456, 123456789.1),
-        (pd.NaT, None),
-        (pd.NA, None),
-        (pd.Timestamp("2022-04-30"), "2022-04-30T00:00:00"),
-        (dt.date(2022, 4, 30), "2022-04-30"),
-        (np.array([1.0, np.nan]), [1.0, None]),
-        ({1: (2,)}, {"1": [2]}),
-        (np.str_("x"), "x"),
-    ],
-)
+@pytest.mark.parametrize(("value", "plain"), [
+    (np.float64("inf"), None),
+    (np.bool_(True), True),
+    (np.int8(3), 3),
+    (Decimal("1.5"), 1.5),
+    (123456789.123456, 123456789.1),
+    (pd.NaT, None),
+    (pd.NA, None),
+    (pd.Timestamp("2022-04-30"), "2022-04-30T00:00:00"),
+    (dt.date(2022, 4, 30), "2022-04-30"),
+    (np.array([1.0, np.nan]), [1.0, None]),
+    ({1: (2,)}, {"1": [2]}),
+    (np.str_("x"), "x"),
+])  # fmt: skip
 def test_make_plain(value, plain):
-    assert make_plain(value) == plain and json.dumps(make_plain(value)) == json.dumps(plain)
+    assert document.make_plain(value) == plain and json.dumps(document.make_plain(value)) == json.dumps(plain)
 
 
 def test_make_plain_refuses_what_has_no_plain_form():
     with pytest.raises(TypeError, match=r"^a object cannot be published; give numbers, text, dates, lists$"):
-        make_plain(object())
+        document.make_plain(object())
 
 
 def test_write_tables_guards_formulas():
     hostile = ["=cmd|' /C calc'!A0", "+1", "-1", "@x", "\tx", "\rx", "safe", 'say "a, b"']
     frame = pd.DataFrame({"=name": hostile, "n": [-1.5] * 8, "set": [[[None, 1]]] * 8})
-    payload = describe_results(results(tables={"t": frame}), {})
-    text = write_tables(payload["results"], payload["columns"])["tables/t.csv"]
+    payload = document.describe_results(results(tables={"t": frame}), {})
+    text = document.write_tables(payload["results"], payload["columns"])["tables/t.csv"]
     rows = list(csv.reader(io.StringIO(text, newline="")))
     assert rows[0] == ["'=name", "n", "set"]
     assert [row[0] for row in rows[1:]] == ["'" + value for value in hostile[:5]] + ["'\nx", *hostile[6:]]
@@ -163,23 +142,24 @@ def test_find_payload_is_the_sign_of_the_end(make):
     notebook = execute(make())
     last = notebook.cells[-1]
     notebook.cells.append(notebook.cells[3].copy())  # to explore, without an output
-    assert find_payload(notebook)["results"]["title"] == "Tiny"
+    assert document.find_payload(notebook)["results"]["title"] == "Tiny"
     last.outputs = []
-    assert find_payload(notebook) is None
+    assert document.find_payload(notebook) is None
 
 
 def test_hide_secrets_only_what_is_secret(monkeypatch):
-    for name, value in {
+    secrets = {
         "PGUSER": "postgres",
         "PGPASSWORD": "p@ss",
         "API_TOKEN": "t0ken",
         "OTHER_PASSWORD": "zzz",
-    }.items():
+        "MINE": "qu3ry",
+    }
+    for name, value in secrets.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("MINE", "qu3ry")
     addresses = ["postgres://${PGUSER}:${PGPASSWORD}@h/d", "postgres://${PGUSER}@h/d?password=${MINE}"]
     values = {"data": addresses, "note": "${API_TOKEN}", "seed": 7}
-    hidden = json.loads(hide_secrets({"p@ss": ['"p@ss" p%40ss', 123.5, None, "t0ken zzz qu3ry"]}, values))
+    hidden = json.loads(document.hide_secrets({"p@ss": ['"p@ss" p%40ss', 123.5, None, "t0ken zzz qu3ry"]}, values))
     assert hidden == {"${PGPASSWORD}": ['"${PGPASSWORD}" ${PGPASSWORD}', 123.5, None, "${API_TOKEN} zzz ${MINE}"]}
 
 
@@ -225,7 +205,7 @@ def test_publish_displays_one_output_in_a_notebook_and_is_silent_elsewhere(monke
     monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
     monkeypatch.setenv("STUDIES_RUN", "mine")
     report.publish(PUBLISHED, {"seed": 7})
-    (published,) = (output[RESULTS_MIME] for output in shown)
+    (published,) = (output[document.RESULTS_MIME] for output in shown)
     assert shown[0]["text/plain"] == "Tiny\nIt is."
     assert (published["results"]["run"], published["results"]["parameters"]) == ("mine", {"seed": 7})
     assert published["card"]["answer"] == "It is."

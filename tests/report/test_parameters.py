@@ -30,9 +30,8 @@ def declared(tmp_path):
 
 
 def test_read_parameters_grammar(declared):
-    assert declared["n_units"] == Parameter(
-        "n_units", ("int",), 4000, 100.0, 1e6, (), "units", "size of the simulation"
-    )
+    wanted = Parameter("n_units", ("int",), 4000, 100.0, 1e6, (), "units", "size of the simulation")
+    assert declared["n_units"] == wanted
     assert declared["lift"].low == -math.inf and declared["lift"].high == 1
     assert declared["method"].choices == ("welch", "permutation")
     assert declared["shape"].choices == (1, 2)
@@ -41,18 +40,15 @@ def test_read_parameters_grammar(declared):
     assert [name for name, parameter in declared.items() if parameter.is_path] == ["plan", "data", "costs"]
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "seed = 7  # ; ; no type",
-        "seed: int = 7",
-        "seed: int = 7  # the meaning alone",
-        "seed: complex = 7  # ; ; no such type",
-        "seed: int = 3 + len('a')  # ; ; not a literal",
-        "seed: int = 7  # 1 to 9; ; not a range",
-        "import os  # ; ; a statement",
-    ],
-)
+@pytest.mark.parametrize("line", [
+    "seed = 7  # ; ; no type",
+    "seed: int = 7",
+    "seed: int = 7  # the meaning alone",
+    "seed: complex = 7  # ; ; no such type",
+    "seed: int = 3 + len('a')  # ; ; not a literal",
+    "seed: int = 7  # 1 to 9; ; not a range",
+    "import os  # ; ; a statement",
+])  # fmt: skip
 def test_read_parameters_outside_grammar(tmp_path, line):
     notebook = write_notebook(tmp_path / "tiny.ipynb", parameters="a: int = 1  # ; ; a\n" + line)
     form = "write name: type = literal  # [low, high] or {a, b}; unit; meaning"
@@ -76,73 +72,66 @@ def test_read_parameters_not_a_notebook(tmp_path):
     assert tell_refusal(read_parameters, notebook) == "notebook x.ipynb, parameters cell, line 1: " + FORM
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "value"),
-    [
-        ("plan", "00123", "00123"),  # text stays as written
-        ("plan", "no", "no"),
-        ("n_units", "5_000", 5000),
-        ("lift", ".5", 0.5),
-        ("lift", "1e-2", 0.01),
-        ("show", "no", False),  # papermill hands the truthy text on
-        ("show", "TRUE", True),
-        ("shape", "2", 2),
-        ("grid", ["0.5", "1"], [0.5, 1.0]),
-        ("grid", "0.5", [0.5]),
-        ("price", ["27.5", "30", "31"], [27.5, 30, 31]),  # whole numbers by default, yet money
-        ("data", ["a.csv", "b.csv"], ["a.csv", "b.csv"]),
-        ("data", "a.csv", "a.csv"),
-        ("n_units", ["300"], 300),
-        ("as_of", None, None),
-        ("as_of", "2022-04-30", "2022-04-30"),
-    ],
-)
+@pytest.mark.parametrize(("name", "text", "value"), [
+    ("plan", "00123", "00123"),  # text stays as written
+    ("plan", "no", "no"),
+    ("n_units", "5_000", 5000),
+    ("lift", ".5", 0.5),
+    ("lift", "1e-2", 0.01),
+    ("show", "no", False),  # papermill hands the truthy text on
+    ("show", "TRUE", True),
+    ("shape", "2", 2),
+    ("grid", ["0.5", "1"], [0.5, 1.0]),
+    ("grid", "0.5", [0.5]),
+    ("price", ["27.5", "30", "31"], [27.5, 30, 31]),  # whole numbers by default, yet money
+    ("data", ["a.csv", "b.csv"], ["a.csv", "b.csv"]),
+    ("data", "a.csv", "a.csv"),
+    ("n_units", ["300"], 300),
+    ("as_of", None, None),
+    ("as_of", "2022-04-30", "2022-04-30"),
+])  # fmt: skip
 def test_settle_types(declared, name, text, value):
     found = settle(declared, {name: text}, study="tiny")[name]
     assert found == value and type(found) is type(value)
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("n_units", "5.0", "needs a whole number from 100 to 1000000; other text came"),
-        ("n_units", "7", "needs a whole number from 100 to 1000000; 7 came"),
-        ("n_units", "", "needs a whole number from 100 to 1000000; empty text came"),
-        ("n_units", ["1", "2"], "needs a whole number from 100 to 1000000; a list of 2 came"),
-        ("n_units", None, "needs a whole number from 100 to 1000000; nothing came"),
-        ("lift", "nan", "needs a number, at most 1; other text came"),
-        ("lift", "1e999", "needs a number, at most 1; inf came"),
-        ("method", "permutatoin", "needs one of welch, permutation; other text came"),
-        ("show", "perhaps", "needs true or false; other text came"),
-        ("grid", ["0.5", "2"], "needs a list of numbers in rising order from 0 to 1; a list of 2 came"),
-        ("grid", ["0.5", "0.1"], "needs a list of numbers in rising order from 0 to 1; a list of 2 came"),
-        ("grid", [], "needs a list of numbers in rising order from 0 to 1; a list of 0 came"),
-        ("grid", "x", "needs a list of numbers in rising order from 0 to 1; a list of 1 came"),
-        ("price", "30", "needs a list of three numbers in rising order, at least 0; a list of 1 came"),
-        ("price", ["2", "3", "x"], "needs a list of three numbers in rising order, at least 0; a list of 3 came"),
-    ],
-)
+@pytest.mark.parametrize(("name", "text", "message"), [
+    ("n_units", "5.0", "needs a whole number from 100 to 1000000; other text came"),
+    ("n_units", "7", "needs a whole number from 100 to 1000000; 7 came"),
+    ("n_units", "", "needs a whole number from 100 to 1000000; empty text came"),
+    ("n_units", ["1", "2"], "needs a whole number from 100 to 1000000; a list of 2 came"),
+    ("n_units", None, "needs a whole number from 100 to 1000000; nothing came"),
+    ("lift", "nan", "needs a number, at most 1; other text came"),
+    ("lift", "1e999", "needs a number, at most 1; inf came"),
+    ("method", "permutatoin", "needs one of welch, permutation; other text came"),
+    ("show", "perhaps", "needs true or false; other text came"),
+    ("grid", ["0.5", "2"], "needs a list of numbers in rising order from 0 to 1; a list of 2 came"),
+    ("grid", ["0.5", "0.1"], "needs a list of numbers in rising order from 0 to 1; a list of 2 came"),
+    ("grid", [], "needs a list of numbers in rising order from 0 to 1; a list of 0 came"),
+    ("grid", "x", "needs a list of numbers in rising order from 0 to 1; a list of 1 came"),
+    ("price", "30", "needs a list of three numbers in rising order, at least 0; a list of 1 came"),
+    ("price", ["2", "3", "x"], "needs a list of three numbers in rising order, at least 0; a list of 3 came"),
+])  # fmt: skip
 def test_settle_refusals(declared, name, text, message):
     assert tell_refusal(settle, declared, {name: text}, study="tiny") == f"parameter {name}: {message}"
 
 
 def test_settle_unknown_name(declared):
-    assert tell_refusal(settle, declared, {"n_unit": "5"}, study="tiny") == (
-        "tiny has no parameter 'n_unit'; did you mean n_units?"
-    )
-    known = "plan, data, n_units, lift, method, shape, show, grid, price, as_of, costs"
-    message = tell_refusal(settle, declared, {"x=1; import os": "1"}, study="tiny")
-    assert message == f"tiny has no parameter 'x=1; import os'; it has: {known}"
+    known = "it has: plan, data, n_units, lift, method, shape, show, grid, price, as_of, costs"
+    for name, cure in (("n_unit", "did you mean n_units?"), ("x=1; import os", known)):
+        told = tell_refusal(settle, declared, {name: "5"}, study="tiny")
+        assert told == f"tiny has no parameter '{name}'; {cure}"
 
 
 def test_check_value_of_a_running_notebook(declared):
     assert check_value(declared["lift"], 1) == 1
-    assert tell_refusal(check_value, declared["show"], "no") == "parameter show: needs true or false; other text came"
-    assert tell_refusal(check_value, declared["plan"], 123) == "parameter plan: needs text; 123 came"
-    assert tell_refusal(check_value, declared["n_units"], True) == (
-        "parameter n_units: needs a whole number from 100 to 1000000; true came"
-    )
-    assert tell_refusal(check_value, declared["plan"], {"a": 1}) == "parameter plan: needs text; a dict came"
+    for name, value, told in (
+        ("show", "no", "needs true or false; other text came"),
+        ("plan", 123, "needs text; 123 came"),
+        ("plan", {"a": 1}, "needs text; a dict came"),
+        ("n_units", True, "needs a whole number from 100 to 1000000; true came"),
+    ):
+        assert tell_refusal(check_value, declared[name], value) == f"parameter {name}: {told}"
 
 
 @pytest.mark.parametrize("value", ["yesterday", "2022-04-31", "30/04/2022", ""])

@@ -31,48 +31,29 @@ def test_read_runs_puts_needed_runs_first(read):
 
 
 def test_read_runs_paths_start_at_its_folder(read, study):
-    text = (
-        "- {name: a, study: tiny, parameters: {data: [x.csv, '/abs/y.csv', 'public:jobs', 'duckdb:z.db', 'pg://h/d']}}"
-    )
-    folder = study.parent
-    assert read(text)[0].given["data"] == [
-        f"{folder}/x.csv",
-        "/abs/y.csv",
-        "public:jobs",
-        f"duckdb:{folder}/z.db",
-        "pg://h/d",
-    ]
+    given, folder = "x.csv, '/abs/y.csv', 'public:jobs', 'duckdb:z.db', 'pg://h/d'", study.parent
+    [run] = read(f"- {{name: a, study: tiny, parameters: {{data: [{given}]}}}}")
+    assert run.given["data"] == [f"{folder}/x.csv", "/abs/y.csv", "public:jobs", f"duckdb:{folder}/z.db", "pg://h/d"]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a: 1", "reports.yaml: needs a list of runs, each with name, study, parameters and needs"),
-        ("- {name: a, studdy: tiny}", "reports.yaml: unknown key 'studdy'; did you mean study?"),
-        ("- {name: a, name: b}", "reports.yaml, line 1: " + UNREADABLE),
-        ("- [", "reports.yaml, line 1: " + UNREADABLE),
-        ("- {name: a}", "reports.yaml, run a: needs a study, a mapping of parameters and a list of needs"),
-        (
-            "- {name: ../a, study: tiny}",
-            "reports.yaml, run ../a: a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or "
-            "digit, such as a",
-        ),
-        ("- {name: a, study: tiny}\n- {name: a, study: tiny}", "reports.yaml: the name 'a' stands twice; keep one"),
-        ("- {name: a, study: tiny, needs: [b]}", "reports.yaml, run a: needs 'b', which is no run"),
-        (
-            "- {name: a, study: tiny, needs: [b]}\n- {name: b, study: tiny, needs: [a]}",
-            "reports.yaml: needs go round in a circle: a, b, a",
-        ),
-        (
-            "- {name: a, study: tiny, parameters: {sed: 1}}",
-            "reports.yaml, run a: tiny has no parameter 'sed'; did you mean seed?",
-        ),
-        (
-            "- {name: a, study: tiny, parameters: {seed: 101}}",
-            "reports.yaml, run a: parameter seed: needs a whole number from 0 to 100; 101 came",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("text", "message"), [
+    ("a: 1", "reports.yaml: needs a list of runs, each with name, study, parameters and needs"),
+    ("- {name: a, studdy: tiny}", "reports.yaml: unknown key 'studdy'; did you mean study?"),
+    ("- {name: a, name: b}", "reports.yaml, line 1: " + UNREADABLE),
+    ("- [", "reports.yaml, line 1: " + UNREADABLE),
+    ("- {name: a}", "reports.yaml, run a: needs a study, a mapping of parameters and a list of needs"),
+    ("- {name: ../a, study: tiny}",
+     "reports.yaml, run ../a: a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit, such "
+     "as a"),
+    ("- {name: a, study: tiny}\n- {name: a, study: tiny}", "reports.yaml: the name 'a' stands twice; keep one"),
+    ("- {name: a, study: tiny, needs: [b]}", "reports.yaml, run a: needs 'b', which is no run"),
+    ("- {name: a, study: tiny, needs: [b]}\n- {name: b, study: tiny, needs: [a]}",
+     "reports.yaml: needs go round in a circle: a, b, a"),
+    ("- {name: a, study: tiny, parameters: {sed: 1}}",
+     "reports.yaml, run a: tiny has no parameter 'sed'; did you mean seed?"),
+    ("- {name: a, study: tiny, parameters: {seed: 101}}",
+     "reports.yaml, run a: parameter seed: needs a whole number from 0 to 100; 101 came"),
+])  # fmt: skip
 def test_read_runs_refusals(read, text, message):
     assert tell_refusal(read, text) == message
 

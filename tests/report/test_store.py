@@ -31,13 +31,6 @@ def contents(out):
     return [{text.decode() for text in files.values()} for files in both]
 
 
-def test_replace_report_takes_the_place_of_the_last(tmp_path):
-    for text in ("first", "second"):
-        replace(tmp_path, text)
-        assert contents(tmp_path) == [{text}, {text}]
-    assert [f.name for f in (tmp_path / ".private" / ".work").iterdir()] == []
-
-
 def test_private_store_are_closed_to_others(tmp_path):
     (tmp_path / ".private").mkdir(mode=0o755)  # as an archive or a copy may leave it
     replace(tmp_path, "x")

@@ -61,10 +61,14 @@ def change(name, rows=slice(None), **columns):
     return RESULTS.but(tables={**RESULTS.tables, name: frame})
 
 
-def with_main(**changes):
-    """Return the sample with its answering estimate changed."""
-    first, *others = RESULTS.estimates
-    return RESULTS.but(estimates=(first.but(**changes), *others))
+def told_with(plan=PLAN, tables=None, **changes):
+    """Return the sample in words, with some of its tables or fields in another state."""
+    return explain_milestones(RESULTS.but(tables=RESULTS.tables | (tables or {}), **changes), plan)
+
+
+def no_rows(name):
+    """Return one of the sample's tables without a row, by its name."""
+    return {name: RESULTS.tables[name].iloc[:0]}
 
 
 def test_answer_of_a_clear_difference():
@@ -83,35 +87,25 @@ def test_answer_of_a_clear_difference():
     )
 
 
-@pytest.mark.parametrize(
-    ("changes", "sentence", "following"),
-    [
-        (
-            {"estimate": 0.003, "ci_low": -0.01, "ci_high": 0.016, "verdict": "no clear association"},
-            "those with 20 activation events or more do not clearly stay more or less often than others of equal plan "
-            "and size: +0.3 points (between -1.0 and +1.6 points), which is an association.",
-            "do not steer by this milestone; look at the others, or at another line.",
-        ),
-        (
-            {"estimate": -0.05, "ci_low": -0.06, "ci_high": -0.04},
-            "those with 20 activation events or more stay less often than others of equal plan and size: -5.0 points "
-            "(between -6.0 and -4.0 points), which is an association.",
-            "do not steer by this milestone; look at the others, or at another line.",
-        ),
-        (
-            {"estimate": NAN, "verdict": "not estimable", "reason": "hidden: a group is smaller than 10"},
-            "What comes after a milestone cannot be said: hidden for privacy.",
-            "collect what is missing, and run the report again.",
-        ),
-        (
-            {"estimate": NAN, "verdict": "not estimable", "reason": "nobody was activated"},
-            "What comes after a milestone cannot be said: nobody was activated.",
-            "collect what is missing, and run the report again.",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("changes", "sentence", "following"), [
+    ({"estimate": 0.003, "ci_low": -0.01, "ci_high": 0.016, "verdict": "no clear association"},
+     "those with 20 activation events or more do not clearly stay more or less often than others of equal plan and "
+     "size: +0.3 points (between -1.0 and +1.6 points), which is an association.",
+     "do not steer by this milestone; look at the others, or at another line."),
+    ({"estimate": -0.05, "ci_low": -0.06, "ci_high": -0.04},
+     "those with 20 activation events or more stay less often than others of equal plan and size: -5.0 points (between "
+     "-6.0 and -4.0 points), which is an association.",
+     "do not steer by this milestone; look at the others, or at another line."),
+    ({"estimate": NAN, "verdict": "not estimable", "reason": "hidden: a group is smaller than 10"},
+     "What comes after a milestone cannot be said: hidden for privacy.",
+     "collect what is missing, and run the report again."),
+    ({"estimate": NAN, "verdict": "not estimable", "reason": "nobody was activated"},
+     "What comes after a milestone cannot be said: nobody was activated.",
+     "collect what is missing, and run the report again."),
+])  # fmt: skip
 def test_answer_that_is_not_a_clear_gain(changes, sentence, following):
-    told = explain_milestones(with_main(**changes), PLAN)
+    first, *others = RESULTS.estimates
+    told = told_with(estimates=(first.but(**changes), *others))
     assert told.answer[0].endswith(sentence)
     assert told.answer[-1] == f"Next: {following}"
 
@@ -122,32 +116,29 @@ def test_answer_that_is_not_a_clear_gain(changes, sentence, following):
     ("freshness", "pass", False), ("events_before_start", "warn", False),  # stands in the checks alone
 ])  # fmt: skip
 def test_answer_says_what_the_data_lack(name, status, is_said):
-    told = explain_milestones(RESULTS.but(checks=(Check(name, status, 1.0, 0.0, "Events are lacking."),)), PLAN)
+    told = told_with(checks=(Check(name, status, 1.0, 0.0, "Events are lacking."),))
     assert told.answer[:2] == (MAIN, "Events are lacking." if is_said else SMOOTH)
 
 
 def test_limits_say_what_nobody_measured_and_could_explain_the_gap():
     row = {"milestone": "activated", "tipping": 0.284, "e_value": 1.452, "e_value_limit": 1.31}
     others = {"milestone": "set_up", "tipping": 0.9, "e_value": 9.0, "e_value_limit": 9.0}
-    tables = {**RESULTS.tables, "tipping": pd.DataFrame([others, row])}
-    told = explain_milestones(RESULTS.but(tables=tables), PLAN)
-    assert told.limits[0].endswith(
+    told = told_with(tables={"tipping": pd.DataFrame([others, row])}).limits[0]
+    assert told.endswith(
         "of the start. A trait that nobody measured explains the gap if it moves staying by 28.4 points and is as many "
         "more common on one side."
     )
     unknown = pd.DataFrame([others, {**row, "tipping": NAN}])
-    assert explain_milestones(RESULTS.but(tables={**tables, "tipping": unknown}), PLAN).limits[0].endswith("the start.")
+    assert told_with(tables={"tipping": unknown}).limits[0].endswith("the start.")
 
 
 def test_limits_doubt_a_single_control_as_one():
-    data, one = replace(RESULTS.data, kind="yours"), {"controls": RESULTS.tables["controls"].iloc[:1]}
-    told = explain_milestones(RESULTS.but(data=data, tables={**RESULTS.tables, **one}), PLAN)
+    told = told_with(tables={"controls": RESULTS.tables["controls"].iloc[:1]})
     assert " does not say whether plan is that of the start." in told.limits[0]
 
 
 def test_answer_without_controls_names_no_equal_plan():
-    none = {"controls": RESULTS.tables["controls"].iloc[:0]}
-    told = explain_milestones(RESULTS.but(tables={**RESULTS.tables, **none}), PLAN)
+    told = told_with(tables=no_rows("controls"))
     assert "stay more often than the others: +8.1 points" in told.answer[0]
     assert told.limits[0] == "What a milestone does: accounts that reach it differ in much else, too."
     assert told.words["title readings"] == (
@@ -280,13 +271,9 @@ def test_answer_of_a_snapshot_tells_what_is_hidden_from_what_does_not_differ():
 
 def test_answer_is_withheld_where_who_left_is_written_down_otherwise():
     told = explain_milestones(RESULTS.but(status="withheld", answer=("Half is lost.",), estimates=(), tables={}), PLAN)
-    assert told.answer == (
-        "Half is lost.",
-        "Next: find out what went wrong with accounts that left or their events, mend it, and run the report again.",
-    )
-    assert told.limits[0] == (
-        "Any difference: what went wrong with accounts that left or their events has to be understood first."
-    )
+    wrong = "what went wrong with accounts that left or their events"
+    assert told.answer == ("Half is lost.", f"Next: find out {wrong}, mend it, and run the report again.")
+    assert told.limits[0] == f"Any difference: {wrong} has to be understood first."
 
 
 def test_answer_of_a_plan_without_activation_is_of_its_first_milestone():
@@ -319,36 +306,30 @@ def test_titles():
     }
 
 
-@pytest.mark.parametrize(
-    ("days", "title"),
-    [
-        ((90,), "On day 90, activated accounts clearly stay more often: +8.1 points"),
-        ((90, 60), "On every day it is read, activated accounts stay more often: between +7.5 and +8.1 points"),
-    ],
-)
+@pytest.mark.parametrize(("days", "title"), [
+    ((90,), "On day 90, activated accounts clearly stay more often: +8.1 points"),
+    ((90, 60), "On every day it is read, activated accounts stay more often: between +7.5 and +8.1 points"),
+])  # fmt: skip
 def test_title_of_one_milestone_compares_days_only_where_there_are_several(days, title):
     frame, gaps = RESULTS.tables["landmark_effects"], {90: 0.081, 60: 0.075}
     frame = frame[(frame["milestone"] == "activated") & frame["landmark"].isin(days)]
     gaps = frame["landmark"].map(gaps)
     frame = frame.assign(difference=gaps, ci_low=gaps - 0.016, ci_high=gaps + 0.016)
     only = [e for e in RESULTS.estimates if e.role != "primary" or e.treatment == "activated"]
-    told = explain_milestones(RESULTS.but(estimates=only, tables={**RESULTS.tables, "landmark_effects": frame}), PLAN)
+    told = told_with(estimates=only, tables={"landmark_effects": frame})
     assert told.words["title landmark_effects retained covariates"] == (title,)
 
 
 def test_title_of_readings_says_when_no_gap_is_left():
-    frame = RESULTS.tables["readings"]
-    rows = frame.index[frame["reading"] == "adjusted"]
-    frame = frame.copy()
-    frame.loc[rows, ["difference", "ci_low", "ci_high"]] = [0.004, -0.012, 0.02]
-    told = explain_milestones(RESULTS.but(tables={**RESULTS.tables, "readings": frame}), PLAN)
+    is_adjusted = RESULTS.tables["readings"]["reading"] == "adjusted"
+    told = explain_milestones(change("readings", is_adjusted, difference=0.004, ci_low=-0.012, ci_high=0.02), PLAN)
     assert told.words["title readings"] == (
         "Among accounts still there on day 90 no clear gap is left of the 31.0 points of a naive count",
     )
 
 
 def test_scorecard_shows_milestones_on_one_scale_and_subtracts():
-    told = explain_milestones(RESULTS.but(plan={**RESULTS.plan}), PLAN.model_copy(update={"answers": ["retained"]}))
+    told = told_with(PLAN.model_copy(update={"answers": ["retained"]}))
     rows, effects = list_card(told)
     assert [row.name for row in rows] == ["Activated", "Set up", "Using", "Mature", "Activated", "Activated"]
     assert effects[0].metric == "retained" and len({row.unit for row in rows}) == 1
@@ -362,8 +343,7 @@ def test_scorecard_shows_milestones_on_one_scale_and_subtracts():
 def test_readings_leave_out_what_repeats_or_is_lacking():
     told = explain_milestones(RESULTS, PLAN)
     assert "The same, at equal plan and size" in readings(told).text
-    none = told.but(tables={**told.tables, "controls": told.tables["controls"].iloc[:0]})
-    assert "The same" not in readings(none).text
+    assert "The same" not in readings(told.but(tables=told.tables | no_rows("controls"))).text
     assert 'class="note absent"' in readings(told.but(tables={})).html
 
 

@@ -92,14 +92,8 @@ def test_write_p(p, written):
 def test_a_chance_is_never_certain_and_a_wait_has_its_unit():
     assert [write_chance(v) for v in (0.83, 0.9999, 0.0001, 1.0)] == ["83 %", "over 99 %", "under 1 %", "over 99 %"]
     assert write_chance(NAN) == "not known"
-    assert [write_wait(m) for m in (0.5, 1, 90, 150, 4000)] == [
-        "30 seconds",
-        "1 minute",
-        "90 minutes",
-        "2.5 hours",
-        "2.8 days",
-    ]
-    assert [write_wait(m) for m in (NAN, -2.5, -90)] == [*("not known", "-2.5 minutes", "-90 minutes")]
+    told = ["30 seconds", "1 minute", "90 minutes", "2.5 hours", "2.8 days", "not known", "-2.5 minutes", "-90 minutes"]
+    assert [write_wait(m) for m in (0.5, 1, 90, 150, 4000, NAN, -2.5, -90)] == told
 
 
 def test_counts_shares_currencies_and_words():

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.plan import ExperimentPlan
-from helpers.view import scales, show
+from helpers.view import show
 from helpers.view.numbers import capitalise
 from helpers.view.scales import (
     Scale,
@@ -47,22 +47,19 @@ def list_one(**metric):
     return list_metrics(ExperimentPlan.model_validate({**PLAN, "metrics": {"reply_time": metric}})).iloc[0]
 
 
-@pytest.mark.parametrize(
-    ("scale", "estimand", "numbers", "written"),
-    [
-        (BINARY, "difference", (0.09, 0.071, 0.109), "+9.0 points"),  # a share in points
-        (BINARY, "cace", (-0.31, -0.71, 0.09), "-31 points"),  # a wide interval deserves fewer digits
-        (BINARY, "relative_lift", (0.63, 0.43, 0.83), "+63 %"),
-        (BINARY, "risk_ratio", (1.3, 1.18, 1.43), "1.30 times"),
-        (MONEY, "difference", (1794.3, 550.6, 3038.1), "+$1,800"),
-        (MONEY, "difference", (0.77, 0.485, 1.055), "+$0.77"),
-        (Scale("spend", "spend", "amount", unit="SEK"), "difference", (-5.0, -7.0, -3.0), "-5.0 SEK"),
-        (Scale("paid", "paid", "time_to_event"), "rmst_difference", (1.2, 0.2, 2.2), "+1.2 days"),
-        (Scale("nps", "NPS", "nps"), "difference", (3.2, -1.7, 8.1), "+3.2 points"),
-        (Scale("csat", "csat", ordered=True), "difference", (0.1, 0.05, 0.15), "+10.0 points"),  # of all pairs
-        (BINARY, "difference", (NAN, NAN, NAN), "not estimable"),
-    ],
-)
+@pytest.mark.parametrize(("scale", "estimand", "numbers", "written"), [
+    (BINARY, "difference", (0.09, 0.071, 0.109), "+9.0 points"),  # a share in points
+    (BINARY, "cace", (-0.31, -0.71, 0.09), "-31 points"),  # a wide interval deserves fewer digits
+    (BINARY, "relative_lift", (0.63, 0.43, 0.83), "+63 %"),
+    (BINARY, "risk_ratio", (1.3, 1.18, 1.43), "1.30 times"),
+    (MONEY, "difference", (1794.3, 550.6, 3038.1), "+$1,800"),
+    (MONEY, "difference", (0.77, 0.485, 1.055), "+$0.77"),
+    (Scale("spend", "spend", "amount", unit="SEK"), "difference", (-5.0, -7.0, -3.0), "-5.0 SEK"),
+    (Scale("paid", "paid", "time_to_event"), "rmst_difference", (1.2, 0.2, 2.2), "+1.2 days"),
+    (Scale("nps", "NPS", "nps"), "difference", (3.2, -1.7, 8.1), "+3.2 points"),
+    (Scale("csat", "csat", ordered=True), "difference", (0.1, 0.05, 0.15), "+10.0 points"),  # of all pairs
+    (BINARY, "difference", (NAN, NAN, NAN), "not estimable"),
+])  # fmt: skip
 def test_write_effect_by_kind_and_unit(scale, estimand, numbers, written):
     estimate, low, high = numbers
     e = samples.effect(estimand=estimand, values=(NAN, NAN)).but(estimate=estimate, ci_low=low, ci_high=high)
@@ -92,16 +89,13 @@ def test_orient_turns_sign_arms_interval_and_verdict():
     assert orient(samples.results(plan=SHOWN), e) is e
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"estimand": "relative_lift"},  # a share of the control has no other side
-        {"estimand": "ratio"},
-        {"estimand": "naive", "population": "as_treated"},  # takers minus others already
-        {"estimand": "cace", "population": "compliers"},
-        {"population": "observational"},
-    ],
-)
+@pytest.mark.parametrize("changes", [
+    {"estimand": "relative_lift"},  # a share of the control has no other side
+    {"estimand": "ratio"},
+    {"estimand": "naive", "population": "as_treated"},  # takers minus others already
+    {"estimand": "cace", "population": "compliers"},
+    {"population": "observational"},
+])  # fmt: skip
 def test_orient_leaves_what_has_no_other_side(changes):
     e = samples.effect(**changes)
     assert orient(samples.results(plan=TURNED), e) is e
@@ -181,25 +175,21 @@ def test_labels_are_said_as_the_plan_says_them():
     assert name_contrast(labelled, "short_links - links") == "with short links minus with the links"
 
 
-def test_codes_in_a_sentence_are_said_in_words():
-    found = samples.results(plan=SHOWN)
-    assert say_codes(found, "no_links 1,997, links 2,003 (plan_tier); the links of help_opened stay.") == (
-        "without links 1,997, with links 2,003 (plan); the links of help opened stay."
-    )
+@pytest.mark.parametrize("sentence", [
+    ("no_links 1,997, links 2,003 (plan_tier); the links of help_opened stay.",
+     "without links 1,997, with links 2,003 (plan); the links of help opened stay."),
+    # words that are called as an arm, and names of files
+    ("links 3.0 % have fewer links 2024-01-31, and links 2024-02-01 (links 4) 9 links 10 of links 5.",
+     "with links 3.0 % have fewer links 2024-01-31, and links 2024-02-01 (with links 4) 9 links 10 of links 5."),
+    ("my_events.csv and nps_2024-01.xlsx hold first_reply; see data/my_events.parquet.",
+     "my_events.csv and nps_2024-01.xlsx hold first reply; see data/my_events.parquet."),
+], ids=["codes", "arms", "files"])  # fmt: skip
+def test_codes_in_a_sentence_are_said_in_words(sentence):
+    found, (before, after) = samples.results(plan=SHOWN), sentence
+    assert say_codes(found, before) == after
 
 
-def test_say_codes_leaves_words_that_are_called_as_an_arm():
-    results = samples.results(plan=SHOWN)
-    told = "links 3.0 % have fewer links 2024-01-31, and links 2024-02-01 (links 4) 9 links 10 of links 5."
-    assert say_codes(results, told) == (
-        "with links 3.0 % have fewer links 2024-01-31, and links 2024-02-01 (with links 4) 9 links 10 of links 5."
-    )
-
-
-def test_say_codes_leaves_the_names_of_files_as_they_are():
-    results = samples.results()
-    told = scales.say_codes(results, "my_events.csv and nps_2024-01.xlsx hold first_reply; see data/my_events.parquet.")
-    assert told == "my_events.csv and nps_2024-01.xlsx hold first reply; see data/my_events.parquet."
+def test_what_begins_a_line_or_is_read_as_text_leaves_the_names_of_files_as_they_are():
     assert capitalise("my_events.csv: 3 rows left out") == "my_events.csv: 3 rows left out"
     assert show.PLAIN["text"]("my_events.csv lacks open_rate") == "my_events.csv lacks open rate"
 

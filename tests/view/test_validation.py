@@ -28,9 +28,8 @@ def test_all_methods_keep_their_promise():
 
 def test_methods_that_break_their_promise_are_named():
     found = told()
-    assert found.answer[1] == (
-        "No: a defect was found in 1 of 5 methods, in 6 cells of data that they are made for: Fieller lift."
-    )
+    told_of = "No: a defect was found in 1 of 5 methods, in 6 cells of data that they are made for: Fieller lift."
+    assert found.answer[1] == told_of
     assert found.answer[-1] == ("Next: mend the method or narrow its domain before a report that uses it is believed.")
     many = told(table=samples.summary().assign(verdict="fails"))
     assert many.answer[1].endswith("Fieller lift and Miettinen-Nurminen difference, among others.")
@@ -85,10 +84,8 @@ def test_every_part_is_titled_by_what_was_found(name, title):
 
 def test_methods_are_drawn_against_their_nominal_level():
     shown = show(good(), "guarantees", sort="-pooled_coverage", most=2)
-    assert [line.split(";")[0] for line in shown.text.split("\n")[1:]] == [
-        "- Miettinen-Nurminen difference",
-        "- Welch difference",
-    ]
+    names = [line.split(";")[0] for line in shown.text.split("\n")[1:]]
+    assert names == ["- Miettinen-Nurminen difference", "- Welch difference"]
     assert shown.html.count('class="band"') == 2 and shown.html.count('class="zero"') == 2
     rows = show(good(), "peers").html
     assert rows.count("class=muted") == 3  # those of other tools

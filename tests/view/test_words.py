@@ -26,20 +26,9 @@ def make(**changes):
     return Estimate(**{**fields, **changes})
 
 
-def explained(
-    *estimates,
-    kind="yours",
-    status="answered",
-    checks=(),
-    metrics=None,
-    plan=None,
-    tables=None,
-    study="experiment",
-    **changes,
-):
+def explained(*estimates, kind="yours", status="answered", metrics=None, plan=None, study="experiment", **changes):
     data = DataInfo(kind, "A public experiment.", "f", None, 2010, 2010, {"c": 1000, "t": 1010})
-    tables = tables or {}
-    found = Results(study, "t", "q", status, data, {}, checks=checks, estimates=estimates, tables=tables, **changes)
+    found = Results(study, "t", "q", status, data, {}, estimates=estimates, **changes)
     return explain(found, make_design(metrics=metrics or {"y": Y}, **{"labels": LABELS, **(plan or {})}))
 
 
@@ -56,39 +45,22 @@ VERDICTS = [
     # changes, answer, what is next
     ({}, f"{TOLD}, a clear benefit.", "by the plan's rule, go on with links."),
     ({"verdict": "clear harm"}, f"{TOLD}, a clear harm.", "by the plan's rule, stay without links."),
-    (
-        {"verdict": "clear difference"},
-        f"{TOLD}, a clear difference.",
-        "the plan calls neither way better: decide whether this difference is wanted.",
-    ),
-    (
-        {"verdict": "no clear difference", "ci_low": -0.01, "ci_high": 0.11, "p_value": 0.1},
-        "Activated: no clear difference, +5.0 points (between -1.0 and +11.0 points).",
-        UNCLEAR,
-    ),
-    (
-        {"verdict": "no clear difference", "p_value": 0.03, "p_value_adjusted": 0.09},
-        "Activated: no clear difference, +5.0 points (between +3.0 and +7.0 points); alone it would be clear, but not "
-        "among all primary comparisons.",
-        UNCLEAR,
-    ),
-    (
-        {"verdict": "no worthwhile difference"},
-        "Activated: +5.0 points (between +3.0 and +7.0 points), smaller than the 2 points that the plan calls "
-        "worthwhile.",
-        "the difference is too small to matter by the plan; choose what costs less.",
-    ),
-    (
-        {"verdict": "not estimable", "estimate": NAN, "reason": "fewer than two units in an arm"},
-        "Activated cannot be estimated: fewer than two units in an arm.",
-        "collect what is missing, and run the report again.",
-    ),
-    (
-        {"as_expected": False},
-        f"{TOLD}, a clear benefit, and the opposite of what the plan expected.",
-        "by the plan's rule, go on with links.",
-    ),
-]
+    ({"verdict": "clear difference"}, f"{TOLD}, a clear difference.",
+     "the plan calls neither way better: decide whether this difference is wanted."),
+    ({"verdict": "no clear difference", "ci_low": -0.01, "ci_high": 0.11, "p_value": 0.1},
+     "Activated: no clear difference, +5.0 points (between -1.0 and +11.0 points).", UNCLEAR),
+    ({"verdict": "no clear difference", "p_value": 0.03, "p_value_adjusted": 0.09},
+     "Activated: no clear difference, +5.0 points (between +3.0 and +7.0 points); alone it would be clear, but not "
+     "among all primary comparisons.", UNCLEAR),
+    ({"verdict": "no worthwhile difference"},
+     "Activated: +5.0 points (between +3.0 and +7.0 points), smaller than the 2 points that the plan calls worthwhile.",
+     "the difference is too small to matter by the plan; choose what costs less."),
+    ({"verdict": "not estimable", "estimate": NAN, "reason": "fewer than two units in an arm"},
+     "Activated cannot be estimated: fewer than two units in an arm.",
+     "collect what is missing, and run the report again."),
+    ({"as_expected": False}, f"{TOLD}, a clear benefit, and the opposite of what the plan expected.",
+     "by the plan's rule, go on with links."),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("changes", "answer", "following"), VERDICTS)
@@ -199,20 +171,16 @@ GUARD = {"id": "g", "metric": "g", "role": "guardrail", "estimate": -0.02, "ci_l
 GUARD |= {"control_value": 4.21, "treatment_value": 4.19}
 GUARDS = [
     ("not inferior", "The guardrail holds: satisfaction, -0.020 (between -0.080 and +0.040)."),
-    (
-        "non-inferiority not shown",
-        "The guardrail is not shown to hold: satisfaction, -0.020 (between -0.080 and +0.040), tolerated 0.1.",
-    ),
+    ("non-inferiority not shown",
+     "The guardrail is not shown to hold: satisfaction, -0.020 (between -0.080 and +0.040), tolerated 0.1."),
     ("inferior", "The guardrail is broken: satisfaction, -0.020 (between -0.080 and +0.040), tolerated 0.1."),
-]
+]  # fmt: skip
 
 
 def test_a_guardrail_of_several_arms_counts_once():
     arms = {"t": "inferior", "u": "non-inferiority not shown"}
-    guards = [
-        make(**{**GUARD, "id": arm}, verdict=verdict, treatment=arm, comparison=f"{arm} - c")
-        for arm, verdict in arms.items()
-    ]
+    guard = make(**GUARD)
+    guards = [guard.but(id=a, verdict=v, treatment=a, comparison=f"{a} - c") for a, v in arms.items()]
     told = explained(make(), *guards, metrics={"y": Y, "g": G}).answer[1]
     assert told.startswith("The guardrail is not shown to hold: satisfaction, with links, -0.020 (between ")
     assert "tolerated 0.1, broken; satisfaction, " in told and told.endswith("tolerated 0.1.")
@@ -240,36 +208,23 @@ def test_without_a_primary_metric_nothing_decides():
 
 KINDS = [
     # metric, changes, answer
-    (
-        {"kind": "score", "scale": "ordered", "label": "Answer"},
-        {"treatment_value": 0.55, "control_value": 0.45, "estimate": 0.10, "ci_low": 0.05, "ci_high": 0.15},
-        "Answer: of 100 pairs, 55 are higher with links and 45 without links, +10.0 points (between +5.0 and +15.0 "
-        "points), a clear benefit.",
-    ),
-    (
-        {"kind": "amount", "quantile": 0.9, "unit": "minutes", "label": "Reply"},
-        {"treatment_value": 35.0, "control_value": 30.0, "estimate": 5.0, "ci_low": 3.0, "ci_high": 7.0},
-        "Reply, 90th percentile: 35.0 minutes with links against 30.0 minutes without links, +5.0 minutes (between "
-        "+3.0 and +7.0 minutes), a clear benefit.",
-    ),
-    (
-        {"kind": "ratio", "numerator": "a", "denominator": "b", "label": "Calls per day"},
-        {},
-        "Calls per day: 0.350 with links against 0.300 without links, +0.050 (between +0.030 and +0.070), a clear "
-        "benefit.",
-    ),
-    (
-        {"kind": "nps", "label": "NPS"},
-        {"treatment_value": 35.0, "control_value": 30.0, "estimate": 5.0, "ci_low": 3.0, "ci_high": 7.0},
-        "NPS: +35.0 with links against +30.0 without links, +5.0 points (between +3.0 and +7.0 points), a clear "
-        "benefit.",
-    ),
-    (
-        {"kind": "time_to_event", "event": "paid", "horizon_days": 90, "label": "Paid in 90 days"},
-        {},
-        f"Paid in 90 days{TOLD[9:]}, a clear benefit.",
-    ),
-]
+    ({"kind": "score", "scale": "ordered", "label": "Answer"},
+     {"treatment_value": 0.55, "control_value": 0.45, "estimate": 0.10, "ci_low": 0.05, "ci_high": 0.15},
+     "Answer: of 100 pairs, 55 are higher with links and 45 without links, +10.0 points (between +5.0 and +15.0 "
+     "points), a clear benefit."),
+    ({"kind": "amount", "quantile": 0.9, "unit": "minutes", "label": "Reply"},
+     {"treatment_value": 35.0, "control_value": 30.0, "estimate": 5.0, "ci_low": 3.0, "ci_high": 7.0},
+     "Reply, 90th percentile: 35.0 minutes with links against 30.0 minutes without links, +5.0 minutes (between +3.0 "
+     "and +7.0 minutes), a clear benefit."),
+    ({"kind": "ratio", "numerator": "a", "denominator": "b", "label": "Calls per day"}, {},
+     "Calls per day: 0.350 with links against 0.300 without links, +0.050 (between +0.030 and +0.070), a clear "
+     "benefit."),
+    ({"kind": "nps", "label": "NPS"},
+     {"treatment_value": 35.0, "control_value": 30.0, "estimate": 5.0, "ci_low": 3.0, "ci_high": 7.0},
+     "NPS: +35.0 with links against +30.0 without links, +5.0 points (between +3.0 and +7.0 points), a clear benefit."),
+    ({"kind": "time_to_event", "event": "paid", "horizon_days": 90, "label": "Paid in 90 days"}, {},
+     f"Paid in 90 days{TOLD[9:]}, a clear benefit."),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("metric", "changes", "answer"), KINDS)
@@ -303,18 +258,15 @@ def test_the_answer_names_its_population_where_it_is_not_everybody():
     assert held == "The guardrail holds: satisfaction, among the 35 % who answered, -0.020 (between -0.080 and +0.040)."
 
 
-@pytest.mark.parametrize(
-    ("lost", "changes", "said"),
-    [
-        (0.5, {}, "Among the 50 % whose outcome is known, activated: "),
-        (0.01, {}, "Among the 99 % whose outcome is known, activated: "),
-        (0.5, {"population": "responders", "n_control": 500, "n_treatment": 505}, "Among the 25 % whose outcome is "),
-        (0.001, {}, "Among those whose outcome is known, activated: "),
-        (0.5, {"clusters_control": 9, "clusters_treatment": 9}, "Among those whose outcome is known, activated: "),
-        (0.0, {}, "Activated: "),
-        (NAN, {}, "Activated: "),  # not tested
-    ],
-)
+@pytest.mark.parametrize(("lost", "changes", "said"), [
+    (0.5, {}, "Among the 50 % whose outcome is known, activated: "),
+    (0.01, {}, "Among the 99 % whose outcome is known, activated: "),
+    (0.5, {"population": "responders", "n_control": 500, "n_treatment": 505}, "Among the 25 % whose outcome is "),
+    (0.001, {}, "Among those whose outcome is known, activated: "),
+    (0.5, {"clusters_control": 9, "clusters_treatment": 9}, "Among those whose outcome is known, activated: "),
+    (0.0, {}, "Activated: "),
+    (NAN, {}, "Activated: "),  # not tested
+])  # fmt: skip
 def test_the_answer_names_its_population_where_units_are_lost(lost, changes, said):
     checks = (Check("attrition", "warn", lost, 0.05, "Some are lost."),)
     assert explained(make(**changes), checks=checks).answer[0].startswith(said)
@@ -380,9 +332,8 @@ def test_use_of_the_offer_is_told_where_no_association_misleads():
 def test_doubts_a_released_check_and_an_unknown_split_are_told():
     domain = Check("domain_y", "warn", 1, 1, f"Activated: there are too few units.{DETAIL}more are needed.")
     srm = Check("srm", "not tested", NAN, 0.001, "Not tested.")
-    told = explained(
-        make(), checks=(domain, srm), plan={"variant": {"control": "c", "treatments": ["t"], "split": "unknown"}}
-    )
+    unknown = {"variant": {"control": "c", "treatments": ["t"], "split": "unknown"}}
+    told = explained(make(), checks=(domain, srm), plan=unknown)
     assert told.answer[1:3] == (
         "Activated: there are too few units.",
         "The planned split is unknown, so whether units were assigned as planned is not tested.",
@@ -409,6 +360,10 @@ def test_a_split_that_is_unlike_in_some_group_is_told(p, is_told):
     assert any(said in sentence for sentence in found.answer) == is_told
 
 
+AFTERWARDS = "What was decided beforehand: the plan was written afterwards, so its metrics, margins and rule may have "
+AFTERWARDS += "been chosen by what they show."
+
+
 def test_limits_follow_the_data_the_exposure_and_what_is_missing():
     plan = {"exposure": {"column": "used"}}
     found = explained(make(population="responders"), kind="public", plan=plan)
@@ -423,16 +378,13 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
     left = Check("attrition", "not tested", NAN, 0.05, "Not tested.")
     late = explained(make(), checks=(left,), plan={"registered": "after"}).limits
     assert late[:2] == (
-        "What was decided beforehand: the plan was written afterwards, so its metrics, margins and rule may have been "
-        "chosen by what they show.",
+        AFTERWARDS,
         "Who left: attrition not tested, as every row has its outcomes and the plan does not say how many units were "
         "randomised.",
     )
-    before = explained(make(), plan={"registered": "before"})
+    before, unsaid = explained(make(), plan={"registered": "before"}), explained(make()).words["design"]
     assert "Plan written | before the data was seen" in before.words["design"]
-    assert (
-        "Plan written | it does not say whether before or after the data was seen" in explained(make()).words["design"]
-    )
+    assert "Plan written | it does not say whether before or after the data was seen" in unsaid
     end = "That this was the planned end: the plan names none, and looking until a result is clear errs more often "
     assert before.limits[0] == f"{end}than it says." == explained(make(), plan={"assigned_at": "day"}).limits[0]
     planned = explained(make(), plan={"registered": "before", "planned_units": 9})
@@ -443,10 +395,11 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
 def test_two_metrics_that_decide_and_disagree_are_no_winner(plan):
     metrics = {"y": Y, "z": {**Y, "label": "Paid"}, "x": {**Y, "label": "Stayed"}}
     harm, unclear = (make(id=v, metric="z", verdict=v) for v in ("clear harm", "no clear difference"))
-    torn = (
-        "Paid is better without links and activated worse" if plan else "activated is better with links and Paid worse"
+    planned, turned_ = (
+        "activated is better with links and Paid worse",
+        "Paid is better without links and activated worse",
     )
-    torn = f"{torn}: both decide and disagree, so settle which counts more before "
+    torn = f"{turned_ if plan else planned}: both decide and disagree, so settle which counts more before "
     for rows in ([make(), harm], [make(metric="x", verdict="no clear difference"), make(), harm]):
         assert explained(*rows, metrics=metrics, plan=plan).answer[-1] == f"Next: {torn}a choice."
     assert explained(make(), unclear, metrics=metrics).answer[-1] == "Next: by the plan's rule, go on with links."
@@ -461,10 +414,7 @@ def test_two_metrics_that_decide_and_disagree_are_no_winner(plan):
 @pytest.mark.parametrize("status", ["answered", "interim", "withheld"])
 def test_every_report_of_a_plan_that_was_written_afterwards_says_so(study, status):
     late = explained(make(), study=study, status=status, plan={"registered": "after"}).limits
-    assert late[0] == (
-        "What was decided beforehand: the plan was written afterwards, so its metrics, margins and rule may have been "
-        "chosen by what they show."
-    )
+    assert late[0] == AFTERWARDS
 
 
 OVERSTATED = [
