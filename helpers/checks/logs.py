@@ -161,9 +161,7 @@ class Log:
         lost = np.where(is_inside & (came <= TENTH * ratios * others), ratios * others, 0.0)
         first, end = np.unravel_index((lost - came).argmax(), lost.shape)
         place, is_lost = (first, end), lost[first, end] > 0
-        chance, ratio = 0.0, ratios[place]  # minus its logarithm (Chernoff's bound), that so few of all came
-        for n_came, share in ((came[place], ratio / (1 + ratio)), (others[place], 1 / (1 + ratio))) if is_lost else ():
-            chance += n_came * math.log(n_came / ((came[place] + others[place]) * share)) if n_came else 0.0
+        chance = measure_chance(came[place], others[place], ratios[place]) if is_lost else 0.0
         is_gap = chance > SURE + 2 * math.log(n)  # these days were chosen among all
         return (int(self.first + first), int(self.first + end) - 1) if is_gap else None
 
@@ -283,3 +281,11 @@ def percent(share: float) -> str:
 def write_day(day) -> str:
     """Return the date of a day since 1970."""
     return str(np.datetime64(int(day), "D"))
+
+
+def measure_chance(came, others, ratio):
+    """Return minus the log of the chance (Chernoff's bound) that so few come, as others had the rest of all."""
+    every, told = came + others, 0.0
+    for n, share in ((came, ratio / (1 + ratio)), (others, 1 / (1 + ratio))):
+        told += n * math.log(n / (every * share)) if n else 0.0
+    return told

@@ -131,12 +131,12 @@ def list_moves(was, now):
     counts = {"both": len(both), "moved": len(moved), "level": len(differ) - len(moved)}
     counts |= {"gone": len(early) - len(both), "new": len(late) - len(both)}
     rows = []
-    for was, now in moved:
-        change = "" if None in (was["estimate"], now["estimate"]) else f"{now['estimate'] - was['estimate']:+.4g}"
-        share = _measure_move(was, now)
-        verdict = " -> ".join(dict.fromkeys((was["verdict"], now["verdict"])))
-        written = (_write_estimate(was), _write_estimate(now), change, "" if share is None else f"{share:.0%}")
-        rows.append((was["id"], *written, verdict))
+    for old, new in moved:
+        change = "" if None in (old["estimate"], new["estimate"]) else f"{new['estimate'] - old['estimate']:+.4g}"
+        share = _measure_move(old, new)
+        verdict = " -> ".join(dict.fromkeys((old["verdict"], new["verdict"])))
+        written = (_write_estimate(old), _write_estimate(new), change, "" if share is None else f"{share:.0%}")
+        rows.append((old["id"], *written, verdict))
     return rows, counts
 
 
