@@ -183,7 +183,8 @@ def _state_near(name, frame, cells, known) -> Iterator[Said]:
     """Groups of which each holds the next smaller one; those that come first stay."""
     counts = count_cells(frame, [cells.near], known)[:, 0]
     late = ~mark_rows(frame, cells.first, known) if cells.first else np.zeros(len(frame), bool)
-    for key, rows in group_rows(frame, cells.within, known).items():
+    by = [] if cells.rule == "cells" else cells.within  # of cells that is what their totals are of
+    for key, rows in group_rows(frame, by, known).items():
         sizes = sorted(set(counts[rows][np.isfinite(counts[rows])]))
         for row in rows:
             if np.isfinite(counts[row]) and counts[row] > 0:

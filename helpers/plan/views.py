@@ -78,7 +78,7 @@ class Cells(Part):
     at : a column, where on that axis a row begins
     where : an expression, the rows that are cells; others stay
     together : columns or expressions of which equal rows are hidden together (rows)
-    near : an expression, a count; of those `within` that differ by few the first stays (rows)
+    near : an expression, a count; of those `within` that differ by few (of cells: of all) the first stays
     first : an expression, rows that come first then
     hides : columns that are hidden; all but the names and totals when left out
     levels : columns of which a value could be somebody's: where a cell is small it is one nameless "other"

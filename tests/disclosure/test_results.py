@@ -278,6 +278,33 @@ def test_protect_shows_that_nobody_is_there_where_it_is_no_secret():
     assert guard_milestones(model=model.assign(value=[0.5, 100.0, 91.0])) == {}  # nine stayed: the model is theirs
 
 
+def test_protect_shows_no_step_of_few_in_what_adds_up():
+    topics = pd.DataFrame({"topic": list("abc"), "customers": [333, 330, 284], "rank_customers": [1, 2, 3]})
+    topics = topics.assign(share=topics["customers"] / 500, tickets=[700, 600, 500], rank_tickets=[1, 2, 3])
+    for reached, hidden in (
+        ((333, 450, 500), []),
+        ((333, 492, 500), [1]),
+        ((333, 500, 500), []),
+    ):  # eight ask of c alone
+        found = guard("support_metrics", PLAN, tables={"topics": topics.assign(reached=np.array(reached) / 500)}).tables
+        assert np.flatnonzero(found["topics"]["reached"].isna()).tolist() == hidden
+    years = {
+        "line": ["a, counted"] * 4 + ["a, projected"] * 2,
+        "year": [0, 1, 2, 3, 0, 1],
+        "at_risk": [90, 80, 50, 30, None, None],
+    }
+    curve = pd.DataFrame(years | {"share": [1, 0.75, 0.75 * 0.9, 0.75 * 0.9 * 0.8, 1, 0.76]})  # 20, 5 and 6 have left
+    found = guard("support_metrics", PLAN, tables={"retention_curve": curve}).tables["retention_curve"]
+    assert found["share"].isna().tolist() == [False, False, True, False, False, False]
+    gone = [0.1, 0.24, 0.325, 0.365]  # of 200 that are followed so long, and of 100 in the last month
+    rows = [(m, s, x, n) for m, (g, n) in enumerate(zip(gone, (200, 200, 200, 100), strict=True)) for s, x in
+            (("started", 0.9 - g), ("using", 0.1), ("gone", g))]  # fmt: skip
+    states = pd.DataFrame(rows, columns=["month", "state", "share", "at_risk"])
+    found = guard_milestones(states=states)["states"]
+    assert found.loc[(found["state"] == "gone") & found["share"].isna(), "month"].tolist() == [3]  # four more
+    assert found.loc[found["month"] < 3, "share"].notna().all()
+
+
 @pytest.mark.parametrize(("counts", "hidden"), [
     ((500, 490, 90, 400, 450, 100, 350), []),
     ((500, 480, 5, 475, 450, 100, 350), [1, 2, 3]),  # five had left
@@ -534,6 +561,7 @@ def test_tables_made_of_a_hidden_effect_go_with_it():
 
 def test_names_of_small_levels_are_one_nameless_other():
     topics = pd.DataFrame({"topic": ["billing", "ann@example.org", "setup"], "customers": [90, 4, 50]})
+    topics = topics.assign(share=topics["customers"] / 100, reached=[0.9, 0.9, 1.0])
     found = guard("support_metrics", PLAN, tables={"topics": topics}).tables["topics"]
     assert found["topic"].tolist() == ["billing", "other", "setup"]  # the partner's name tells nothing of few
     assert found["customers"].isna().tolist() == [False, True, True]
