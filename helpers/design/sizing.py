@@ -275,10 +275,18 @@ class Sized:
         b = self.baseline
         return b.cluster_size / b.answered * (1 - b.explained * self.is_adjusted)
 
-    def _choose(self, of_shares, of_means):
-        """The formula of two shares, or of two means, with what it needs of both arms: of clusters that of a mean."""
+    def _choose(self, of_shares, of_means, of_margin, of_error):
+        """The formula of two shares or means, with what it needs of both arms: of clusters that of a mean.
+
+        Of a margin where nothing changes, by the score limits of two shares or by a standard error.
+        """
         b, scale = self.baseline, math.sqrt(self.baseline.design_effect / self.baseline.cluster_size)
         told = {"difference": self.effect, "share_treatment": self.share, "alpha": self.level}
+        if self.role == "guardrail" and not self.is_scored:
+            return partial(of_error, self.effect, unit_error=self.find_error(self.dilution, 0.0), alpha=self.level)
+        if self.role == "guardrail":
+            told["margin"] = told.pop("difference") / (b.mean if self.is_relative else 1)
+            return partial(of_margin, b.mean, is_ratio=self.is_relative, **told)
         if self.is_share:
             return partial(of_shares, baseline=b.mean, is_scored=self.is_scored, **told)
         return partial(of_means, sd=b.sd * scale, sd_treatment=self._find_spread(self.effect) * scale, **told)
@@ -318,33 +326,21 @@ class Sized:
         tested = one / (1 - self.share) + other / self.share
         return math.sqrt((one / self.share + other / (1 - self.share)) / tested) if self.is_scored else 1.0
 
-    def _keep(self, of_shares, of_means, **sought):
-        """The formula of a margin where nothing changes: by the score limits of two shares, or by a standard error."""
-        b, told = self.baseline, {"alpha": self.level, **sought}
-        if not self.is_scored:
-            return of_means(self.effect, unit_error=self.find_error(1.0, 0.0), **told)
-        margin = self.effect / b.mean if self.is_relative else self.effect
-        return of_shares(b.mean, margin, share_treatment=self.share, is_ratio=self.is_relative, **told)
-
     def find_exaggeration(self, n_units) -> float:
         """Return by how much a clear result overstates the effect, with so many units in both arms."""
         return find_exaggeration(self.effect, self.find_error(n_units), self.critical / self.find_stretch())
 
     def find_power(self, n_units) -> float:
         """Return the chance that the effect is found; of a guardrail that it is shown to hold where nothing changes."""
-        if self.role == "guardrail":
-            n = n_units / (self.dilution if self.is_scored else self.price)
-            return self._keep(planning.power_margin, planning.power_normal, n_units=n)
         n = n_units / self.dilution / self.price
-        return self._choose(planning.power_proportions, planning.power_means)(n_units=n)
+        formulas = planning.power_proportions, planning.power_means, planning.power_margin, planning.power_normal
+        return self._choose(*formulas)(n_units=n)
 
     def find_size(self, power) -> float:
         """Return how many units, both arms together, find the effect with a given power."""
-        if self.role == "guardrail":
-            found = self._keep(planning.sample_size_margin, planning.sample_size_normal, power=power)
-            return found * (self.dilution if self.is_scored else self.price)
-        found = self._choose(planning.sample_size_proportions, planning.sample_size_means)(power=power)
-        return found * self.dilution * self.price
+        formulas = planning.sample_size_proportions, planning.sample_size_means
+        formulas += planning.sample_size_margin, planning.sample_size_normal
+        return self._choose(*formulas)(power=power) * self.dilution * self.price
 
     def find_smallest(self, n_units, power) -> float:
         """Return the smallest effect, above 0, that so many units find; of means in large arms by the normal curve."""

@@ -370,8 +370,8 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
     list of Estimate: `segment` is "column=level", `at` is "week 1", "week 2", ..., role exploratory, family segments or
         weeks; none for times to an event and quantiles.
     list of Test: a linear trend by weighted least squares of the weekly effect on the week, standard normal; Cochran's
-        Q over the levels; both over groups with at least `min_cell` units in both arms, and adjusted within their
-        family, weeks or segments, by Benjamini and Hochberg.
+        Q over the levels, as Welch judges it; both over groups with at least `min_cell` units in both arms, and
+        adjusted within their family, weeks or segments, by Benjamini and Hochberg.
     """
     design, segments, weeks, tests = material.design, [], [], []
     clusters = None if design.cluster is None else (None, None)
@@ -403,7 +403,7 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
 def _test_split(comparison, by, groups, rows):
     """The one test that the effect differs over the groups that are large enough; none where these are too few."""
     usable = [
-        (int(group) if by == "week" else 0, row.estimate, row.std_error**-2)
+        (row.estimate, row.std_error**-2, int(group) if by == "week" else row.df or row.n_control + row.n_treatment - 2)
         for group, row in zip(groups, rows, strict=True)
         if row.std_error > 0 and min(row.n_control, row.n_treatment) >= comparison.design.min_cell
     ]

@@ -247,7 +247,8 @@ def measure_groups(measure, method, least, control, treatment, *, confidence_lev
     for group in np.union1d(control[:, 1], treatment[:, 1]):
         pair = compare_means(*(measure_columns(arm[arm[:, 1] == group, :1]) for arm in (control, treatment)))
         if min(pair.n_control, pair.n_treatment) >= MIN_CELL:
-            found.append((group, pair.treatment - pair.control, 1 / pair.variance))
+            third = group if measure is means.measure_trend else pair.df
+            found.append((pair.treatment - pair.control, 1 / pair.variance, third))
     if len(found) < least:
         return Effect(method=method, reason=f"fewer than {least} groups are large enough")
     return Effect(p_value=measure(*np.array(found).T)[1], method=method)
@@ -330,7 +331,7 @@ METHODS = (
            _tail(), "Holm 1979", **AT_LEAST, **TEST),
     Method("interaction across segments", "interaction", "interaction",
            (partial(measure_groups, means.measure_interaction, "interaction", 2),), ("segments",), _tail(500),
-           "Cochran 1954", **TEST),
+           "Welch 1951; Cochran 1954", **TEST),
     Method("trend over weeks", "trend over weeks", "trend",
            (partial(measure_groups, means.measure_trend, "trend over weeks", 3),), ("weeks",), _tail(200),
            "Cochran 1954", **TEST),

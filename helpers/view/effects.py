@@ -316,8 +316,9 @@ def sensitivity(results: Results) -> Display:
 def _write_effect(e: Estimate, scale, how) -> dict:
     """A row of the view `effects`: an effect in words, and how it was made."""
     row = {"metric": e.metric, "how": how, "effect": "", "interval": e.reason, "p": e.decision_p, "verdict": e.verdict}
-    known = {"effect": scales.write_effect(e, scale), "interval": scales.write_bounds(e, scale)}
-    return row | (known if math.isfinite(e.estimate) else {})
+    if scales.list_pieces(e):
+        row |= {"effect": "no single one", "interval": scales.write_bounds(e, scale)}  # where outcomes are unknown
+    return row | ({"effect": scales.write_effect(e, scale)} if math.isfinite(e.estimate) else {})
 
 
 def _tabulate(results, written, chosen, *, name, note="") -> Display:

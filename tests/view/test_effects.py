@@ -13,7 +13,7 @@ import pytest
 import samples
 from experiments import make_design, run_experiment
 
-from helpers.records import Check, Test
+from helpers.records import NAN, Check, Test
 from helpers.view import effects
 from helpers.view.effects import ladder, list_headlines, masthead, scorecard, segments, sensitivity, times, weeks
 from helpers.view.html import Display
@@ -267,7 +267,14 @@ def test_sensitivity_reads_as_the_page_does():
     assert "as assigned, adjusted for covariates, Lin -8.7 points [-10.4, -7.0]" in shown
     use = samples.contrasts()[-1].but(role="sensitivity", comparison="takers - others")
     shown = told(sensitivity(make(estimates=(*samples.results().estimates, use))))
-    assert "adjusted for covariates, Lin +8.7 points" in shown  # one treatment is not named, whoever else is compared
+    assert "adjusted for covariates, Lin +8.7 points" in shown  # one treatment is not named, whatever else there is
+    ends = samples.sensitivity()[0].but(
+        method="worst-case bounds", ci_low=-0.2, ci_high=0.31, estimate=NAN, p_value=NAN
+    )
+    shown = told(sensitivity(make(estimates=(ends.but(verdict="not estimable", reason="bounds only"),))))
+    assert "worst-case bounds no single one [-20, +31] not estimable" in shown
+    none = ends.but(estimate=0.2, ci_low=NAN, ci_high=NAN, reason="one unit holds most")
+    assert "worst-case bounds +20 points one unit holds most" in told(sensitivity(make(estimates=(none,))))
 
 
 @pytest.mark.parametrize("show", SHOWN)
