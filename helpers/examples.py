@@ -12,15 +12,8 @@ import pandas as pd
 from helpers import paths
 from helpers.records import Refused
 
-CHECKSUMS = {  # of the files in the locked releases; three are pickles and are not opened unless they are these
-    "_data/fpp3/bank_calls.pkl.compress": "9e44d863074176b884072d7c5b79d79e0b076bb3682268a7fcee832fb90edf01",
-    "_data/mediation/jobs.pkl.compress": "6f6675078de73fa3e9c1b1bdded72624667b2b9f0883aad2580bc525340cc677",
-    "_data/modeldata/wa_churn.pkl.compress": "95d0478a84ee4e289f1f3d2dd3ec72293f4e64cc5a2425a8044f4bcc8eba47d7",
-    "nsw_mixtape/nsw_mixtape.dta": "e4a64e4436c2c178f47d6c82a371d20f1596b82b44862ce24bf13c71ac797339",
-    "cps_mixtape/cps_mixtape.dta": "1345a61d4f4f6ab84abd475906a86671b969b278a8ef0e96d8e8ba8e3c3556e1",
-    "thornton_hiv/thornton_hiv.dta": "add8c0410f44f0561257c0024e768c3036b1183aa58299e47a80a24d17ba4b62",
-    "datasets/CDNOW_master.txt": "eff6889ed364c5199d6eacbbeb7a6d559971df4406ac876f322c373f00a072ef",
-}
+FOUND = paths.read_words(Path(__file__).with_suffix(".yaml"))  # what the packages hold, and how we call it
+CHECKSUMS, LEVELS, EARNERS = (FOUND[name] for name in ("checksums", "levels", "earners"))
 
 
 @dataclass(frozen=True)
@@ -61,23 +54,6 @@ def _tell(name, units, events=None):
     """The tables with what data/public_data.csv says of them."""
     told = pd.read_csv(paths.DATA / "public_data.csv", index_col="name").loc[name]
     return Example(units, told["note"], told["source"], events)
-
-
-LEVELS = {
-    **{"nevmarr": "never married", "separtd": "separated", "divrcd": "divorced", "manegerial": "managerial"},
-    "lt-hs": "less than high school",
-    "highsc": "high school",
-    "somcol": "some college",
-    "bach": "college degree",
-    "gradwk": "graduate work",
-    "lt15k": "under 15,000",
-    "15t24k": "15,000 to 24,000",
-    "25t39k": "25,000 to 39,000",
-    "40t49k": "40,000 to 49,000",
-    "50k+": "50,000 or more",
-}
-EARNERS = {"educ": "education_years", "hisp": "hispanic", "marr": "married", "nodegree": "no_degree"}
-EARNERS |= {"re74": "earnings_1974", "re75": "earnings_1975", "re78": "earnings_1978"}
 
 
 def _read_pickle(inside):

@@ -380,4 +380,4 @@ def test_label_of_is_the_label_else_the_name_in_words():
     design = plan.ExperimentPlan.model_validate(
         {**fields, "variant": {"column": "v", "control": "c", "treatments": "t"}}
     )
-    assert [design.label_of(name) for name in metrics] == ["paid in", "money spent, median", "back, day 7 to 14"]
+    assert [design.label_of(name) for name in metrics] == ["paid in", "money spent (median)", "back (day 7 to 14)"]

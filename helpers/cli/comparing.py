@@ -125,7 +125,7 @@ def list_moves(was, now):
     both = [name for name in early if name in late]
     pairs = [(early[name], late[name]) for name in both]
     differ = [pair for pair in pairs if _differs(*pair, *FIGURES, *LIMITS)]
-    moved = [pair for pair in differ if _differs(*pair, *_list_free(*pair))]
+    moved = [pair for pair in differ if _is_moved(*pair)]
     aside = ("exploratory", "sensitivity")  # of the plan's own metrics there are few, of segments a hundred
     moved.sort(key=lambda p: (p[1]["role"] in aside, p[0]["verdict"] == p[1]["verdict"], -(_measure_move(*p) or 0)))
     counts = {"both": len(both), "moved": len(moved), "level": len(differ) - len(moved)}
@@ -147,16 +147,16 @@ def _index(estimates):
     return {name: {**e, "id": name} for name, e in zip(names, estimates, strict=True)}
 
 
-def _list_free(was, now):
-    """Return the figures that neither another confidence level nor another kind of interval moves by itself."""
-    level = FIGURES if was["confidence_level"] != now["confidence_level"] else FIGURES + LIMITS
-    return FIGURES[:1] if was["interval"] != now["interval"] else level
-
-
 def _differs(was, now, *figures):
     pairs = [(was[key], now[key]) for key in figures if was[key] != now[key]]
     moved = any(None in pair or not isclose(*pair, rel_tol=SAME) for pair in pairs)
     return moved or was["verdict"] != now["verdict"]
+
+
+def _is_moved(was, now):
+    """Whether a figure differs that neither another confidence level nor another kind of interval moves by itself."""
+    level = FIGURES if was["confidence_level"] != now["confidence_level"] else FIGURES + LIMITS
+    return _differs(was, now, *(FIGURES[:1] if was["interval"] != now["interval"] else level))
 
 
 def _measure_move(was, now):

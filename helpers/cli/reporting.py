@@ -17,8 +17,6 @@ from helpers.report.store import open_work, read_record
 
 WORKSPACE = Path(__file__).with_name("workspace")  # what `init` writes
 EXAMPLES = {"customer_milestones": "framework.yaml", "experiment": "plan.yaml"}
-IGNORED = ["reports/", "*.zip", ".env", ".ipynb_checkpoints/", "*.duckdb", "*.db"]  # results, data and secrets
-IGNORED += ["*.[ct]sv", "*.txt", "*.json", "*.jsonl", "*.ndjson", "*.parquet", "*.pq", "*.xls*", "*.gz"]
 DEEP = "validation-deep"
 
 
@@ -178,9 +176,8 @@ def init_workspace(arguments):
     for name, value in (("plan", "plan.yaml"), ("data", "simulated")):  # hers, where ours names somebody's experiment
         default = rf'("{name}: [^"=]+= )\\"[^"\\]+\\"'
         texts[notebook.name] = re.sub(default, rf'\g<1>\\"{value}\\"', texts[notebook.name], count=1)
-    for name in ("reports.yaml", "README.md"):
-        texts[name] = (WORKSPACE / name).read_text(encoding="utf-8").replace("{study}", study)
-    texts[".gitignore"] = "\n".join(IGNORED) + "\n"
+    for name in ("reports.yaml", "README.md", ".gitignore"):
+        texts[name] = (WORKSPACE / name.lstrip(".")).read_text(encoding="utf-8").replace("{study}", study)
     there = [name for name in texts if (folder / name).exists()]
     if there:
         raise Refused(f"{folder.name}: holds {', '.join(there)} already; name a new folder, or move them away")

@@ -38,14 +38,7 @@ DEPARTURES = ("as_of", "confidence_level", "min_cell")  # parameters that change
 LEAST = 5  # no cell of fewer is shared, whatever the plan says
 LONG = 8  # signs of an id, from which on another way of writing it is no other word
 CHANCE = 0.02  # of as many matches of numbers with ids, from which they are no chance
-PROGRAMS = (
-    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge", "msedge"),
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-)
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
-FLAGS += ("--disable-background-networking", "--disable-component-update", "--no-pdf-header-footer")
-MOST_PAGES = 12
-SECONDS = 120
+MOST_PAGES, SECONDS = 12, 120  # of a report on paper; for its printing
 FOLDED = (
     "<style>@media print{.expert>:not(summary){display:none}.expert>summary::after{content:': in the file'}}</style>"
 )
@@ -323,7 +316,7 @@ def _find_unit_ids(units, words):
 
 def find_browser() -> str:
     """Return the path of Chromium or a browser made of it; refused where there is none."""
-    found = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    found = next(filter(None, map(shutil.which, SCAN["browsers"])), None)
     if not found:
         cure = "install one, or open report.html in a browser and print it"
         raise Refused(f"--pdf: no Chromium, Chrome or Edge is found here; {cure}")
@@ -369,9 +362,9 @@ def _print_page(browser, name, text):
     with tempfile.TemporaryDirectory(prefix="print-") as folder:
         page, printed = Path(folder, "report.html"), Path(folder, "report.pdf")
         page.write_text(text, encoding="utf-8")
-        command = [browser, *FLAGS, f"--user-data-dir={folder}/profile", f"--print-to-pdf={printed}", page.as_uri()]
+        command = [browser, *SCAN["flags"], f"--user-data-dir={folder}/profile", f"--print-to-pdf={printed}"]
         try:
-            subprocess.run(command, capture_output=True, timeout=SECONDS, check=True)
+            subprocess.run([*command, page.as_uri()], capture_output=True, timeout=SECONDS, check=True)
             return printed.read_bytes()
         except (OSError, subprocess.SubprocessError) as error:
             what = f"{Path(browser).name} printed nothing ({type(error).__name__})"

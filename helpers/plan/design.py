@@ -388,7 +388,8 @@ class ExperimentPlan(Design):
         label = metric.label or say_name(name)
         told = [f"day {metric.from_days:g} to {metric.within_days:g}"] if metric.from_days else []
         told += metric.how.told(metric) if metric.how.told else []
-        return ", ".join([label, *(words for words in told if words not in label.lower())])
+        told = ", ".join(words for words in told if words not in label.lower())
+        return f"{label} ({told})" if told else label
 
     def by_role(self, *roles) -> dict[str, Metric]:
         """Metrics of some roles, in the plan's order."""

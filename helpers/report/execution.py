@@ -330,7 +330,7 @@ def judge_error(error, *, limit) -> Outcome:
     if in_cell:
         return Outcome("error", f"{in_cell} in a cell; open the notebook in JupyterLab to see it happen")
     if kind == "CellTimeoutError":
-        return Outcome("time limit", f"a cell ran longer than {limit:g} seconds; raise the limit or give less")
+        return Outcome("time limit", f"a cell ran longer than {limit:g} seconds; raise STUDIES_TIME_LIMIT or give less")
     if kind == "DeadKernelError" or (kind == "RuntimeError" and "ernel" in str(error)):
         return DIED
     if isinstance(error, OSError):  # after the time limit, which is one too

@@ -62,7 +62,7 @@ def test_kind_written_as_told_gives_an_estimate_with_a_verdict(reported, name):
     assert (row["method"], row["verdict"]) == ("miettinen-nurminen", "clear benefit")
     assert row["ci_low"] < 0.06 < row["ci_high"]  # what was planted
     told = (reported / f"reports/{name}/summary.md").read_text()
-    assert "points" in told and "Pleased, line 4" in told
+    assert "points" in told and "Pleased (line 4)" in told
 
 
 def test_kind_written_as_told_refuses_by_its_own_rule(copy):

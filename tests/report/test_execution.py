@@ -96,7 +96,7 @@ def ended(folder, tmp_path_factory):
 ENDS = {"killed": f"dead kernel in “Compute”: {DIED.message}"}
 ENDS |= {"orphaned": f"dead kernel in “Compute”: {DIED.message}"}
 ENDS |= {"left": "error in “Compute”: the notebook ended before its last cell had published results"}
-ENDS |= {"slow": "time limit in “Compute”: a cell ran longer than 3 seconds; raise the limit or give less"}
+ENDS |= {"slow": "time limit in “Compute”: a cell ran longer than 3 seconds; raise STUDIES_TIME_LIMIT or give less"}
 ENDS |= {"wrong": "error in “Compute”: ValueError in a cell; open the notebook in JupyterLab to see it happen"}
 ENDS |= {"refused": "refused in “Compute”: t.csv, column x: 3 cells are text; mend them"}
 
@@ -272,7 +272,11 @@ ERRORS = [
     (KeyboardInterrupt(), "interrupted", "run the command again to finish"),
     (raised("ValueError", "4711"), "error", f"ValueError {IN_CELL}"),
     (raised("OSError", "4711"), "error", f"OSError {IN_CELL}"),
-    (CellTimeoutError("4711"), "time limit", "a cell ran longer than 7.5 seconds; raise the limit or give less"),
+    (
+        CellTimeoutError("4711"),
+        "time limit",
+        "a cell ran longer than 7.5 seconds; raise STUDIES_TIME_LIMIT or give less",
+    ),
     (DeadKernelError("Kernel died"), "dead kernel", DIED.message),
     (RuntimeError("Kernel died before replying to kernel_info"), "dead kernel", DIED.message),
     (KeyError("4711"), "error", "KeyError while the report was made; STUDIES_DEBUG=1 shows more"),

@@ -156,7 +156,7 @@ def test_list_metrics_and_read_scale_return_what_was_planned():
     assert (find_noun(found), find_noun(found, singular=True)) == ("companies", "company")
     bare = samples.results(tables={})
     assert read_scale(bare, "daily_use") == Scale("daily_use", "daily use") and find_noun(bare) == "units"
-    assert list_one(kind="amount", quantile=0.9)["label"] == "reply time, 90th percentile"
+    assert list_one(kind="amount", quantile=0.9)["label"] == "reply time (90th percentile)"
     assert list_one(kind="count", time_at_risk="days_at_risk")["unit"] == "per day at risk"
 
 

@@ -38,8 +38,8 @@ def turned(**changes):
 
 
 UNCLEAR = (
-    "the rule gives no clear answer; how many units it takes to find 2 points in activated, "
-    "the report “Before an experiment” says."
+    "the rule gives no clear answer; the report “Before an experiment” says how many units it takes to find 2 points "
+    "in activated."
 )
 VERDICTS = [
     # changes, answer, what is next
@@ -214,7 +214,7 @@ KINDS = [
      "points), a clear benefit."),
     ({"kind": "amount", "quantile": 0.9, "unit": "minutes", "label": "Reply"},
      {"treatment_value": 35.0, "control_value": 30.0, "estimate": 5.0, "ci_low": 3.0, "ci_high": 7.0},
-     "Reply, 90th percentile: 35.0 minutes with links against 30.0 minutes without links, +5.0 minutes (between +3.0 "
+     "Reply (90th percentile): 35.0 minutes with links against 30.0 minutes without links, +5.0 minutes (between +3.0 "
      "and +7.0 minutes), a clear benefit."),
     ({"kind": "ratio", "numerator": "a", "denominator": "b", "label": "Calls per day"}, {},
      "Calls per day: 0.350 with links against 0.300 without links, +0.050 (between +0.030 and +0.070), a clear "
