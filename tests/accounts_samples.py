@@ -28,31 +28,19 @@ def draw_histories(seed, n, *, factor=1.0, follows=400.0):
     # rate x days before activation, rate x factor x days after it, used up at the loss
     early, rest = left / rate, np.maximum(left - rate * np.minimum(day, 1e9), 0)
     lost = np.where(early <= day, early, np.minimum(day, 1e9) + rest / (rate * factor))
-    followed = np.full(n, follows)
-    return pd.DataFrame(
-        {
-            "unit": [f"a{number:06d}" for number in range(n)],
-            "tier": tier,
-            "size": rng.lognormal(2, 1, n),
-            "followed_days": followed,
-            "lost_day": np.where(lost <= followed, lost, np.nan),
-            "day_activated": np.where(day < np.minimum(lost, followed), day, np.nan),
-        }
-    )
+    frame = pd.DataFrame({"unit": [f"a{number:06d}" for number in range(n)], "tier": tier})
+    frame = frame.assign(size=rng.lognormal(2, 1, n), followed_days=follows)
+    frame["lost_day"] = np.where(lost <= follows, lost, np.nan)
+    return frame.assign(day_activated=np.where(day < np.minimum(lost, follows), day, np.nan))
 
 
 def read_frame(histories, landmark=LANDMARK, horizon=HORIZON):
     """Return the accounts alive at the landmark and followed to the horizon, as the metrics room reads them."""
     is_in = ~(histories["lost_day"] <= landmark) & (histories["followed_days"] >= landmark + horizon)
-    rows = histories[is_in]
-    return pd.DataFrame(
-        {
-            "unit": rows["unit"],
-            "tier": rows["tier"],
-            "size": rows["size"],
-            "activated": (rows["day_activated"] < landmark).astype(float),
-            "retained": 1.0 - (rows["lost_day"] <= landmark + horizon),
-            "lost": rows["lost_day"].notna().astype(int),
-            "lost_days": rows["lost_day"].fillna(rows["followed_days"]) - landmark,
-        }
-    ).reset_index(drop=True)
+    rows = histories[is_in].reset_index(drop=True)
+    return rows[["unit", "tier", "size"]].assign(
+        activated=(rows["day_activated"] < landmark).astype(float),
+        retained=1.0 - (rows["lost_day"] <= landmark + horizon),
+        lost=rows["lost_day"].notna().astype(int),
+        lost_days=rows["lost_day"].fillna(rows["followed_days"]) - landmark,
+    )

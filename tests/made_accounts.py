@@ -2,36 +2,28 @@
 
 import ibis
 import pandas as pd
+import yaml
 
 from helpers.plan import FrameworkPlan
 from helpers.records import DataInfo
 from helpers.sources import AccountSource
 
-PLAN = {
-    "kind": "framework",
-    "title": "A test",
-    "question": "Who stays?",
-    "unit_id": "account_id",
-    "started_at": "started_at",
-    "as_of": "2024-07-31",
-    "size": "size",
-    "plan_tier": "tier",
-    "steps": [{"name": "installed"}, {"name": "invited", "event": "invite"}],
-    "activation": {"event": "talk", "at_least": 2, "window_days": 60, "landmark_days": 90},
-    "usage": {"event": "solved", "seats": "seats", "seats_event": "seats_now", "at_least": 1},
-    "categories": {"chat": {"basic": ["live"], "mature": ["phone", "bots"], "mature_at_least": 2}},
-    "features": [
-        {"name": "live"},
-        {"name": "phone"},
-        {"name": "bots", "event": "bot"},
-        {"name": "badge", "column": "b"},
-    ],
-    "outcomes": {
-        "retained": {"lost": "gone", "within_days": 90},
-        "expanded": {"event": "grew", "within_days": 100},
-        "dormant_after_days": 30,
-    },
-}
+PLAN = yaml.safe_load("""
+kind: framework
+title: A test
+question: Who stays?
+unit_id: account_id
+started_at: started_at
+as_of: "2024-07-31"
+size: size
+plan_tier: tier
+steps: [{name: installed}, {name: invited, event: invite}]
+activation: {event: talk, at_least: 2, window_days: 60, landmark_days: 90}
+usage: {event: solved, seats: seats, seats_event: seats_now, at_least: 1}
+categories: {chat: {basic: [live], mature: [phone, bots], mature_at_least: 2}}
+features: [{name: live}, {name: phone}, {name: bots, event: bot}, {name: badge, column: b}]
+outcomes: {retained: {lost: gone, within_days: 90}, expanded: {event: grew, within_days: 100}, dormant_after_days: 30}
+""")
 
 
 # Day 90 of an account that starts on 1 January 2024 is 31 March 00:00, day 180 is 29 June 00:00, day 60 is 1 March.
@@ -90,12 +82,9 @@ EVENTS = [
 
 def make_framework(**more):
     """Return the plan of these tests, with some keys replaced; a dict under a key changes only what it names."""
-    merged = {key: PLAN[key] | value if _both_dicts(PLAN.get(key), value) else value for key, value in more.items()}
-    return FrameworkPlan.model_validate({k: v for k, v in (PLAN | merged).items() if v is not None})
-
-
-def _both_dicts(old, new):
-    return isinstance(old, dict) and isinstance(new, dict)
+    both = {k for k, value in more.items() if isinstance(value, dict) and isinstance(PLAN.get(k), dict)}
+    merged = PLAN | {key: PLAN[key] | value if key in both else value for key, value in more.items()}
+    return FrameworkPlan.model_validate({key: value for key, value in merged.items() if value is not None})
 
 
 def make_account_source(accounts, events=None):

@@ -10,15 +10,13 @@ from sklearn.metrics import cohen_kappa_score
 
 from helpers import agreement
 
-# Krippendorff's own example of four observers (1980; 2011, "Computing Krippendorff's alpha-reliability"), section C
-OBSERVERS = np.array(
-    [
-        [1, 2, 3, 3, 2, 1, 4, 1, 2, np.nan, np.nan, np.nan],
-        [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, np.nan, 3],
-        [np.nan, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, np.nan],
-        [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, np.nan],
-    ]
-).T
+NAN = np.nan
+OBSERVERS = np.array([
+    [1, 2, 3, 3, 2, 1, 4, 1, 2, NAN, NAN, NAN],
+    [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, NAN, 3],
+    [NAN, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, NAN],
+    [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, NAN],
+]).T  # fmt: skip
 
 
 def make_reviews(pairs):
@@ -44,18 +42,19 @@ def test_measure_alpha_is_krippendorffs_published_figure():
 def test_measure_kappa_by_hand():
     # three agree (1 1, 2 2, 3 3), one is two apart (1 3); both orders: marks 1 three times, 2 twice, 3 three times
     pairs = np.array([[1, 1], [2, 2], [3, 3], [1, 3]], float)
-    observed = (4 + 4) / 8
-    expected = 2 * (3 / 8) ** 2 * 4 + 4 * (3 / 8) * (2 / 8)
+    observed, expected = (4 + 4) / 8, 2 * (3 / 8) ** 2 * 4 + 4 * (3 / 8) * (2 / 8)
     assert agreement.measure_kappa(pairs) == pytest.approx(1 - observed / expected)
-    both = np.concatenate([draw(50, 0.8, 5), draw(50, 0.8, 5)[:, ::-1]])
-    peer = cohen_kappa_score(*both.T.astype(int), weights="quadratic")
-    assert agreement.measure_kappa(draw(50, 0.8, 5)) == pytest.approx(peer)
     assert math.isnan(agreement.measure_kappa(np.full((5, 2), 3.0)))
 
 
+def test_measure_kappa_is_scikit_learns_in_both_orders():
+    pairs = draw(50, 0.8, 5)
+    peer = cohen_kappa_score(*np.concatenate([pairs, pairs[:, ::-1]]).T.astype(int), weights="quadratic")
+    assert agreement.measure_kappa(pairs) == pytest.approx(peer)
+
+
 def test_study_reviews_tells_of_no_more_than_full_agreement():
-    pairs = np.repeat([[1.0, 1], [5, 5]], 12, axis=0)
-    pairs[0] = 1, 2
+    pairs = np.array([[1.0, 2], *[[1.0, 1]] * 11, *[[5.0, 5]] * 12])
     found = study(make_reviews(pairs))["agreement"].set_index("measure")
     assert found.loc["alpha", "value"] > 0.95 and found["ci_high"].max() <= 1
 
@@ -74,11 +73,9 @@ def test_measure_icc_by_hand_and_its_interval_is_pingouins():
 
 def test_pair_reviews_takes_two_people_of_each_ticket():
     reviews = make_reviews([[1, 2], [3, 4]])
-    extra = reviews.iloc[[0]].assign(value=5)  # the same reviewer again
-    alone = reviews.iloc[[0]].assign(ticket="t9")
+    again, alone = reviews.iloc[[0]].assign(value=5), reviews.iloc[[0]].assign(ticket="t9")
     third = reviews.iloc[[2]].assign(agent="r7")
-    found = agreement.pair_reviews(pd.concat([reviews, extra, alone, third]))
-    assert found.tolist() == [[1, 2], [3, 4]]
+    assert agreement.pair_reviews(pd.concat([reviews, again, alone, third])).tolist() == [[1, 2], [3, 4]]
 
 
 def test_study_reviews_says_how_many_reviews_it_takes():

@@ -98,11 +98,14 @@ def test_measure_desk_knows_of_satisfaction_what_those_who_rated_tell():
     assert not silent.str.startswith("satisfied").any()
 
 
-def test_measure_desk_leaves_out_what_no_ticket_has():
-    rows = make_tickets(400).assign(replied=np.nan, solved=np.nan, **{"solved in one reply": np.nan})
-    assert service.measure_desk(rows, RULES).empty
-    known = service.measure_desk(make_tickets(400), RULES)["measure"].tolist()
+def test_measure_desk_leaves_out_what_no_ticket_has_and_a_median_of_fewer_than_half():
+    rows, none = make_tickets(400), {"replied": np.nan, "solved": np.nan, "solved in one reply": np.nan}
+    assert service.measure_desk(rows.assign(**none), RULES).empty
+    known = service.measure_desk(rows, RULES)["measure"].tolist()
     assert {"replied in time", "median reply", "solved soon", "median solution", "solved in one reply"} <= set(known)
+    few = rows.assign(end=1.0, replied=np.where(np.arange(400) < 160, 0.5, np.nan))
+    found = service.measure_desk(few, RULES).set_index("measure").loc["median reply"]
+    assert found[["value", "ci_low", "ci_high"]].isna().all()
 
 
 def test_measure_desk_weighs_and_bounds_satisfaction():
@@ -130,14 +133,11 @@ def test_rank_topics_by_hand():
     assert (found["rank_low"] <= found["rank_customers"]).all() and found.loc["a", "rank_high"] == 3
 
 
-def test_rank_topics_range_narrows_with_customers_and_follows_the_seed():
-    rng = np.random.default_rng(1)
-    topic = rng.choice(["a", "b"], 4000, p=[0.55, 0.45])
-    many = pd.DataFrame({"unit": np.arange(4000), "topic": topic})
-    options = {"confidence_level": 0.95, "n_resamples": 300}
-    assert service.rank_topics(many, seed=1, **options)["rank_high"].tolist() == [1, 2]
-    few = pd.DataFrame({"unit": np.arange(30), "topic": ["a", "b"] * 15})
-    assert service.rank_topics(few, seed=1, **options)["rank_high"].tolist() == [2, 2]
+@pytest.mark.parametrize(("n", "share", "highest"), [(4000, 0.55, [1, 2]), (30, 0.5, [2, 2])])
+def test_rank_topics_range_narrows_with_customers(n, share, highest):
+    rows = pd.DataFrame({"unit": np.arange(n), "topic": np.where(np.arange(n) < share * n, "a", "b")})
+    found = service.rank_topics(rows, seed=1, confidence_level=0.95, n_resamples=300)
+    assert found["rank_high"].tolist() == highest
 
 
 def test_study_fixes_by_hand():
@@ -177,12 +177,10 @@ def test_compare_within_is_free_of_a_lasting_trait_and_of_a_trend(log_odds):
         before, now = (rng.random(12_000) < chance for chance in chances)  # and service improves for all alike
         left = rng.random(12_000) < 1 / (1 + np.exp(3.5 + trait - log_odds * now))
         found = service.compare_within(now.astype(float), before.astype(float), left.astype(float))
-        logs.append(
-            (math.log(found["within"]), math.log(found["within_low"]) <= log_odds <= math.log(found["within_high"]))
-        )
-    logs = np.array(logs)
-    assert logs[:, 0].mean() == pytest.approx(log_odds, abs=0.12)
-    assert logs[:, 1].mean() >= 0.82
+        logs.append([math.log(found[name]) for name in ("within", "within_low", "within_high")])
+    middle, low, high = np.array(logs).T
+    assert middle.mean() == pytest.approx(log_odds, abs=0.12)
+    assert ((low <= log_odds) & (log_odds <= high)).mean() >= 0.82
 
 
 def make_frame(n, seed=1, effect=0.0):
@@ -198,15 +196,17 @@ def make_frame(n, seed=1, effect=0.0):
 def test_study_movers_takes_out_what_is_measured():
     estimates, movers = service.study_movers(make_frame(6000), DESIGN)
     assert len({e.id for e in estimates}) == len(estimates)
-    rows = movers.set_index("metric")
-    assert (rows["crude_difference"] > 0.06).all()  # the plan alone makes all of it
-    assert (rows["difference"].abs() < 0.045).all()
+    assert (movers["crude_difference"] > 0.06).all()  # the plan alone makes all of it
+    assert (movers["difference"].abs() < 0.045).all()
     assert [e.role for e in estimates[:2]] == ["primary", "exploratory"]
     assert {e.verdict for e in estimates if e.role == "primary"} == {"no clear association"}
     _, movers = service.study_movers(make_frame(6000, effect=0.15), DESIGN)
     row = movers.set_index("metric").loc["replied in time"]
     assert row["ci_low"] < 0.15 < row["ci_high"] and row["verdict"] == "clear association"
     assert row["e_value"] > row["e_limit"] > 1
+    few, movers = service.study_movers(make_frame(30), DESIGN)
+    assert {e.verdict for e in few} == {"not estimable"}
+    assert movers["crude_difference"].isna().all() and movers["reason"].notna().all()
 
 
 def test_the_answer_names_what_goes_clearly_with_renewing():
@@ -228,12 +228,6 @@ def test_the_answer_names_what_goes_clearly_with_renewing():
     assert "renewing, at equal tenure: with" in explain(results.but(tables={"movers": movers}), bare).answer[0]
 
 
-def test_study_movers_tells_nothing_of_few():
-    estimates, movers = service.study_movers(make_frame(30), DESIGN)
-    assert movers["crude_difference"].isna().all() and movers["reason"].notna().all()
-    assert {e.verdict for e in estimates} == {"not estimable"}
-
-
 @pytest.fixture
 def source():
     """Return a source of which the checks read nothing but its steps."""
@@ -243,12 +237,12 @@ def source():
 EARLY = [(1, "pass", ""), (5, "warn", ""), (20, "fail", f" {CLOCKS}; give both in UTC.")]
 
 
+@pytest.mark.parametrize("spoilt", ["replied", "solved"])
 @pytest.mark.parametrize(("n_early", "status", "more"), EARLY)
-def test_check_desk_of_replies_before_their_tickets(source, n_early, status, more):
-    for spoilt in ("replied", "solved"):
-        tickets = tell_tickets(100, **{spoilt: [-0.1] * n_early + [0.2] * (100 - n_early)})
-        told = f"Tickets answered or solved before they were opened: {n_early:.1f} %.{more}"
-        assert check_events(source, tickets) == (status, told)
+def test_check_desk_of_replies_before_their_tickets(source, n_early, status, more, spoilt):
+    tickets = tell_tickets(100, **{spoilt: [-0.1] * n_early + [0.2] * (100 - n_early)})
+    told = f"Tickets answered or solved before they were opened: {n_early:.1f} %.{more}"
+    assert check_events(source, tickets) == (status, told)
 
 
 def tell_tickets(n, **columns):
@@ -266,19 +260,13 @@ CLEAN = "Tickets answered or solved before they were opened: 0.0 %."
 
 
 @pytest.mark.parametrize(("columns", "told"), [
-    (
-        {"replied": np.resize([3 / 86_400] + [0.2] * 4, 400)},
-        " Of the first replies 20.0 % come within 10 seconds of their ticket, as automatic ones do: these are "
-        "none; leave them out.",
-    ),
-    (
-        {"score": np.resize([5.0, 4.0, 3.0, 99.0], 400)},
-        " The highest rating is more than twice the next one: it may be a code for none; leave it out.",
-    ),
-    (
-        {"score": np.resize([0.0, 1.0], 400), "satisfied": np.nan},
-        " Ratings lie on one side of satisfied_from, so who was satisfied is not told; set it on their scale.",
-    ),
+    ({"replied": np.resize([3 / 86_400] + [0.2] * 4, 400)},
+     " Of the first replies 20.0 % come within 10 seconds of their ticket, as automatic ones do: these are "
+     "none; leave them out."),
+    ({"score": np.resize([5.0, 4.0, 3.0, 99.0], 400)},
+     " The highest rating is more than twice the next one: it may be a code for none; leave it out."),
+    ({"score": np.resize([0.0, 1.0], 400), "satisfied": np.nan},
+     " Ratings lie on one side of satisfied_from, so who was satisfied is not told; set it on their scale."),
     ({"replied": np.nan}, " No event is first_reply or reply, so what rests on them is not told."),
     ({"solved": np.nan}, " No event is solved, so what rests on them is not told."),
 ])  # fmt: skip
@@ -286,14 +274,14 @@ def test_check_desk_tells_what_makes_a_desk_look_better(source, columns, told):
     assert check_events(source, tell_tickets(400, **columns)) == ("warn", CLEAN + told)
 
 
-def test_check_desk_tells_nothing_of_quick_replies_and_scores_as_they_are(source):
-    for columns in (
-        {"replied": np.resize([3 / 86_400] + [0.2] * 19, 400)},  # few
-        {"replied": np.resize([30 / 86_400, 0.2], 400)},  # a chat
-        {"score": np.resize([0.0, 1.0, np.nan], 400)},
-        {"score": np.nan, "satisfied": np.nan},
-    ):
-        assert check_events(source, tell_tickets(400, **columns)) == ("pass", CLEAN)
+@pytest.mark.parametrize("columns", [
+    {"replied": np.resize([3 / 86_400] + [0.2] * 19, 400)},  # few
+    {"replied": np.resize([30 / 86_400, 0.2], 400)},  # a chat
+    {"score": np.resize([0.0, 1.0, np.nan], 400)},
+    {"score": np.nan, "satisfied": np.nan},
+])  # fmt: skip
+def test_check_desk_tells_nothing_of_quick_replies_and_scores_as_they_are(source, columns):
+    assert check_events(source, tell_tickets(400, **columns)) == ("pass", CLEAN)
 
 
 def test_check_desk_says_where_nobody_left_or_everybody(source):
@@ -314,19 +302,21 @@ def test_check_desk_tells_of_no_ticket_where_there_is_none(source):
 
 
 def test_check_desk_of_a_plan_that_is_written_anew_at_leaving(source):
-    frame, tickets = make_frame(400), tell_tickets(1)
-    assert "leavers_fit" not in {check.id for check in service.check_desk(source, tickets, frame, DESIGN)}
-    frame = frame.assign(tier=np.where(frame["left"] == 1, "Starter", np.resize(["Starter", "Business"], 400)))
-    found = {check.id: check for check in service.check_desk(source, tickets, frame, DESIGN)}["leavers_fit"]
-    share = 100 * (frame.loc[frame["left"] == 0, "tier"] == "Starter").mean()
-    assert (found.status, found.message) == (
+    frame = make_frame(400)
+
+    def check(tier):
+        found = service.check_desk(source, tell_tickets(1), frame.assign(tier=tier), DESIGN)
+        return {check.id: check for check in found}.get("leavers_fit")
+
+    assert check(frame["tier"]) is None
+    renamed = np.where(frame["left"] == 1, "Starter", np.resize(["Starter", "Business"], 400))
+    share = 100 * (renamed[frame["left"] == 0] == "Starter").mean()
+    assert (check(renamed).status, check(renamed).message) == (
         "warn",  # a yearly plan may be one that cannot be left
         f"Of the customers that left 100.0 % have one and the same plan tier, and {share:.1f} % of the others: it may "
         "be written anew at the loss; give that of the start.",
     )
-    gone = frame.assign(tier=np.where(frame["left"] == 1, "Free", frame["tier"]))
-    found = {check.id: check for check in service.check_desk(source, tickets, gone, DESIGN)}["leavers_fit"]
-    assert found.status == "fail"  # a plan that nobody has who stayed
+    assert check(np.where(frame["left"] == 1, "Free", frame["tier"])).status == "fail"  # that nobody has who stayed
 
 
 def test_read_published_by_hand():
@@ -343,8 +333,8 @@ def test_read_published_by_hand():
 
 def test_study_premium_is_absent_without_buyers_or_a_line():
     customers = pd.DataFrame({"unit": ["a", "b"], "started_at": START, "tier": "x", "size": [30.0, 10.0]})
+    due = customers[["unit"]].assign(at=START + pd.Timedelta(days=365), left=0, amount=1.0)
     customers = customers.assign(left=np.nan, bought=np.nan, end=800.0, amount=1.0)
-    due = pd.DataFrame({"unit": ["a", "b"], "at": START + pd.Timedelta(days=365), "left": 0, "amount": 1.0})
     assert service.study_premium(customers, due, line=20, launched_on="2022-06-01", design=DESIGN) == ([], {})
 
 

@@ -108,12 +108,9 @@ def test_probability_pays_by_hand():
     told.append("each assumption at the end that is worst for paying")
     assert found["assumes"].tolist() == [f"effect normal around the estimate, flat prior; {one}" for one in told]
     assert set(found["choice"]) == {"live"} and found["reason"].isna().all()
-
-
-def test_probability_pays_at_the_worst_end_of_a_loss_with_savings():
     # revenue is lost and hours are saved: many units and a high margin are the bad end
-    found = chances(effect(estimate=-2), assume(0, cost_per_year=(-90_000, -60_000, -40_000)))
-    assert found[2] == pytest.approx(stats.norm.sf(-40_000 / (35_000 * 0.9), -2, 5))
+    worst = chances(effect(estimate=-2), assume(0, cost_per_year=(-90_000, -60_000, -40_000)))[2]
+    assert worst == pytest.approx(stats.norm.sf(-40_000 / (35_000 * 0.9), -2, 5))
 
 
 PEAKED = {"value_per_unit": (0.7, 0.7, 0.9), "cost_per_hour": (25, 50, 50)}
@@ -142,21 +139,23 @@ def test_probability_pays_properties(estimate, error, cost):
     assert 0 <= worst <= min(central, drawn) + 1e-9 and max(central, drawn) <= 1 + 1e-9
 
 
-def test_probability_pays_is_certain_without_an_error_and_where_nothing_is_sold():
-    assert chances(effect(error=0), Assumptions(100, 1, cost_per_year=1_199)) == [1, 1, 1]
-    assert chances(effect(error=0), Assumptions(100, 1, cost_per_year=1_200)) == [0, 0, 0]
-    assert chances(effect(), Assumptions(0, 1, cost_per_year=1)) == [0, 0, 0]
-    assert chances(effect(), Assumptions(0, 1, cost_per_year=-1)) == [1, 1, 1]
+@pytest.mark.parametrize(("error", "units", "cost", "chance"), [
+    (0, 100, 1_199, 1), (0, 100, 1_200, 0),  # without an error it is certain
+    (5, 0, 1, 0), (5, 0, -1, 1),  # and where nothing is sold
+])  # fmt: skip
+def test_probability_pays_is_certain_where_nothing_varies(error, units, cost, chance):
+    assert chances(effect(error=error), Assumptions(units, 1, cost_per_year=cost)) == [chance] * 3
 
 
-def test_probability_pays_is_unknown_of_an_unfinished_experiment_and_without_an_error():
-    early = probability_pays(effect(interval="always-valid"), assume())
-    assert early["probability"].isna().all() and set(early["reason"]) == {LOOKED}
-    done = probability_pays(effect(interval="repeated"), assume())  # at the planned end, after planned looks
-    assert set(done["reason"]) == {LOOKED}
-    lost = probability_pays(effect(std_error=math.nan), assume())
-    assert lost["probability"].isna().all() and set(lost["reason"]) == {"the effect has no standard error"}
-    assert set(probability_pays(effect(std_error=math.nan, reason="few"), assume())["reason"]) == {"few"}
+@pytest.mark.parametrize(("changes", "reason"), [
+    ({"interval": "always-valid"}, LOOKED),
+    ({"interval": "repeated"}, LOOKED),  # at the planned end, after planned looks
+    ({"std_error": math.nan}, "the effect has no standard error"),
+    ({"std_error": math.nan, "reason": "few"}, "few"),
+])  # fmt: skip
+def test_probability_pays_is_unknown_of_an_unfinished_experiment_and_without_an_error(changes, reason):
+    found = probability_pays(effect(**changes), assume())
+    assert found["probability"].isna().all() and set(found["reason"]) == {reason}
 
 
 def test_find_break_even_by_hand():
@@ -174,19 +173,16 @@ def test_find_break_even_by_hand():
 
 FREE, NEVER = "it pays whatever an agent hour costs", "it does not pay, even where agents cost nothing"
 IDLE = "no agent hour is added or saved, and the effect brings nothing"
-RULES = [
-    # effect on the unit, hours: rule, break-even, reason
+RULES = [  # effect on the unit, hours: rule, break-even, reason
     (2, 100, "up to", 2 * 24_000 / 100, None),
     (0, 100, "up to", 0, None),
     (-2, 100, "none", math.nan, NEVER),
     # hours are saved: a loss of revenue is made good where they are dear enough
     (-2, -100, "from", 2 * 24_000 / 100, None),
-    (2, -100, "any", math.nan, FREE),
     (0, -100, "any", math.nan, FREE),
     # no hours: only the effect counts
     (2, 0, "any", math.nan, FREE),
     (0, 0, "none", math.nan, IDLE),
-    (-2, 0, "none", math.nan, IDLE),
 ]
 
 
@@ -209,12 +205,15 @@ def test_find_break_even_rule_is_where_the_yearly_value_is_a_gain(estimate, hour
         assert told[row["rule"]] == (net > 0)
 
 
-def test_find_break_even_says_why_it_is_unknown():
-    open_ended = effect(ci_low=math.nan, ci_high=math.nan)
-    found = find_break_even(open_ended, assume())
-    assert found["reason"].tolist() == [None, *["the effect has no finite interval"] * 2]
-    assert np.isnan(found["break_even"]).tolist() == [False, True, True]
+def test_tables_of_an_effect_with_an_open_interval_say_why_they_are_unknown():
+    told = "the effect has no finite interval"
+    found = find_break_even(effect(ci_low=math.nan, ci_high=math.nan), assume())
+    assert found["reason"].tolist() == [None, told, told]
+    assert found["break_even"].isna().tolist() == [False, True, True]
     assert found["rule"].tolist() == ["up to", None, None]
+    found = list_tornado(effect(ci_high=math.nan), assume())  # the unknown effect stands last
+    assert found["doubt"].iloc[-1] == "effect" and math.isnan(found["swing"].iloc[-1])
+    assert found["reason"].tolist() == [None, None, None, told]
 
 
 def test_list_tornado_by_hand():
@@ -279,12 +278,6 @@ def test_list_tornado_holds_central_in_every_row_and_sorts(estimate, error, cost
     slack = 1e-6
     assert (found["low"] <= found["central"] + slack).all() and (found["central"] <= found["high"] + slack).all()
     assert found["swing"].is_monotonic_decreasing and len(set(found["central"])) == 1
-
-
-def test_list_tornado_puts_an_unknown_effect_last():
-    found = list_tornado(effect(ci_high=math.nan), assume())
-    assert found["doubt"].iloc[-1] == "effect" and math.isnan(found["swing"].iloc[-1])
-    assert found["reason"].tolist() == [None, None, None, "the effect has no finite interval"]
 
 
 PLAIN = {"units_per_year": 12, "value_per_unit": 1}
@@ -375,13 +368,11 @@ def test_read_doubts_by_hand():
 def test_read_doubts_of_an_effect_that_a_slower_control_turns():
     # before the test the control was faster than the treatment is now: half the effect, the other way round
     found = read_doubts(effect(), assume(0), slower={"corrected": -0.5}, past_effects=5.0).set_index("reading")
-    told = found.loc["corrected", ["effect", "effect_low", "effect_high"]].tolist()
-    assert told == pytest.approx([-6, -10.9, -1.1])
-    low, central, high = found.loc["corrected", ["low", "central", "high"]]
-    assert low < central < high
-    assert found.loc["corrected", "probability"] == pytest.approx(stats.norm.cdf(-6 / 2.5))
+    row = found.loc["corrected"]
+    assert row[["effect", "effect_low", "effect_high"]].tolist() == pytest.approx([-6, -10.9, -1.1])
+    assert row["low"] < row["central"] < row["high"]
     worst = chances(effect(), assume(0, kept=(-0.5, 1, 1)))[2]
-    assert worst == pytest.approx(stats.norm.cdf(-6 / 2.5))
+    assert row["probability"] == pytest.approx(worst) == stats.norm.cdf(-6 / 2.5)
 
 
 PUBLISHED = [(0.1, 3.28, 0.05010648 * (1 - 0.4644228), 76.8), (2, 8.1, 0.05701294 * (1 - 0.2396177), 9.57)]
@@ -393,14 +384,6 @@ def test_read_doubts_gives_the_published_exaggeration(size, error, power, overst
     row = read_doubts(effect(estimate=size, error=error), assume(), slower={}, past_effects=1.0).iloc[0]
     assert row["power"] == pytest.approx(power, abs=1e-8)
     assert row["overstates"] == pytest.approx(overstates, rel=0.01)
-
-
-def test_read_doubts_power_and_exaggeration_agree_with_draws():
-    draws = np.random.default_rng(3).normal(12, 5, 200_000)
-    seen = np.abs(draws) > stats.norm.isf(0.025) * 5
-    row = read_doubts(effect(), assume(), slower={}, past_effects=1.0).iloc[0]
-    assert row["power"] == pytest.approx(seen.mean(), abs=4 * 0.5 / math.sqrt(200_000))
-    assert row["overstates"] == pytest.approx(np.abs(draws[seen]).mean() / 12, rel=0.005)
 
 
 HOURS = {"hours": list_hours(), "past_effects": 0.1}
@@ -424,15 +407,13 @@ def test_study_payback_has_every_table_of_the_chosen_effect():
 
 
 def test_study_payback_carries_a_slower_control_into_the_money():
-    found = study_payback(bare(), "revenue", assume(), **HOURS, slower=SLOWER)
+    plain, found = (study_payback(bare(), "revenue", assume(), **HOURS, **more) for more in ({}, {"slower": SLOWER}))
     doubt = found["tornado"].set_index("doubt").loc["effect, control as before"]
     low = 0.7 * 288_000 - 218_400
-    ends = doubt[["at_low", "at_high", "value_low", "value_high"]].tolist()
-    assert ends == pytest.approx([0.7, 1, low, 69_600])
+    assert doubt[["at_low", "at_high", "value_low", "value_high"]].tolist() == pytest.approx([0.7, 1, low, 69_600])
     readings = found["effect_readings"].set_index("reading")["central"]
     assert readings["corrected, linear in minutes"] == pytest.approx(low)
     assert readings["corrected, linear in log minutes"] == pytest.approx(0.9 * 288_000 - 218_400)
-    plain = study_payback(bare(), "revenue", assume(), **HOURS)
     money, before = found["money"], plain["money"]
     assert money["low"][1] < before["low"][1] and money["high"][1] == before["high"][1]
     assert found["probability"]["probability"][1] < plain["probability"]["probability"][1]
@@ -440,18 +421,17 @@ def test_study_payback_carries_a_slower_control_into_the_money():
 
 def test_study_payback_takes_given_hours_as_paid_whatever_the_work_is():
     given = {**HOURS, "hours": list_hours(given=True)}
-    found = study_payback(bare(), "revenue", assume(**WORK), **given)["tornado"]["doubt"].tolist()
-    units, worth = "units a year", "value of one unit of the outcome"
-    assert found == ["effect", "cost of an agent hour", units, worth]
-    assert study_payback(bare(), "revenue", assume(**WORK), **given)["break_even"]["hours"][0] == 6240
+    found = study_payback(bare(), "revenue", assume(**WORK), **given)
+    doubts = ["effect", "cost of an agent hour", "units a year", "value of one unit of the outcome"]
+    assert found["tornado"]["doubt"].tolist() == doubts and found["break_even"]["hours"][0] == 6240
 
 
 def test_study_payback_is_empty_when_withheld_without_an_effect_or_without_known_hours():
     assert study_payback(bare(status="withheld"), "revenue", assume(), **HOURS) == {}
     assert study_payback(bare(), "csat", assume(), **HOURS) == {}
     assert study_payback(bare(), "revenue", assume(), **{**HOURS, "hours": None}) == {}
-    assert "cash" not in study_payback(bare(), "revenue", assume(), **HOURS)  # without ages, or one of its metrics
-    assert "cash" not in study_payback(bare(), "revenue", assume(), **HOURS, by_age=[*AGES, ("csat", 120)])
+    for by_age in ((), [*AGES, ("csat", 120)]):  # without ages, or one of its metrics
+        assert "cash" not in study_payback(bare(), "revenue", assume(), **HOURS, by_age=by_age)
 
 
 def test_study_payback_gives_a_reason_where_the_interval_is_not_finite():

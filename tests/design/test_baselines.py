@@ -86,29 +86,21 @@ def test_measure_baselines_finds_the_design_effect_that_was_planted():
     firm = np.repeat(np.arange(600), 10)
     s = rng.normal(size=600)[firm] * math.sqrt(0.2) + rng.normal(size=6000) * math.sqrt(0.8)
     frame = pd.DataFrame({"variant": "c", "firm": firm.astype(str), "s": s, "y": (s > 0) * 1.0, "m": s})
-    found = measure(frame, cluster="firm").baselines["s"]
+    known = measure(frame, cluster="firm")
+    found = known.baselines["s"]
     assert (found.cluster_size, found.n) == (10, 600)
     assert found.design_effect == pytest.approx(1 + 9 * 0.2, rel=0.1)
-    grouped = designs.group_units(measure(frame, cluster="firm"), size=50, correlation=0.5)
-    assert grouped.baselines["s"] == found  # what is measured stays
-
-
-def test_group_units_by_hand():
+    # units are grouped where nothing is measured: 1 + 20 x .05
+    assert designs.group_units(known, size=50, correlation=0.5).baselines["s"] == found
     known = designs.assume_baselines(make_design(metrics=PLAN), ["y = 0.2"])
-    found = designs.group_units(known, size=21, correlation=0.05).baselines["y"]
-    assert (found.cluster_size, found.design_effect) == (21, 2.0)
+    assumed = designs.group_units(known, size=21, correlation=0.05).baselines["y"]
+    assert (assumed.cluster_size, assumed.design_effect) == (21, 2.0)
 
 
-def test_measure_baselines_refuses_too_few_units():
+def test_measure_baselines_says_where_nothing_can_be_measured():
     message = "history: 19 units without the change; give at least 20, or give baselines"
     assert tell_refusal(measure, make_history().head(19)) == message
-
-
-def test_measure_baselines_says_where_nothing_varies():
     assert measure(make_history().assign(s=1.0)).baselines["s"].reason == "nothing varies in the history"
-
-
-def test_measure_baselines_tells_no_share_of_a_few_events():
-    frame = make_history().assign(y=(np.arange(4000) < 9) * 1.0)
-    assert measure(frame).baselines["y"].reason == "fewer than 10 units with the event, or without it"
-    assert measure(frame, min_cell=9).baselines["y"].reason is None
+    rare = make_history().assign(y=(np.arange(4000) < 9) * 1.0)
+    assert measure(rare).baselines["y"].reason == "fewer than 10 units with the event, or without it"
+    assert measure(rare, min_cell=9).baselines["y"].reason is None

@@ -27,10 +27,10 @@ REQUESTS = pd.DataFrame(
 def make_results():
     """Return results whose two metrics fell by 12 and by 7 points."""
     about = {"control": "hold_out", "treatment": "suggestions", "comparison": "suggestions - hold_out"}
-    rows = []
-    for m, v in (("ticket_share", -0.12), ("left_over", -0.07)):
-        ends = {"estimate": v, "ci_low": v - 0.01, "ci_high": v + 0.02}
-        rows.append(Estimate(id=m, metric=m, estimand="difference", **ends, **about))
+    rows = [
+        Estimate(m, m, **about, estimand="difference", estimate=v, ci_low=v - 0.01, ci_high=v + 0.02)
+        for m, v in (("ticket_share", -0.12), ("left_over", -0.07))
+    ]
     info = DataInfo("simulated", "", "", None, 6, 5)
     return Results("in_app_support", "", "", "answered", info, {}, estimates=tuple(rows))
 
@@ -122,9 +122,8 @@ def test_check_places(sizes, by_lot, status, message):
 def test_list_reach_counts_the_segment():
     people = make_people(100, 40, 100, 10)
     table = measures.list_reach(people, "inside", np.arange(200) % 2 == 0).set_index("who")
-    counts = ["n_inside", "answers_inside", "n_outside", "answers_outside"]
-    assert table.loc[measures.ALL, counts].tolist() == [100, 40, 100, 10]
-    assert table.loc[measures.PLANNED, ["n_inside", "answers_inside"]].tolist() == [50, 20]
+    counts = table[["n_inside", "answers_inside", "n_outside", "answers_outside"]].T
+    assert counts[measures.ALL].tolist() == [100, 40, 100, 10] and counts[measures.PLANNED].tolist()[:2] == [50, 20]
     assert len(measures.list_reach(people, "inside", np.zeros(200, bool))) == 1
 
 
@@ -167,19 +166,18 @@ def make_replies(n=3000, seed=1, *, step=0.0, slope=0.0, hidden=0.0):
 
 def test_trace_praise_is_the_fit_of_statsmodels():
     replies = make_replies(slope=0.02)
-    table = measures.trace_praise(replies).set_index("minutes")
-    spline = thresholds.build_spline(replies["minutes"], thresholds.find_knots(replies["minutes"]))
+    row = measures.trace_praise(replies).set_index("minutes").loc[15]
+    knots = thresholds.find_knots(replies["minutes"])
+    spline, there = (thresholds.build_spline(at, knots) for at in (replies["minutes"], [15]))
     x = np.column_stack([np.ones(len(replies)), spline, measures.make_reply_controls(replies)])
     groups = {"groups": replies["unit"], "use_correction": False}
     model = sm.GLM(replies["kudos"].astype(float), x, family=sm.families.Binomial())
-    fit = model.fit(cov_type="cluster", cov_kwds=groups)
-    at = x.copy()
-    at[:, 1 : 1 + spline.shape[1]] = thresholds.build_spline([15], thresholds.find_knots(replies["minutes"]))
+    fit, at = model.fit(cov_type="cluster", cov_kwds=groups), x.copy()
+    at[:, 1 : 1 + spline.shape[1]] = there
     chance = fit.predict(at)
     gradient = (at * (chance * (1 - chance))[:, None]).mean(axis=0)
-    error = np.sqrt(gradient @ fit.cov_params() @ gradient)
-    row = table.loc[15]
     assert row["share"] == pytest.approx(chance.mean(), rel=1e-6)
+    error = np.sqrt(gradient @ fit.cov_params() @ gradient)
     assert (row["ci_high"] - row["ci_low"]) / (2 * 1.959964) == pytest.approx(error, rel=0.01)
 
 
@@ -209,17 +207,13 @@ def test_judge_line_says_why_where_no_line_divides():
 
 
 def test_compare_speeds_is_misled_by_ease_and_the_queue_is_not():
-    truth, found = 0.01, {reading: [] for reading in measures.SPEEDS}
-    held = 0
-    for seed in range(40):
-        table = measures.compare_speeds(make_replies(n=2000, seed=seed, slope=truth, hidden=1.0))
-        for row in table.to_dict("records"):
-            found[row["reading"]].append(row["halving"])
-        held += table.iloc[2]["ci_low"] <= truth <= table.iloc[2]["ci_high"]
-    means = {reading: np.mean(values) for reading, values in found.items()}
+    truth, seeds = 0.01, range(40)
+    tables = [measures.compare_speeds(make_replies(n=2000, seed=seed, slope=truth, hidden=1.0)) for seed in seeds]
+    means = pd.concat(tables).groupby("reading")["halving"].mean()
     assert means["at equal topic and hour"] > truth + 0.005
     assert means["moved by the queue"] == pytest.approx(truth, abs=0.004)
-    assert held / 40 >= 0.85
+    held = [table.iloc[2]["ci_low"] <= truth <= table.iloc[2]["ci_high"] for table in tables]
+    assert np.mean(held) >= 0.85
 
 
 def test_compare_speeds_without_loads_leaves_the_queue_out():

@@ -44,13 +44,13 @@ def test_measure_calibration_by_hand():
 
 def test_measure_calibration_slope_and_widths():
     _, y, linear = _draw(np.random.default_rng(2), 500)
-    plain = measure_calibration(linear, y)
     theirs = sm.Logit(y, _with_ones(linear[:, None])).fit(disp=0)
+    plain, wider, narrow = (
+        measure_calibration(linear, y, **more) for more in ({}, {"inflation": 4.0}, {"confidence_level": 0.8})
+    )
     assert plain["slope"] == pytest.approx(theirs.params[1], rel=1e-6)
     width = plain["slope_high"] - plain["slope_low"]
-    wider = measure_calibration(linear, y, inflation=4.0)
     assert wider["slope_high"] - wider["slope_low"] == pytest.approx(2 * width, rel=1e-9)
-    narrow = measure_calibration(linear, y, confidence_level=0.8)
     assert narrow["intercept_high"] - narrow["intercept_low"] < plain["intercept_high"] - plain["intercept_low"]
     assert measure_calibration(2 * linear, y)["slope"] == pytest.approx(plain["slope"] / 2, rel=1e-6)
 
@@ -73,13 +73,12 @@ def test_choose_update_is_the_published_likelihood_ratio_procedure():
     assert choose_update(linear, x, y, inflation=2.0)["p_keep"] > found["p_keep"]
 
 
-def test_choose_update_refuses_to_judge_too_few():
+@pytest.mark.parametrize(("n_lost", "is_few"), [(40, False), (39, True)])  # 10 for 3 coefficients and the intercept
+def test_choose_update_refuses_to_judge_too_few(n_lost, is_few):
     x, y, linear = _draw(np.random.default_rng(4), 300)
-    lost, kept = np.flatnonzero(y == 0), np.flatnonzero(y == 1)
-    for n, choice in ((40, "keep"), (39, "too few")):  # 10 for each of 3 coefficients and the intercept
-        rows = np.concatenate([lost[:n], kept[:60]])
-        assert (choose_update(linear[rows], x[rows], y[rows])["choice"] == "too few") == (choice == "too few")
-    assert math.isnan(choose_update(linear[rows], x[rows], y[rows])["p_keep"])
+    rows = np.concatenate([np.flatnonzero(y == 0)[:n_lost], np.flatnonzero(y == 1)[:60]])
+    found = choose_update(linear[rows], x[rows], y[rows])
+    assert ((found["choice"] == "too few"), math.isnan(found["p_keep"])) == (is_few, is_few)
 
 
 @pytest.mark.parametrize("kind", DRIFTS)

@@ -52,20 +52,14 @@ def draw_maturity(n=3000, *, seed=1, line=None):
 def test_study_maturity_shares_and_counts_by_hand():
     levels = {"level_inbox": [0, 0, 1, 2], "level_reports": [2, 0, 0, 0], "level_bots": [2, 0, 0, 2]}
     told = {"mature_categories": [2, 0, 0, 2], "retained": [1.0, 0.0, 1.0, np.nan]}  # the last's outcome is unknown
-    frame = pd.DataFrame({**levels, **told, "tier": "all", "size": 1.0})
-    tables = study_maturity(frame, PLAN_MATURITY, seed=1)
+    tables = study_maturity(pd.DataFrame({**levels, **told, "tier": "all", "size": 1.0}), PLAN_MATURITY, seed=1)
     shares = np.array([[2, 1, 0, 9], [2, 0, 1, 9], [2, 0, 1, 9]]) / 3
     assert tables["categories"][["none", "basic", "mature", "n"]].to_numpy() == pytest.approx(shares)
-    counts = tables["mature_counts"]
-    assert counts[["mature_categories", "n", "kept"]].to_numpy().tolist() == [
-        [0, 2, 1],
-        [1, 0, 0],
-        [2, 1, 1],
-        [3, 0, 0],
-    ]
-    low, high = wilson_interval(0.5, 2, norm.isf(0.025))
-    assert counts.loc[0, ["share", "ci_low", "ci_high"]].tolist() == pytest.approx([0.5, low, high])
-    assert counts.loc[1, ["share", "ci_low", "ci_high"]].isna().all()
+    counts = tables["mature_counts"].set_index("mature_categories")
+    assert counts[["n", "kept"]].T.to_dict("list") == {0: [2, 1], 1: [0, 0], 2: [1, 1], 3: [0, 0]}
+    ends = counts[["share", "ci_low", "ci_high"]]
+    assert ends.loc[0].tolist() == pytest.approx([0.5, *wilson_interval(0.5, 2, norm.isf(0.025))])
+    assert ends.loc[1].isna().all()
 
 
 def test_study_maturity_differences_are_adjusted_with_holm_over_areas():
@@ -82,13 +76,13 @@ def test_study_maturity_differences_are_adjusted_with_holm_over_areas():
 
 
 def test_study_maturity_says_in_words_what_success_is():
-    table = study_maturity(draw_maturity(200), PLAN_MATURITY, seed=1)["categories"]
-    words = ["any of the b and the c", "the d", "at least 2 of the b, the c and the e"]
-    assert table["success_metric"].tolist() == [f"share that uses {what}" for what in words]
-    both = PLAN_MATURITY.categories["inbox"].model_copy(update={"mature_at_least": 2})
-    plan = PLAN_MATURITY.model_copy(update={"categories": PLAN_MATURITY.categories | {"inbox": both}})
-    words = study_maturity(draw_maturity(200), plan, seed=1)["categories"]["success_metric"][0]
-    assert words == "share that uses all of the b and the c"
+    areas = PLAN_MATURITY.categories
+    both = areas | {"inbox": areas["inbox"].model_copy(update={"mature_at_least": 2})}
+    for given, inbox in ((areas, "any of the b and the c"), (both, "all of the b and the c")):
+        plan = PLAN_MATURITY.model_copy(update={"categories": given})
+        table = study_maturity(draw_maturity(200), plan, seed=1)["categories"]
+        words = [inbox, "the d", "at least 2 of the b, the c and the e"]
+        assert table["success_metric"].tolist() == [f"share that uses {what}" for what in words]
 
 
 def test_study_maturity_losses_equal_models_fitted_without_the_fold():
@@ -133,21 +127,18 @@ def draw_size(n=4000, *, seed=1, elasticity=0.7, shape=0.6):
 
 def test_measure_elasticity_equals_the_poisson_model_of_statsmodels():
     frame = draw_size(500)
-    tiers = (frame[["tier"]] == "pro").to_numpy(float)
-    x = sm.add_constant(pd.DataFrame(np.column_stack([np.log(frame["seats"]), tiers])))
-    model = sm.GLM(frame["events_in_period"], x, family=sm.families.Poisson())
-    fit = model.fit()
-    pull = fit.cov_params().to_numpy() @ (x.to_numpy() / (1 - fit.get_hat_matrix_diag())[:, None]).T
+    events, seats, tiers = frame["events_in_period"], frame["seats"], (frame[["tier"]] == "pro").to_numpy(float)
+    x = sm.add_constant(np.column_stack([np.log(seats), tiers]))
+    fit = sm.GLM(events.to_numpy(), x, family=sm.families.Poisson()).fit()
+    pull = fit.cov_params() @ (x / (1 - fit.get_hat_matrix_diag())[:, None]).T
     error = np.sqrt(((pull[1] * fit.resid_response) ** 2).sum())  # HC3; of a GLM, statsmodels gives HC0 under any name
-    found, intercept = measure_elasticity(frame["events_in_period"], frame["seats"], tiers)
-    reach = t.isf(0.025, 497) * error
-    assert [found["elasticity"], found["ci_low"], found["ci_high"], intercept] == pytest.approx(
-        [fit.params.iloc[1], fit.params.iloc[1] - reach, fit.params.iloc[1] + reach, fit.params.iloc[0]], rel=1e-5
-    )
-    assert found["p_one"] == pytest.approx(2 * t.sf(abs(fit.params.iloc[1] - 1) / error, 497), rel=1e-4)
-    narrow, _ = measure_elasticity(frame["events_in_period"], frame["seats"], tiers, confidence_level=0.5)
-    plain, _ = measure_elasticity(frame["events_in_period"], frame["seats"])
-    assert narrow["ci_low"] > found["ci_low"] and plain["elasticity"] != found["elasticity"]
+    found, intercept = measure_elasticity(events, seats, tiers)
+    reach, slope = t.isf(0.025, 497) * error, fit.params[1]
+    expected = [slope, slope - reach, slope + reach, fit.params[0]]
+    assert [found["elasticity"], found["ci_low"], found["ci_high"], intercept] == pytest.approx(expected, rel=1e-5)
+    assert found["p_one"] == pytest.approx(2 * t.sf(abs(slope - 1) / error, 497), rel=1e-4)
+    assert measure_elasticity(events, seats, tiers, confidence_level=0.5)[0]["ci_low"] > found["ci_low"]
+    assert measure_elasticity(events, seats)[0]["elasticity"] != found["elasticity"]
 
 
 def test_measure_elasticity_holds_the_truth_where_logs_do_not():
@@ -203,16 +194,14 @@ def test_study_size_band_equals_its_counts():
     row = study_size(frame, PLAN_SIZE)["size_bands"].iloc[1]
     inside = frame[frame["seats"].between(2, 3)]
     passes = inside["usage"] >= 2
-    gap = risk_difference(inside.loc[passes, "retained"].sum(), passes.sum(),
-                          inside.loc[~passes, "retained"].sum(), (~passes).sum())  # fmt: skip
+    kept = [inside.loc[side, "retained"] for side in (passes, ~passes)]
+    gap = risk_difference(kept[0].sum(), len(kept[0]), kept[1].sum(), len(kept[1]))
     low, high = wilson_interval(passes.mean(), len(inside), norm.isf(0.025))
-    assert row.tolist() == [
-        "2-3 seats", len(inside), "per seat", passes.sum(), pytest.approx(passes.mean()), pytest.approx(low),
-        pytest.approx(high), pytest.approx(gap.treatment_value), pytest.approx(gap.control_value),
-        pytest.approx(gap.estimate), pytest.approx(gap.ci_low), pytest.approx(gap.ci_high),
-    ]  # fmt: skip
-    narrow = study_size(frame, sample_plan(usage=USAGE, confidence_level=0.8))
-    assert narrow["size_bands"]["pass_low"].iloc[1] > low and narrow["size_bands"]["gap_low"].iloc[1] > gap.ci_low
+    assert row[:4].tolist() == ["2-3 seats", len(inside), "per seat", passes.sum()]
+    shown = [gap.treatment_value, gap.control_value, gap.estimate, gap.ci_low, gap.ci_high]
+    assert row[4:].tolist() == pytest.approx([passes.mean(), low, high, *shown])
+    narrow = study_size(frame, sample_plan(usage=USAGE, confidence_level=0.8))["size_bands"].iloc[1]
+    assert narrow["pass_low"] > low and narrow["gap_low"] > gap.ci_low
 
 
 def test_study_size_leaves_out_accounts_without_seats_and_uses_min_cell_and_the_line():
@@ -231,7 +220,6 @@ def test_study_size_where_the_plan_or_the_data_lack_a_part():
     assert study_size(draw_size(100), sample_plan(usage=USAGE | {"at_least": None}))["size_bands"].empty
     alike = study_size(draw_size(100).assign(seats=1.0), PLAN_SIZE)
     assert alike["size_bands"]["line"].unique().tolist() == ["per seat"]
-    assert alike["size_elasticity"]["reason"].tolist() == ["all accounts have the same number of seats"]
     assert study_size(draw_size(100).head(0), PLAN_SIZE)["size_bands"].empty
 
 
@@ -376,10 +364,7 @@ def test_read_today_leaves_out_who_has_left_and_counts_what_was_reached_since(to
     assert today.index.tolist() == ["late", "open", "shut", "young"]
     assert today["mature"].tolist() == [1, 0, 0, 0]
     assert today["step_invite"].tolist() == today["set_up"].tolist() == [0, 1, 1, 0]
-
-
-def test_read_today_knows_no_activation_to_come_once_the_window_is_over(today):
-    np.testing.assert_array_equal(today["activated"], [NAN, 0, NAN, 1])
+    np.testing.assert_array_equal(today["activated"], [NAN, 0, NAN, 1])  # nothing to come once the window is over
     longer = make_plan(**WAY_TODAY | {"activation": WAY_TODAY["activation"] | {"window_days": 91}})
     np.testing.assert_array_equal(read_today(HISTORIES_TODAY, MONTHS_TODAY, longer)["activated"], [NAN, 0, 0, 1])
 
@@ -462,23 +447,20 @@ def found(frame):
 
 
 def test_study_next_steps_advises_customers_to_the_largest_clear_difference_within_their_reach(frame, found):
-    histories, _ = make_today(frame)
+    histories, private = make_today(frame)[0], found[1]
     now = histories[histories["lost_day"].isna()]
     reaches = now["day_activated"].isna() & (now["followed_days"] < 90)  # whose window is still open
     lacks = now["day_set_up"].isna() & now["step_day_invite"].isna()
     expected = np.where(reaches, "activated", np.where(lacks, "invite", "none"))
-    private = found[1]
-    assert private["next_step"].tolist() == expected.tolist()
+    assert private["next_step"].tolist() == expected.tolist() and set(expected) == {"activated", "invite", "none"}
     assert private["unit"].tolist() == now["unit"].tolist()
     assert private.loc[private["next_step"] == "none", "association"].isna().all()
-    assert set(expected) == {"activated", "invite", "none"}
 
 
 def test_study_next_steps_counts_every_customer_once_and_explains_the_others(found):
     table, private = found
-    assert table["accounts"].sum() == len(private)
+    assert table["accounts"].sum() == len(private) and table.index[-1] == "none"
     assert table["accounts"].to_dict() == {"using": 0, "install": 0} | private["next_step"].value_counts().to_dict()
-    assert table.index[-1] == "none"
     unclear = "no clear positive difference, so nobody is advised to it"
     assert table.loc[["using", "install"], "reason"].tolist() == [unclear] * 2
     assert table.loc["none", "reason"] == "they lack nothing within their reach that has a clear positive difference"
@@ -510,20 +492,18 @@ def test_study_next_steps_follows_power_confidence_level_and_the_tables_of_landm
     assert set(private.loc[private["unit"].isin(lacks_both), "next_step"]) == {"invite"}  # now the larger difference
 
 
-def test_study_next_steps_advises_nobody_to_activate_when_the_window_is_over_on_the_landmark(frame):
-    over = WAY_STEPS | {"activation": WAY_STEPS["activation"] | {"window_days": 60}}
-    plan, (histories, months) = make_plan(**over), make_today(frame)
-    tables, private = milestones.study_next_steps(frame, histories, months, {}, plan)
-    row = tables["next_steps"].set_index("step").loc["activated"]
-    assert set(private["next_step"]) == {"invite", "none"} and row["accounts"] == 0
-    assert row["reason"] == "its window is over on the landmark: an experiment starts with new accounts, at their start"
-    open_still = milestones.study_next_steps(frame, histories, months, {}, make_plan(**WAY_STEPS))[1]
-    assert "activated" in set(open_still["next_step"])
+OVER = WAY_STEPS | {"activation": WAY_STEPS["activation"] | {"window_days": 60}}
+
+
+def test_study_next_steps_advises_nobody_to_activate_when_the_window_is_over_on_the_landmark(frame, found):
+    table, private = advise(frame, plan=make_plan(**OVER))
+    assert set(private["next_step"]) == {"invite", "none"} and table.loc["activated", "accounts"] == 0
+    told = "its window is over on the landmark: an experiment starts with new accounts, at their start"
+    assert table.loc["activated", "reason"] == told and "activated" in set(found[1]["next_step"])
 
 
 def test_study_next_steps_takes_starters_who_come_back_from_the_readings(frame):
-    over = WAY_STEPS | {"activation": WAY_STEPS["activation"] | {"window_days": 60}}
-    plan = make_plan(**over, outcomes={"retained": {"event": "bought"}})
+    plan = make_plan(**OVER, outcomes={"retained": {"event": "bought"}})
     counts = {"n_reached": [500, 9], "n_not": [1500, 9], "share_reached": [0.6, 0.9], "share_not": [0.2, 0.9]}
     readings = pd.DataFrame({"reading": ["naive", "landmark"], **counts})
     row = advise(frame, {"readings": readings}, plan)[0].loc["activated"]
@@ -553,8 +533,7 @@ def test_study_next_steps_says_that_a_larger_difference_stands_before(frame):
     always = frame.assign(step_invite=np.where(frame["activated"] == 1, 1.0, frame["step_invite"]))
     row = advise(always)[0].loc["invite"]
     told = "whoever lacked it on the landmark also lacked what has a larger difference: none shows how many stay"
-    assert row["reason"] == told
-    assert row[["share_now", "units_needed"]].isna().all()
+    assert row["reason"] == told and row[["share_now", "units_needed"]].isna().all()
 
 
 def test_study_next_steps_leaves_the_frame_as_it_was_and_alarms_rarely():
@@ -577,9 +556,6 @@ def test_study_next_steps_advises_nobody_to_a_step_that_follows_activation(frame
 
 
 def test_study_progress_has_wider_intervals_at_a_higher_level():
-    narrow, wide = (
-        study_progress(HISTORIES, MONTHS, make_framework(**WAY, confidence_level=level))["states"].query("month == 2")
-        for level in (0.8, 0.95)
-    )
-    assert (wide["ci_low"] <= narrow["ci_low"]).all()
-    assert (wide["ci_high"] > narrow["ci_high"]).all()
+    plans = (make_framework(**WAY, confidence_level=level) for level in (0.8, 0.95))
+    narrow, wide = (study_progress(HISTORIES, MONTHS, plan)["states"].query("month == 2") for plan in plans)
+    assert (wide["ci_low"] <= narrow["ci_low"]).all() and (wide["ci_high"] > narrow["ci_high"]).all()

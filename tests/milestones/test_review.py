@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from scipy.special import expit
 from scipy.stats import binom
 from sources_samples import tell_refusal
@@ -26,17 +27,9 @@ from helpers.milestones.thresholds import Scan, find_cuts
 from helpers.plan.framework import FrameworkPlan
 
 CUT = pd.DataFrame({"cut": [8.0], "cut_low": [6.0], "cut_high": [9.0]})
+RANKING = pd.DataFrame({"feature": ["f0", "f1", "f2"], "rank": [1.0, 2.0, 3.0], "rank_low": 1.0, "rank_high": 3.0})
+RANKING = RANKING.assign(difference=0.1, time_order="known")
 
-RANKING = pd.DataFrame(
-    {
-        "feature": ["f0", "f1", "f2"],
-        "rank": [1.0, 2.0, 3.0],
-        "rank_low": 1.0,
-        "rank_high": 3.0,
-        "difference": 0.1,
-        "time_order": "known",
-    }
-)
 
 TABLES = {"threshold": CUT, "ranking": RANKING}
 
@@ -143,8 +136,7 @@ def test_study_review_has_nothing_to_say_of_a_snapshot():
 
 def test_study_review_moves_the_draws_alone_with_its_seed():
     first, other = (milestones.study_review(_draw(), _plan(), TABLES, seed=seed) for seed in (1, 2))
-    pd.testing.assert_frame_equal(first["review"], other["review"])
-    assert not first["drift"].equals(other["drift"])
+    assert first["review"].equals(other["review"]) and not first["drift"].equals(other["drift"])
 
 
 def test_model_scores_from_its_table_as_it_scored_before():
@@ -161,16 +153,13 @@ def _round(value):
 
 
 def test_fit_model_agrees_with_statsmodels_but_for_its_penalty():
-    import statsmodels.api as sm
-
-    frame = _draw(4000)
-    model = fit_model(frame, ["set_up", "activated"])
-    theirs = sm.Logit(frame["retained"], sm.add_constant(frame[["set_up", "activated"]])).fit(disp=0)
-    assert model.coefficients["set_up"] == pytest.approx(
-        (theirs.params["set_up"], *theirs.conf_int().loc["set_up"]), abs=2e-3
+    frame, names = _draw(4000), ["set_up", "activated"]
+    found, narrow = (
+        fit_model(frame, names, **level).coefficients["set_up"] for level in ({}, {"confidence_level": 0.5})
     )
-    narrow = fit_model(frame, ["set_up", "activated"], confidence_level=0.5)
-    assert narrow.coefficients["set_up"][1] > model.coefficients["set_up"][1]
+    theirs = sm.Logit(frame["retained"], sm.add_constant(frame[names])).fit(disp=0)
+    assert found == pytest.approx((theirs.params["set_up"], *theirs.conf_int().loc["set_up"]), abs=2e-3)
+    assert narrow[1] > found[1]
 
 
 def test_name_columns_leaves_out_rare_tiers_and_counts_where_no_line_is_planned():
@@ -263,17 +252,24 @@ def test_judge_milestones_follows_its_rule(now, before, choice, auc, cut, word):
     assert found["word"].tolist() == [word]
 
 
-def test_judge_milestones_resets_a_line_whose_cut_has_surely_moved_before_it_drops_it():
-    review = pd.DataFrame({"cohort": ["c"], "choice": "revise", "auc": 0.7})
-    drift = pd.DataFrame([["c", "cut", 8.0, 14.0, 7.0, 9.0, True]], columns=DRIFT)
-    rows = {"activated": (-0.02, -0.05, 0.01)}, {"activated": (0.12, 0.1, 0.14)}
-    for p, word in ((0.01, "re-set"), (0.2, "drop")):
-        found = judge_milestones(*rows, review, drift, "c", older_auc=0.7, cut_p=p, design=_plan(steps=[]))
-        assert found["word"].tolist() == [word]
-    assert found["why"].iloc[0].endswith("is ruled out; the best cut is 14 now, which is not clear either.")
-    rows = {"activated": (0.02, -0.05, 0.09)}, {"activated": (0.12, 0.1, 0.14)}
-    found = judge_milestones(*rows, review, drift.head(0), "c", older_auc=0.7, design=_plan(steps=[]))
-    assert found["why"].iloc[0].endswith("is ruled out, yet it may reach the 2.0 points that would be worthwhile.")
+@pytest.mark.parametrize(("now", "choice", "moved", "cut_p", "word", "why"), [
+    ((0.1, 0.05, 0.15), "keep", True, None, "re-set",
+     "The difference in c is +10.0 points (+5.0 to +15.0), +12.0 points before, clear, but the best cut is 14, outside "
+     "the 7 to 9 that chance would give."),
+    # its cut has surely moved: the line is set anew before the milestone is dropped
+    ((-0.02, -0.05, 0.01), "revise", True, 0.01, "re-set", None),
+    ((-0.02, -0.05, 0.01), "revise", True, 0.2, "drop",
+     "is ruled out; the best cut is 14 now, which is not clear either."),
+    ((0.02, -0.05, 0.09), "revise", False, None, "watch",
+     "is ruled out, yet it may reach the 2.0 points that would be worthwhile."),
+])  # fmt: skip
+def test_judge_milestones_says_why_in_one_sentence(now, choice, moved, cut_p, word, why):
+    review = pd.DataFrame({"cohort": ["c"], "choice": choice, "auc": 0.7})
+    drift = pd.DataFrame([["c", "cut", 8.0, 14.0, 7.0, 9.0, True]] * moved, columns=DRIFT)
+    rows = {"activated": now}, {"activated": (0.12, 0.1, 0.14)}
+    given = {"older_auc": 0.7, "design": _plan(steps=[])} | ({"cut_p": cut_p} if cut_p else {})
+    (found,) = judge_milestones(*rows, review, drift, "c", **given).itertuples()
+    assert found.word == word and found.why.endswith(why or ".")
 
 
 FEATURES = ["a", "b", "c"]
@@ -313,15 +309,17 @@ def test_find_best_is_the_best_of_the_scan_of_thresholds(seed):
 
 
 def test_compare_cuts_finds_the_cohort_whose_cut_has_moved():
-    frame = _draw_drift(1, [1500, 1500, 1500], [5, 5, 8])
-    names, options = ["c0", "c1", "c2"], {"older": ["c0", "c1"], "n_resamples": 100}
-    found = table(compare_cuts, frame, names, rng=np.random.default_rng(1), **options).set_index("cohort")
+    frame, names = _draw_drift(1, [1500, 1500, 1500], [5, 5, 8]), ["c0", "c1", "c2"]
+
+    def compare(**options):
+        given = {"older": ["c0", "c1"], "n_resamples": 100, "rng": np.random.default_rng(1), **options}
+        return table(compare_cuts, frame, names, **given).set_index("cohort")
+
+    found, wide = compare(), compare(alpha=1e-9)
     assert found["outside"].tolist() == [False, False, True]
     assert (found.loc["c2", "found"], found.loc["c2", "reference"]) == (8, 5)
     assert (found["low"] <= found["reference"]).all() and (found["what"] == "cut").all()
-    again = table(compare_cuts, frame, names, rng=np.random.default_rng(1), **options).set_index("cohort")
-    pd.testing.assert_frame_equal(found, again)
-    wide = table(compare_cuts, frame, names, rng=np.random.default_rng(1), alpha=1e-9, **options).set_index("cohort")
+    pd.testing.assert_frame_equal(found, compare())
     assert (wide["high"] - wide["low"] >= found["high"] - found["low"]).all()
     assert table(compare_cuts, frame, ["c0"], ["c0"], rng=np.random.default_rng(1)).empty  # nothing to compare with
 
@@ -357,14 +355,3 @@ def test_compare_ranks_finds_a_turned_order_and_leaves_out_what_few_use():
     frame.loc[users, "retained"] = (np.arange(len(users)) >= 9) * 1.0  # 9 were lost
     assert "rank of b" not in set(table(compare_ranks, frame, FEATURES, ["c2"], **options)["what"])
     assert table(compare_ranks, frame, ["a"], ["c2"], **options).empty  # one feature has no order
-
-
-def test_judge_milestones_says_why_in_one_sentence():
-    review = pd.DataFrame({"cohort": ["c"], "choice": "keep", "auc": 0.7})
-    drift = pd.DataFrame([["c", "cut", 8.0, 14.0, 7.0, 9.0, True]], columns=DRIFT)
-    row = {"activated": (0.1, 0.05, 0.15)}
-    found = judge_milestones(row, row, review, drift, "c", older_auc=0.7, design=_plan(steps=[]))
-    assert found["why"].tolist() == [
-        "The difference in c is +10.0 points (+5.0 to +15.0), +10.0 points before, clear, but the best cut is 14, "
-        "outside the 7 to 9 that chance would give."
-    ]

@@ -49,14 +49,14 @@ def test_study_threshold_finds_the_step_and_confirms_it(stepped):
     row = tables["threshold"].iloc[0]
     truth = adjusted_difference(frame["count"] >= 8, frame["share"], make_controls(frame)).estimate
     assert row["cut"] == 8 and row["cut_low"] <= 8 <= row["cut_high"] and row["shape"] == "step"
-    assert row["ci_low"] <= truth <= row["ci_high"] and row["ci_low"] > 0
+    assert 0 < row["ci_low"] <= truth <= row["ci_high"]
     assert row["confirmed"] == "confirmed" and row["newest_cohort"] == "2022-Q4"
     assert row["n_newest"] == (frame["cohort"] == "2022-Q4").sum() and row["n"] == 4000 and row["reason"] is None
-    assert [test.p_value for test in tests] == [row["p_lausen_schumacher"], row["p_permutation"]]
     assert row["p_permutation"] == 1 / 40 and row["p_lausen_schumacher"] < 1e-6
-    ids, names = ["p_lausen_schumacher", "p_permutation"], ["improved Bonferroni", "permutation"]
-    assert [test.id for test in tests] == [f"best_cut:retained:{name}" for name in ids]
-    assert [test.name for test in tests] == [f"maximally selected statistic, {name}" for name in names]
+    assert [(test.id, test.name, test.p_value) for test in tests] == [
+        (f"best_cut:retained:{p}", f"maximally selected statistic, {how}", row[p])
+        for how, p in (("improved Bonferroni", "p_lausen_schumacher"), ("permutation", "p_permutation"))
+    ]
 
 
 def test_study_threshold_tables_fit_together(stepped):
@@ -85,22 +85,19 @@ def _read_lines(words):
 
 
 def test_study_threshold_repeats_and_uses_seed_folds_resamples_and_level():
-    frame = draw(400)
-    _, tables = study(frame)
-    row = tables["threshold"]
-
     def read(**changes):
-        return study(frame, **changes)[1]["threshold"].iloc[0]
+        given = {"plan": PLAN, "seed": 1, "n_resamples": 39, "folds": 5, **changes}
+        tables = thresholds.study_threshold(draw(400), given.pop("plan"), **given)[1]
+        return tables["threshold"].iloc[0], tables["cuts"]["chosen"].sum()
 
-    pd.testing.assert_frame_equal(study(frame)[1]["threshold"], row)
-    row = row.iloc[0]
-    assert read(seed=2)["loss_step"] != row["loss_step"]
-    assert read(n_resamples=99)["p_permutation"] != row["p_permutation"]
-    assert study(frame, folds=8)[1]["cuts"]["chosen"].sum() == 8
-    assert read(plan=sample_plan(confidence_level=0.8))["ci_low"] > row["ci_low"]
-    assert math.isnan(read(plan=sample_plan(activation=ACTIVATION))["planned"])
-    given = study_threshold(frame, PLAN, seed=1, n_resamples=39, folds=5, planned=Effect(0.5))[1]["threshold"]
-    assert given["planned_difference"].tolist() == [0.5]
+    row, n_chosen = read()
+    pd.testing.assert_series_equal(read()[0], row)
+    assert read(seed=2)[0]["loss_step"] != row["loss_step"]
+    assert read(n_resamples=99)[0]["p_permutation"] != row["p_permutation"]
+    assert (n_chosen, read(folds=8)[1]) == (5, 8)
+    assert read(plan=sample_plan(confidence_level=0.8))[0]["ci_low"] > row["ci_low"]
+    assert math.isnan(read(plan=sample_plan(activation=ACTIVATION))[0]["planned"])
+    assert read(planned=Effect(0.5))[0]["planned_difference"] == 0.5
 
 
 @pytest.mark.parametrize(("change", "reason"), [
@@ -115,10 +112,6 @@ def test_study_threshold_says_why_nothing_can_be_said(change, reason):
     assert tests == [] and row["reason"] == reason and math.isnan(row["cut"]) and row["shape"] == "undecided"
     assert tables["cuts"].empty and tables["activation_curves"].empty
     assert list(row.index) == list(study(draw(200))[1]["threshold"].columns)
-
-
-def test_study_threshold_without_activation_in_the_plan_is_empty():
-    assert study(draw(200), sample_plan(activation=None)) == ([], {})
 
 
 @pytest.mark.parametrize("step", [0.0, 0.6])
@@ -197,10 +190,6 @@ def test_judge_confirmation(older, newest, word):
     assert thresholds.judge_confirmation(*effects) == word
 
 
-def no_controls(n):
-    return np.empty((n, 0))
-
-
 def draw_cuts(n=400, seed=1, *, slope=0.0):
     """Counts and outcomes that both rise with a control, and with each other by the slope."""
     rng = np.random.default_rng(seed)
@@ -208,6 +197,10 @@ def draw_cuts(n=400, seed=1, *, slope=0.0):
     counts = rng.poisson(np.exp(1 + 0.4 * control)).astype(float)
     share = 1 / (1 + np.exp(-(0.3 + 0.8 * control + slope * (counts >= 4))))
     return counts, (rng.random(n) < share).astype(float), control[:, None]
+
+
+def no_controls(n):
+    return np.empty((n, 0))
 
 
 def bound(scan):
@@ -334,20 +327,17 @@ def test_name_shape_is_undecided_where_a_test_sees_what_does_not_foretell():
 
 def test_compare_shapes_equals_models_fitted_without_the_fold():
     counts, outcome, controls = draw_shapes("step", n=600)
-    cuts = thresholds.find_cuts(counts)
-    found, _, chosen = thresholds.compare_shapes(counts, outcome, controls, cuts, folds=3, rng=np.random.default_rng(7))
+    cuts, rng = thresholds.find_cuts(counts), np.random.default_rng(7)
+    found, _, chosen = thresholds.compare_shapes(counts, outcome, controls, cuts, folds=3, rng=rng)
     fold = thresholds.split_folds(600, 3, np.random.default_rng(7))
     out, seen = fold == 1, fold != 1
     best = thresholds.Scan(counts[seen], outcome[seen], controls[seen], cuts).best
-    x = sm.add_constant(np.column_stack([controls, counts >= cuts[best]]).astype(float))
-    share = sm.Logit(outcome[seen], x[seen]).fit(disp=0).predict(x[out])
-    wanted = -np.log(np.where(outcome[out] == 1, share, 1 - share))
     assert chosen[1] == best
-    assert found["step"].to_numpy()[out] == pytest.approx(wanted, abs=1e-4)
-    base = sm.add_constant(controls)
-    share = sm.Logit(outcome[seen], base[seen]).fit(disp=0).predict(base[out])
-    wanted = -np.log(np.where(outcome[out] == 1, share, 1 - share))
-    assert found["constant"].to_numpy()[out] == pytest.approx(wanted, abs=1e-4)
+    for shape, columns in (("constant", controls), ("step", np.column_stack([controls, counts >= cuts[best]]))):
+        x = sm.add_constant(columns.astype(float))
+        share = sm.Logit(outcome[seen], x[seen]).fit(disp=0).predict(x[out])
+        wanted = -np.log(np.where(outcome[out] == 1, share, 1 - share))
+        assert found[shape].to_numpy()[out] == pytest.approx(wanted, abs=1e-4)
 
 
 def test_measure_gap_by_hand():
@@ -367,13 +357,11 @@ def test_find_set_holds_the_best_and_what_is_within_one_standard_error():
 def test_trace_shapes_gives_the_shares_on_both_sides():
     counts, outcome, _ = draw_shapes("step")
     found = thresholds.trace_shapes(counts, outcome, 6.0, highest=30)
-    above = counts >= 6
+    below, above = (outcome[side].mean() for side in (counts < 6, counts >= 6))
     assert found["count"].tolist() == list(range(31))
-    assert found["share_step"][[0, 5, 6, 30]] == pytest.approx(
-        [outcome[~above].mean()] * 2 + [outcome[above].mean()] * 2, abs=1e-6
-    )
-    rising = np.diff(found["share_smooth"])
-    assert rising[2:7].min() > 0 and found["share_smooth"][0] == pytest.approx(outcome[counts == 0].mean(), abs=0.06)
+    assert found["share_step"][[0, 5, 6, 30]] == pytest.approx([below, below, above, above], abs=1e-6)
+    smooth = found["share_smooth"]
+    assert np.diff(smooth)[2:7].min() > 0 and smooth[0] == pytest.approx(outcome[counts == 0].mean(), abs=0.06)
 
 
 @pytest.mark.parametrize(("values", "n"), [
@@ -439,7 +427,8 @@ def test_controls_keep_what_they_foretell_out_of_statistic_and_p_values():
     assert alarms[0] > 0.6 and alarms[1] < 0.05 + reach and abs(alarms[2] - 0.05) < reach
 
 
-def test_study_threshold_leaves_out_unknown_outcomes():
+def test_study_threshold_leaves_out_unknown_outcomes_and_a_plan_without_activation():
     frame = draw(400)
     blank = frame.assign(retained=frame["retained"].where(frame.index >= 100))
     assert study(blank)[1]["threshold"]["n"].tolist() == [300]
+    assert study(frame, sample_plan(activation=None)) == ([], {})

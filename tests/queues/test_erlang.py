@@ -40,8 +40,8 @@ def test_answer_by_erlang_c_gives_a_published_table(agents, waiting, within):
 
 
 def test_answer_by_erlang_c_too_few_agents_never_catch_up():
-    assert _erlang_c(60, 2, 2).share_within == 0
-    assert _erlang_c(60, 2, 2).wait_minutes == math.inf
+    found = _erlang_c(60, 2, 2)
+    assert (found.share_within, found.wait_minutes) == (0, math.inf)
     assert math.isnan(_erlang_c(60, 2, 0).occupancy)
 
 
@@ -63,21 +63,20 @@ def test_answer_by_erlang_a_gives_the_published_comparison():
     assert _erlang_c(48 * 60, 1, 50).wait_minutes * 60 == pytest.approx(20.8, abs=0.05)
 
 
-def _solve_chain(arrivals, handle, agents, target, patience, most=400):
+def _solve_chain(arrivals, handle, agents, target, patience, most=60):
     """The stationary chain by linear algebra, and the wait of one who finds k ahead by a matrix exponential."""
     rate, served, leaving = arrivals / 60, 1 / handle, 1 / patience
     out = np.array([min(k, agents) * served + max(k - agents, 0) * leaving for k in range(most + 1)])
     flow = np.diag(np.full(most, rate), 1) + np.diag(out[1:], -1)
     flow -= np.diag(flow.sum(axis=1))
-    equations = np.vstack([flow.T, np.ones(most + 1)])
-    present = np.linalg.lstsq(equations, np.append(np.zeros(most + 1), 1), rcond=None)[0]
+    present = linalg.null_space(flow.T)[:, 0]
+    present /= present.sum()
     ahead = present[agents:]  # one who comes then has so many of the queue before it
     size = ahead.size
-    steps = np.array([agents * served + k * leaving for k in range(size)])
+    steps = agents * served + leaving * np.arange(size)
     down = np.zeros((size + 1, size + 1))  # the last state: answered
-    for k in range(size):
-        down[k, k - 1 if k else size] = steps[k]
-        down[k, k] = -steps[k] - leaving
+    down[np.arange(size), np.r_[size, : size - 1]] = steps
+    down[np.arange(size), np.arange(size)] = -steps - leaving
     soon = linalg.expm(down * target)[:size, size]
     answered = linalg.solve(-down[:size, :size], down[:size, size])
     return present[:agents].sum() + ahead @ soon, 1 - present[:agents].sum() - ahead @ answered
@@ -89,7 +88,7 @@ def _solve_chain(arrivals, handle, agents, target, patience, most=400):
 )
 def test_answer_by_erlang_a_equals_a_chain_solved_by_brute_force(arrivals, handle, agents, target, patience):
     found = _erlang_a(arrivals, handle, agents, target=target, patience=patience)
-    expected = _solve_chain(arrivals, handle, agents, target, patience, most=60)
+    expected = _solve_chain(arrivals, handle, agents, target, patience)
     assert [found.share_within, found.share_lost] == pytest.approx(expected, abs=1e-8)
 
 
@@ -110,21 +109,16 @@ def test_answer_by_erlang_a_keeps_its_books(arrivals, handle, agents, target, pa
     assert found.share_lost >= max(0, 1 - agents / (arrivals * handle / 60)) - 1e-9
 
 
-@pytest.mark.parametrize(("arrivals", "agents"), [(30, 6), (600, 85), (6000, 830)])
-def test_answer_by_erlang_a_with_endless_patience_is_erlang_c(arrivals, agents):
-    found, without = _erlang_a(arrivals, 8, agents, patience=1e9), _erlang_c(arrivals, 8, agents)
-    assert found.share_within == pytest.approx(without.share_within, abs=1e-6)
-    assert found.wait_minutes == pytest.approx(without.wait_minutes, rel=1e-5)
-
-
 def test_answer_by_erlang_a_at_the_edges():
     endless = _erlang_a(600, 8, 5000)
     assert (endless.share_within, endless.share_lost, endless.wait_minutes) == (1, 0, 0)
-    assert _erlang_a(0, 8, 3).share_within == 1
-    assert _erlang_a(10, 8, 0).share_lost == 1
+    assert (_erlang_a(0, 8, 3).share_within, _erlang_a(10, 8, 0).share_lost) == (1, 1)
     crushed = _erlang_a(50_000, 60, 3, patience=5)  # 50,000 times too few: those answered are the few that agents can
     assert 1 - crushed.share_lost == pytest.approx(3 / 50_000, rel=1e-6)
     assert crushed.share_within < 1e-4
+    patient, without = _erlang_a(6000, 8, 830, patience=1e9), _erlang_c(6000, 8, 830)  # with endless patience, Erlang C
+    assert patient.share_within == pytest.approx(without.share_within, abs=1e-6)
+    assert patient.wait_minutes == pytest.approx(without.wait_minutes, rel=1e-5)
 
 
 @pytest.mark.parametrize(("arrivals", "handle", "agents", "target", "patience"), [(20, 9, 3, 2, 10), (90, 6, 8, 1, 3)])
@@ -142,24 +136,25 @@ def test_answer_by_erlang_a_agrees_with_a_simulated_queue(arrivals, handle, agen
         assert abs(np.mean(drawn) - exact) < 4 * np.std(drawn, ddof=1) / 5
 
 
+PROMISE = Promise(8, 10, 2, 0.9)
+
+
 @pytest.mark.parametrize("answer", [answer_by_erlang_a, answer_by_erlang_c])
 @pytest.mark.parametrize("arrivals", [0.01, 3, 40, 700])
 def test_agents_needed_is_the_fewest(arrivals, answer):
-    promise = Promise(8, 10, 2, 0.9)
-    found = agents_needed(arrivals, promise, answer=answer)
-    enough, short = (answer(arrivals, agents, promise).share_within for agents in (found, found - 1))
+    found = agents_needed(arrivals, PROMISE, answer=answer)
+    enough, short = (answer(arrivals, agents, PROMISE).share_within for agents in (found, found - 1))
     assert enough >= 0.9 > short
 
 
-def test_agents_needed_changes_with_every_figure():
-    promise = Promise(8, 10, 2, 0.9)
-    base = agents_needed(60, promise)
-    assert agents_needed(90, promise) > base
-    assert agents_needed(60, replace(promise, handle_minutes=12)) > base
-    assert agents_needed(60, replace(promise, target_minutes=30)) < base
-    assert agents_needed(60, replace(promise, target_share=0.6)) < base
-    assert agents_needed(60, replace(promise, patience_minutes=1)) < base  # leavers make room
-    assert agents_needed(0, promise) == 0
+@pytest.mark.parametrize(("arrivals", "change", "more"), [
+    (90, {}, True), (60, {"handle_minutes": 12}, True), (60, {"target_minutes": 30}, False),
+    (60, {"target_share": 0.6}, False), (60, {"patience_minutes": 1}, False), (0, {}, False),  # leavers make room
+])  # fmt: skip
+def test_agents_needed_changes_with_every_figure(arrivals, change, more):
+    base, found = agents_needed(60, PROMISE), agents_needed(arrivals, replace(PROMISE, **change))
+    assert found > base if more else found < base
+    assert arrivals or found == 0
 
 
 def test_agents_needed_refuses_more_than_anybody_has():

@@ -27,12 +27,11 @@ def _fewer(monkeypatch):
 def test_plan_staffing_is_erlang_hour_by_hour():
     found, names = queues.plan_staffing(RATES, PROMISE), ["share_within", "share_lost", "wait_minutes", "occupancy"]
     assert found["hour"].tolist() == list(range(168)) and found["arrivals_per_hour"].tolist() == RATES.tolist()
-    ten = found.iloc[10]
-    assert ten["agents_erlang_a"] == agents_needed(6, PROMISE)
-    assert ten["agents_erlang_c"] == agents_needed(6, PROMISE, answer=queues.answer_by_erlang_c)
-    exact = answer_by_erlang_a(6, int(ten["agents_erlang_a"]), PROMISE)
+    ten, quiet = found.iloc[10], found.iloc[3]  # nobody asks at three
+    needed = [agents_needed(6, PROMISE), agents_needed(6, PROMISE, answer=queues.answer_by_erlang_c)]
+    assert ten[["agents_erlang_a", "agents_erlang_c"]].tolist() == needed
+    exact = answer_by_erlang_a(6, needed[0], PROMISE)
     assert ten[names].tolist() == [getattr(exact, name) for name in names]
-    quiet = found.iloc[3]  # nobody asks
     assert (quiet["agents_erlang_a"], quiet["agents_erlang_c"]) == (0, 0) and quiet[names].isna().all()
 
 
@@ -58,20 +57,19 @@ def test_check_staffing_puts_nobody_on_duty_where_nobody_is_planned():
 def test_check_staffing_is_seeded_and_leaves_out_quiet_blocks():
     staffing = queues.plan_staffing(RATES, PROMISE)
     first, again, other = (queues.check_staffing(staffing, PROMISE, seed=seed) for seed in (1, 1, 2))
-    pd.testing.assert_frame_equal(first, again)
-    assert not first.equals(other)
+    assert first.equals(again) and not first.equals(other)
     assert first["block"].str.split().str[0].value_counts().to_dict() == {"weekday": 4, "weekend": 6}
     assert first["block"].tolist()[3:5] == ["weekday 20-24", "weekend 00-04"]
 
 
-def test_check_staffing_counts_whoever_leaves_and_every_figure():
-    base, slower, hasty, later = (
-        queues.check_staffing(STEADY, replace(PROMISE, **change), seed=1)
-        for change in ({}, {"handle_minutes": 20}, {"patience_minutes": 1}, {"target_minutes": 9})
-    )
-    assert slower["share_within"].max() < 0.6
-    assert hasty["share_lost"].mean() > 0.1
-    assert (later["share_within"] > base["share_within"]).all()
+@pytest.mark.parametrize(("change", "column", "is_so"), [
+    ({"handle_minutes": 20}, "share_within", lambda found, base: found.max() < 0.6),
+    ({"patience_minutes": 1}, "share_lost", lambda found, base: found.mean() > 0.1),
+    ({"target_minutes": 9}, "share_within", lambda found, base: (found > base).all()),
+])  # fmt: skip
+def test_check_staffing_counts_whoever_leaves_and_every_figure(change, column, is_so):
+    found, base = (queues.check_staffing(STEADY, replace(PROMISE, **more), seed=1)[column] for more in (change, {}))
+    assert is_so(found, base)
 
 
 def _questions(control=900, treatment=1200, *, wait=1.0):
@@ -106,6 +104,8 @@ def test_rate_questions_by_hand():
     assert found.shape == (168,) and found[7] == 0
     assert (found[8], found.sum()) == pytest.approx((6, 480))
     assert _rate(_questions(wait=np.nan))["live"] == pytest.approx(RATED["live"])  # every hour is taken as staffed
+    message = "staffing: no unit is in the arm slow; name the arms as the plan does"
+    assert tell_refusal(rate_questions, _questions(), variant="slow", n_units=0) == message
 
 
 def test_rate_questions_tells_no_hour_in_which_few_asked():
@@ -140,18 +140,10 @@ def test_rate_questions_leaves_hours_without_agents_as_they_were_in_the_test(min
     day = _ask(pd.DataFrame({"variant": "live", "hour": [4] * 12 + [10] * 20}), minute=20, wait=np.nan)
     day.loc[day["hour"] == 10, "wait_minutes"] = 1.0
     found = rate_questions(pd.concat([night, day], ignore_index=True), variant="live", n_units=1)
-    staffed = {3: own, 4: next_, 10: True}
-    assert {hour for hour in range(168) if found[hour]} == {hour for hour, is_staffed in staffed.items() if is_staffed}
-    assert found.sum() == pytest.approx(40)  # what waits is work of the hours that are staffed, in proportion
-    asked = {3: 8, 4: 12, 10: 20}
-    parts = {hour: asked[hour] for hour in staffed if staffed[hour]}
-    assert [found[hour] for hour in parts] == pytest.approx([40 * n / sum(parts.values()) for n in parts.values()])
-
-
-def test_rate_questions_refuses_an_empty_arm():
-    assert tell_refusal(rate_questions, _questions(), variant="slow", n_units=0) == (
-        "staffing: no unit is in the arm slow; name the arms as the plan does"
-    )
+    asked = {hour: n for hour, n, is_staffed in ((3, 8, own), (4, 12, next_), (10, 20, True)) if is_staffed}
+    assert set(np.flatnonzero(found)) == set(asked)
+    # what waits is work of the hours that are staffed, in proportion: 40 in all
+    assert found[list(asked)] == pytest.approx([40 * n / sum(asked.values()) for n in asked.values()])
 
 
 def test_plan_roll_out_by_hand():
@@ -169,16 +161,15 @@ def test_range_hours_are_the_roll_out_of_each_number_of_units_handling_and_patie
     found = queues.range_hours(RATED, PROMISES, ranges=EACH)
     assert len(found) == 27 and set(found["basis"]) == {"as tested"}
     for row in found.iloc[[0, 13, 5, 26]].to_dict("records"):
-        times = {"handle_minutes": row["handling"], "patience_minutes": row["patience"]}
-        meant = {}
-        for arm, promise in PROMISES.items():
-            meant[arm] = replace(promise, **{name: getattr(promise, name) * factor for name, factor in times.items()})
+        handling, patience = row["handling"], row["patience"]
+        meant = {
+            arm: replace(p, handle_minutes=p.handle_minutes * handling, patience_minutes=p.patience_minutes * patience)
+            for arm, p in PROMISES.items()
+        }
         ways = queues.plan_roll_out(RATED, meant, units_per_week=row["units_per_year"] / 52).set_index("scenario")
         assert row["extra_hours"] == 52 * ways.loc[queues.LIVE, "extra_hours_per_week"]
     assert found.iloc[13][["units_per_year", "handling", "patience"]].tolist() == [400 * 52, 1, 1]
-    turned = queues.range_hours(
-        RATED, dict(reversed(PROMISES.items())), ranges=EACH
-    )  # the first is the standard promise
+    turned = queues.range_hours(RATED, dict(reversed(PROMISES.items())), ranges=EACH)  # the first is the standard
     assert turned["extra_hours"].tolist() == (-found["extra_hours"]).tolist()
 
 
@@ -192,13 +183,16 @@ STUDY = {"promises": {"standard": Promise(8, 720, 60, 0.8), "live": Promise(8, 2
 STUDY |= {"units_in_arms": {"standard": 500, "live": 500}, "ranges": CERTAIN, "arrivals": "questions"}
 
 
-def _conversations():
-    rng = np.random.default_rng(6)
-    seconds = np.sort(rng.integers(0, 3 * 7 * 86_400, 900))
-    variant = np.where(rng.random(900) < 0.45, "standard", "live")
-    frame = pd.DataFrame({"unit": np.arange(900), "variant": variant, "hour": seconds // 3600 % 168})
+def _come(seconds, variant):
+    """Questions so many seconds after a Monday, each of a unit of its own and answered within a minute."""
+    frame = pd.DataFrame({"unit": range(len(seconds)), "variant": variant, "hour": seconds // 3600 % 168})
     asked = pd.Timestamp("2018-09-03", tz="UTC") + pd.to_timedelta(seconds, unit="s")
     return frame.assign(asked_at=asked, wait_minutes=1.0)
+
+
+def _conversations():
+    rng = np.random.default_rng(6)
+    return _come(np.sort(rng.integers(0, 3 * 7 * 86_400, 900)), np.where(rng.random(900) < 0.45, "standard", "live"))
 
 
 def test_study_staffing_returns_every_table():
@@ -224,10 +218,7 @@ def test_study_staffing_takes_the_tail_of_the_last_sign_ups_for_no_unrest():
     # an even stream of sign-ups for 20 weeks who ask within 40 days, by chance alone
     rng, day = np.random.default_rng(8), 86_400
     asked = np.sort(rng.uniform(0, 140 * day, 20_000) + np.minimum(rng.exponential(10 * day, 20_000), 40 * day))
-    asked = np.floor(asked).astype(int)
-    rows = {"unit": np.arange(20_000), "variant": np.where(np.arange(20_000) % 2, "standard", "live")}
-    rows["asked_at"] = pd.Timestamp("2018-09-03", tz="UTC") + pd.to_timedelta(asked, unit="s")
-    frame = pd.DataFrame(rows).assign(hour=asked // 3600 % 168, wait_minutes=1.0)
+    frame = _come(np.floor(asked).astype(int), np.where(np.arange(20_000) % 2, "standard", "live"))
     found = study_staffing(frame, **STUDY)["arrivals"].set_index("measure")
     assert found.loc["dispersion_hours", "ci_low"] < 1 < found.loc["dispersion_hours", "ci_high"]
 
@@ -342,6 +333,5 @@ def test_bank_calls_come_less_evenly_than_poisson():
 @pytest.mark.parametrize("hour", range(0, 168, 13))
 def test_blocks_of_hours_equal_the_calendar(hour):
     moment = dt.datetime(2024, 1, 1) + dt.timedelta(hours=hour)  # a Monday
-    start = moment.hour // 4 * 4
-    expected = f"{'weekend' if moment.weekday() > 4 else 'weekday'} {start:02d}-{start + 4:02d}"
-    assert queues.BLOCKS[hour] == expected
+    start, part = moment.hour // 4 * 4, "weekend" if moment.weekday() > 4 else "weekday"
+    assert queues.BLOCKS[hour] == f"{part} {start:02d}-{start + 4:02d}"
