@@ -58,9 +58,8 @@ def test_read_conversations_pairs_each_question_with_its_earliest_reply():
 
 
 def test_read_conversations_an_empty_id_is_none():
-    empty = [
-        (*row[:4], row[4] or "", row[5]) for row in (*EVENTS, ("u2", "first_reply", EVENTS[6][2], None, None, "x"))
-    ]
+    rows = (*EVENTS, ("u2", "first_reply", EVENTS[6][2], None, None, "x"))
+    empty = [(*row[:4], row[4] or "", row[5]) for row in rows]
     (found, said), (expected, told) = _read(empty), _read()
     pd.testing.assert_frame_equal(found, expected)
     assert said == told

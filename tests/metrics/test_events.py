@@ -59,17 +59,11 @@ def _check(units, columns):
     (BUY, {}, {"y_buy": [3, 1, 0]}),  # the event named as the metric when none is given
     ({"mean": KINDS["spent"], "p90": LONGER}, {}, {"y_mean": [13, 0, 0], "y_p90": [113, 0, 0]}),  # of one event
     # a ratio of a metric and an event
-    (
-        {"spent": KINDS["spent"], "per": PER | {"numerator": "spent", "denominator": "buy", "within_days": 7}},
-        {},
-        {"num_per": [13, 0, 0], "den_per": [2, 1, 0]},
-    ),
+    ({"spent": KINDS["spent"], "per": PER | {"numerator": "spent", "denominator": "buy", "within_days": 7}}, {},
+     {"num_per": [13, 0, 0], "den_per": [2, 1, 0]}),
     # a column that is no event: both parts or none
-    (
-        {"per": PER},
-        {"seats": [4.0, 2.0, None]},
-        {"num_per": [3, 1, None], "den_per": [4, 2, None], "missing_per": [0, 0, 1]},
-    ),
+    ({"per": PER}, {"seats": [4.0, 2.0, None]},
+     {"num_per": [3, 1, None], "den_per": [4, 2, None], "missing_per": [0, 0, 1]}),
     # an event comes before a column of its name, a column that the metric names before the event
     ({"per": PER | {"denominator": "look"}}, {"buy": ["text", "is", "possible"]}, {"num_per": [3, 1, 0]}),
     ({"buy": {"kind": "count", "column": "told"}}, {"told": [7.0, 8.0, 9.0]}, {"y_buy": [7, 8, 9]}),

@@ -25,9 +25,8 @@ def _make_frame(values, *, segment="s", arm=None, seed=0):
     n, rng = len(values), np.random.default_rng(seed)
     arms = [arm] * n if arm else [("a", "b")[i % 2] for i in range(n)]
     noise = rng.normal(0, 1, n)
-    frame = pd.DataFrame(
-        {"unit": [f"{segment}{i}" for i in range(n)], "variant": arms, "y": values, "segment": segment}
-    )
+    names = [f"{segment}{i}" for i in range(n)]
+    frame = pd.DataFrame({"unit": names, "variant": arms, "y": values, "segment": segment})
     return frame.assign(x=values + noise, top=values - noise, bottom=7e6 + noise)
 
 
@@ -220,9 +219,8 @@ def test_summarise_keeps_the_tail_of_a_ratio_of_whole_numbers_and_fractions():
     frame = _make_frame(bottom).assign(top=np.round(3 * bottom), bottom=bottom)
     left = frame["top"] - frame["top"].mean() / frame["bottom"].mean() * frame["bottom"]
     found = metrics.summarise(_fold(frame))[None]["r"]
-    assert [found[arm].skewness for arm in "ab"] == pytest.approx(
-        left.groupby(frame["variant"]).skew().tolist(), abs=1e-3
-    )
+    expected = left.groupby(frame["variant"]).skew().tolist()
+    assert [found[arm].skewness for arm in "ab"] == pytest.approx(expected, abs=1e-3)
 
 
 def test_summarise_adjusted_takes_covariates_over_units_with_a_known_outcome():
@@ -288,9 +286,8 @@ def test_summarise_counts_as_missing_only_what_is_over():
 def test_winsorise_lowers_to_the_quantile_of_positive_values_of_all_arms():
     frame = pd.DataFrame({"unit": list("pqrstu"), "variant": list("aabbbb")}).assign(spent=[0, 10, 0, 20, 120, np.nan])
     frame.loc[len(frame)] = ["v", "cps", 1e6]  # outside the randomisation: no part of the quantile, lowered too
-    found = metrics.moments.winsorise(
-        _fold(frame, {"spent": {"kind": "amount"}}), "spent"
-    )  # of 10, 20, 120: 20 + 0.98 x 100
+    found = metrics.moments.winsorise(_fold(frame, {"spent": {"kind": "amount"}}), "spent")
+    # of 10, 20, 120: 20 + 0.98 x 100
     _check_but_tail(found["b"], [0.0, 20.0, 118.0], missing=1)
     _check_but_tail(found["a"], [0.0, 10.0])
     assert found["cps"].value == 118.0
