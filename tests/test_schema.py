@@ -111,10 +111,9 @@ def test_list_event_names_holds_every_event_that_the_plan_reads():
 def test_refuse_missing_names_the_nearest_column_first():
     columns = [schema.Column("activated", "metric activated", "binary"), schema.Column("x", "y", "text", needed=False)]
     schema.refuse_missing(columns, ["activated"], file="u.csv")
-    assert tell_refusal(lambda: schema.refuse_missing(columns, ["user_id", "Activatd", "v" * 50], file="u.csv")) == (
-        "u.csv: no column activated (for metric activated); it has, nearest first: "
-        f"Activatd, user_id, {'v' * 39}…; correct the plan or the table"
-    )
+    said = "u.csv: no column activated (for metric activated); it has, nearest first: "
+    said += f"Activatd, user_id, {'v' * 39}…; correct the plan or the table"
+    assert tell_refusal(lambda: schema.refuse_missing(columns, ["user_id", "Activatd", "v" * 50], file="u.csv")) == said
     first_row = ["Zoë Miller", "old"]  # of a file without names
     assert tell_refusal(lambda: schema.refuse_missing(columns, first_row, file="u.csv", typed=True)) == (
         "u.csv: no column activated (for metric activated); nor any other that is asked for, so that its first line "
@@ -192,9 +191,8 @@ def test_list_account_event_columns_needs_a_value_where_seats_change(event, need
 def test_plurals_are_made_by_one_function():
     # a noun of hers that gets an s where it stands would be "companys" one day
     kinds = {".py", ".j2", ".yaml", ".md", ".ipynb"}
-    files = [
-        f for top in (paths.REPOSITORY / "helpers", paths.NOTEBOOKS) for f in top.rglob("*.*") if f.suffix in kinds
-    ]
+    tops = (paths.REPOSITORY / "helpers", paths.NOTEBOOKS)
+    files = [file for top in tops for file in top.rglob("*.*") if file.suffix in kinds]
     by_hand = r"""\}\}s\b|\{[\w.]*(?:unit|noun|name|thing)\w*\}s\b|"s" *\*|"s" if|if [^}]*== 1 else "s\""""
     assert len(files) > 100
     found = {f.name: re.findall(by_hand, f.read_text(encoding="utf-8").replace("'", '"')) for f in files}

@@ -158,9 +158,8 @@ def test_fold_accounts_says_what_does_not_count():
 def test_fold_accounts_takes_the_latest_day_where_the_plan_has_none():
     folded = _fold(as_of=None)
     assert str(folded.as_of) == "2024-08-01"
-    assert folded.messages[0] == (
-        "as_of is left out of the plan: the latest day in the data, 2024-08-01, is taken as the last complete one"
-    )
+    said = "as_of is left out of the plan: the latest day in the data, 2024-08-01, is taken as the last complete one"
+    assert folded.messages[0] == said
     assert "late" in metrics.read_landmarks(folded)[90]["unit"].to_list()
 
 

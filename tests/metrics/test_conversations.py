@@ -95,6 +95,5 @@ def test_read_conversations_needs_events():
 
 def test_explain_conversations_counts_replies_to_no_question_before_them():
     stray = tuple("nobody" if value == EVENTS[1][4] else value for value in EVENTS[1])
-    assert _read([*EVENTS[:2], stray])[1] == (
-        "Read: 1 conversation of 1 unit; questions left out: none. Replies to no question before them, not used: 1."
-    )
+    said = "Read: 1 conversation of 1 unit; questions left out: none. Replies to no question before them, not used: 1."
+    assert _read([*EVENTS[:2], stray])[1] == said

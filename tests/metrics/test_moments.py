@@ -185,6 +185,9 @@ def _draw_frame(n=400, seed=1, mean=0.0):
     return frame
 
 
+FRAME = _draw_frame()
+
+
 def _check(found, values, missing=0, rtol=1e-12, ratio=None):
     """Compare moments with numpy's, of one row a unit and one column a name; a ratio's tail is about that of all."""
     values = np.asarray(values, float).reshape(len(values), -1)
@@ -203,14 +206,13 @@ def _check_but_tail(found, values, missing=0):
 
 
 def test_summarise_equals_numpy_for_every_kind_and_arm():
-    frame = _draw_frame()
-    found = metrics.summarise(_fold(frame, KINDS))[None]
+    found = metrics.summarise(_fold(FRAME, KINDS))[None]
     assert list(found) == ["spent", "paid", "r"]  # a time to event has no moments
-    for arm, rows in frame.groupby("variant"):
+    for arm, rows in FRAME.groupby("variant"):
         known = rows["spent"].dropna()
         _check(found["spent"][arm], known, missing=len(rows) - len(known))
         _check(found["paid"][arm], rows["paid"])
-        _check(found["r"][arm], rows[["top", "bottom"]], ratio=frame["top"].mean() / frame["bottom"].mean())
+        _check(found["r"][arm], rows[["top", "bottom"]], ratio=FRAME["top"].mean() / FRAME["bottom"].mean())
     assert (found["paid"]["a"].names, found["r"]["a"].names) == (("y",), ("num", "den"))
 
 
@@ -306,18 +308,16 @@ def test_winsorise_finds_the_quantile_wherever_the_largest_values_stand():
 
 
 def test_summarise_shares_takes_marks_of_each_arm():
-    frame = _draw_frame()
-    units = _fold(frame, KINDS, segments=["tier"], min_cell=1)
+    units = _fold(FRAME, KINDS, segments=["tier"], min_cell=1)
     found = metrics.moments.summarise_shares(units, ["missing_spent"])[None]["missing_spent"]["b"]
-    _check(found, frame.query("variant == 'b'")["spent"].isna())
+    _check(found, FRAME.query("variant == 'b'")["spent"].isna())
     level = metrics.moments.summarise_shares(units, ["missing_spent"], by="tier")["pro"]["missing_spent"]["b"]
-    _check_but_tail(level, frame.query("variant == 'b' and tier == 'pro'")["spent"].isna())
+    _check_but_tail(level, FRAME.query("variant == 'b' and tier == 'pro'")["spent"].isna())
 
 
 def test_summarise_covariates_takes_them_jointly_and_clusters_by_their_means():
-    frame = _draw_frame()
-    found = metrics.summarise_covariates(_fold(frame, KINDS, covariates=["seats", "bottom"]))["a"]
+    found = metrics.summarise_covariates(_fold(FRAME, KINDS, covariates=["seats", "bottom"]))["a"]
     assert found.names == ("x_seats", "x_bottom")
-    _check(found, frame.query("variant == 'a'")[["seats", "bottom"]])
+    _check(found, FRAME.query("variant == 'a'")[["seats", "bottom"]])
     clustered = metrics.summarise_covariates(_fold(CLUSTERED, RATIO, cluster="firm", covariates=["top"]))["a"]
     _check(clustered, [1.5, 3.0])

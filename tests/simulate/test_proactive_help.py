@@ -161,10 +161,10 @@ def test_response_by_hand():
 @settings(derandomize=True, deadline=None, max_examples=25)
 @given(rate=st.floats(0.15, 0.35), effect=st.floats(-0.08, 0.05), ratio=st.floats(1.8, 2.6))
 def test_solve_responses_hits_rate_effect_and_ratio(rate, effect, ratio):
-    world = HelpWorld(activation_rate=rate, activation_effect=effect, activation_ratio=ratio)
-    response = solve_responses(world)["activated"]
-    links, without = world.mean_by_arm(world, response)
-    others, users = world.contrast_users(world, response)
+    given = HelpWorld(activation_rate=rate, activation_effect=effect, activation_ratio=ratio)
+    response = solve_responses(given)["activated"]
+    links, without = world.mean_by_arm(given, response)
+    others, users = world.contrast_users(given, response)
     assert [links, without - links, users / others] == pytest.approx([rate, effect, ratio], abs=1e-8)
 
 
