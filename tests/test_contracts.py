@@ -53,16 +53,13 @@ def test_project_follows_the_fit_and_widens_with_time():
     assert contracts.project(fit, 8, confidence_level=0.8)[1] > near[1]
 
 
-@pytest.mark.parametrize(
-    ("lost", "kept", "reason"),
-    [
-        ([4, 3], [0, 0, 90], "fewer than ten left, or all at one renewal"),
-        ([50], [0, 50], "fewer than ten left, or all at one renewal"),
-        # a fifth at each renewal: all alike
-        ([2000, 1600, 1280], [0, 0, 0, 5120], "chances of leaving hardly differ between customers, so that nothing "
-         "tells them apart"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("lost", "kept", "reason"), [
+    ([4, 3], [0, 0, 90], "fewer than ten left, or all at one renewal"),
+    ([50], [0, 50], "fewer than ten left, or all at one renewal"),
+    # a fifth at each renewal: all alike
+    ([2000, 1600, 1280], [0, 0, 0, 5120], "chances of leaving hardly differ between customers, so that nothing "
+     "tells them apart"),
+])  # fmt: skip
 def test_fit_contracts_says_why_there_is_none(lost, kept, reason):
     fit = contracts.fit_contracts(lost, kept)
     assert fit.reason == reason

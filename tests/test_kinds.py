@@ -25,15 +25,12 @@ def test_kinds_are_listed_in_the_order_in_which_a_refusal_names_them():
     assert [name for name, kind in KINDS.items() if kind.name != name] == []
 
 
-@pytest.mark.parametrize(
-    ("given", "has_lift"),
-    [
-        ({}, True),
-        ({"code": str}, False),
-        ({"code": str, "is_share": True}, True),
-        ({"code": str, "has_lift": True}, True),
-    ],
-)
+@pytest.mark.parametrize(("given", "has_lift"), [
+    ({}, True),
+    ({"code": str}, False),
+    ({"code": str, "is_share": True}, True),
+    ({"code": str, "has_lift": True}, True),
+])  # fmt: skip
 def test_a_kind_has_a_lift_where_its_outcome_is_what_was_read_or_a_share(given, has_lift):
     assert Kind("a", str, **given).has_lift is has_lift
 
@@ -68,13 +65,10 @@ def test_plans_are_read_without_numpy():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-@pytest.mark.parametrize(
-    ("kind", "values", "coded"),
-    [
-        ("binary", [0, 1, 3, None], [0, 1, 1, None]),  # how often it happened
-        ("nps", [0, 6, 7, 8, 9, 10, None], [-100, -100, 0, 0, 100, 100, None]),
-    ],
-)
+@pytest.mark.parametrize(("kind", "values", "coded"), [
+    ("binary", [0, 1, 3, None], [0, 1, 1, None]),  # how often it happened
+    ("nps", [0, 6, 7, 8, 9, 10, None], [-100, -100, 0, 0, 100, 100, None]),
+])  # fmt: skip
 def test_code_makes_the_outcome_of_what_was_read(kind, values, coded):
     table = ibis.memtable({"place": range(len(values)), "value": values}, schema={"place": "int64", "value": "float64"})
     made = table.select("place", coded=KINDS[kind].code(table["value"], plan.Metric(kind=kind)))

@@ -15,8 +15,10 @@ def make_design(metrics, **more):
     return ExperimentPlan.model_validate({**base, "metrics": metrics, **more})
 
 
-def types_of(columns):
-    return {c.target: (c.name, c.type, c.needed) for c in columns}
+def tell(columns):
+    """Return columns as name:type, with the plan's own name before it where that is another; ? if it may be absent."""
+    own = ("" if c.target == c.name else f"{c.target}=" for c in columns)
+    return " ".join(f"{name}{c.name}:{c.type}{'' if c.needed else '?'}" for name, c in zip(own, columns, strict=True))
 
 
 def test_list_unit_columns_without_events_needs_a_column_for_every_metric():
@@ -39,26 +41,11 @@ def test_list_unit_columns_without_events_needs_a_column_for_every_metric():
         covariates=["size", "age"],  # size is text already, as a segment
         exposure={"event": "opened"},
     )
-    assert types_of(schema.list_unit_columns(design)) == {
-        "unit": ("id", "id", True),
-        "variant": ("arm", "label", True),
-        "when": ("when", "timestamp", True),
-        "bought": ("bought", "binary", True),
-        "usd": ("usd", "number", True),
-        "nps": ("nps", "nps", True),
-        "sent": ("sent", "number", False),
-        "t": ("t", "count", True),
-        "seen": ("seen", "binary", True),
-        "how": ("how", "state", True),  # 2 is a competing event
-        "calls": ("calls", "whole", True),
-        "opens": ("opens", "whole", True),
-        "days": ("days", "number", True),
-        "hours": ("hours", "count", True),  # time at risk is not below 0
-        "opened": ("opened", "number", False),
-        "team": ("team", "text", True),
-        "size": ("size", "text", True),
-        "age": ("age", "either", True),
-    }
+    assert tell(schema.list_unit_columns(design)) == (
+        "unit=id:id variant=arm:label when:timestamp bought:binary usd:number nps:nps sent:number? t:count seen:binary "
+        # 2 is a competing event; time at risk is not below 0
+        "how:state calls:whole opens:whole days:number hours:count opened:number? team:text size:text age:either"
+    )
 
 
 def test_list_unit_columns_with_events_needs_only_columns_the_plan_names():
@@ -69,15 +56,15 @@ def test_list_unit_columns_with_events_needs_only_columns_the_plan_names():
         "until": {"kind": "time_to_event", "event": "paid", "horizon_days": 9},
     }
     design = make_design(metrics, assigned_at="when", exposure={"column": "took"})
-    found = types_of(schema.list_unit_columns(design, events={"opened"}))
-    assert list(found) == ["unit", "variant", "when", "csat_mean", "seats", "took"]
-    assert found["took"] == ("took", "binary", True)
-    assert list(types_of(schema.list_unit_columns(design, events=set())))[4] == "opened"  # no such event: a column
+    first = "unit=id:id variant=arm:label when:timestamp csat_mean:number"
+    assert tell(schema.list_unit_columns(design, events={"opened"})) == f"{first} seats:number took:binary"
+    # no such event: a column
+    assert tell(schema.list_unit_columns(design, events=set())) == f"{first} opened:number seats:number took:binary"
 
 
 def test_list_unit_columns_keeps_a_unit_id_that_is_also_the_cluster():
     found = schema.list_unit_columns(make_design({"y": {"kind": "count"}}, cluster="id"))
-    assert types_of(found)["id"] == ("id", "text", True)
+    assert tell(found) == "unit=id:id variant=arm:label y:whole id:text"
 
 
 @pytest.mark.parametrize(("metrics", "more", "events", "message"), [
@@ -101,13 +88,8 @@ def test_list_unit_columns_refuses_a_plan_that_no_table_can_meet(metrics, more, 
     ({"y": {"kind": "score", "column": "c"}}, False),  # a column of the unit table does not
 ])  # fmt: skip
 def test_list_event_columns_needs_values_only_for_sums_and_scores(metrics, needed):
-    found = types_of(schema.list_event_columns(make_design(metrics)))
-    assert found == {
-        "unit": ("id", "id", True),
-        "event": ("event", "text", True),
-        "at": ("at", "timestamp", True),
-        "value": ("value", "number", needed),
-    }
+    found = tell(schema.list_event_columns(make_design(metrics)))
+    assert found == f"unit=id:id event:text at:timestamp value:number{'' if needed else '?'}"
 
 
 def test_list_event_names_holds_every_event_that_the_plan_reads():
@@ -129,10 +111,9 @@ def test_list_event_names_holds_every_event_that_the_plan_reads():
 def test_refuse_missing_names_the_nearest_column_first():
     columns = [schema.Column("activated", "metric activated", "binary"), schema.Column("x", "y", "text", needed=False)]
     schema.refuse_missing(columns, ["activated"], file="u.csv")
-    assert tell_refusal(lambda: schema.refuse_missing(columns, ["user_id", "Activatd", "v" * 50], file="u.csv")) == (
-        "u.csv: no column activated (for metric activated); it has, nearest first: "
-        f"Activatd, user_id, {'v' * 39}…; correct the plan or the table"
-    )
+    said = "u.csv: no column activated (for metric activated); it has, nearest first: "
+    said += f"Activatd, user_id, {'v' * 39}…; correct the plan or the table"
+    assert tell_refusal(lambda: schema.refuse_missing(columns, ["user_id", "Activatd", "v" * 50], file="u.csv")) == said
     first_row = ["Zoë Miller", "old"]  # of a file without names
     assert tell_refusal(lambda: schema.refuse_missing(columns, first_row, file="u.csv", typed=True)) == (
         "u.csv: no column activated (for metric activated); nor any other that is asked for, so that its first line "
@@ -148,7 +129,7 @@ def test_list_unit_columns_holds_a_column_used_twice_to_the_narrower_use():
         columns = schema.list_unit_columns(make_design(metrics))
         assert [(c.type, c.use) for c in columns if c.name == "calls"] == [("binary", "metric any")]
     pair = {"money": {"kind": "amount"}, "p90": {"kind": "amount", "column": "money", "quantile": 0.9}}
-    assert types_of(schema.list_unit_columns(make_design(pair)))["money"] == ("money", "number", True)
+    assert tell(schema.list_unit_columns(make_design(pair))) == "unit=id:id variant=arm:label money:number"
 
 
 def make_framework(**more):
@@ -161,31 +142,16 @@ USAGE = {"event": "solved", "seats": "seats"}
 
 def test_list_account_columns_takes_each_column_once_by_its_use():
     design = make_framework(size="arr", plan_tier="tier", cohort="wave", usage=USAGE)
-    assert types_of(schema.list_account_columns(design)) == {
-        "unit": ("id", "id", True),
-        "started_at": ("signed_up", "timestamp", True),
-        "arr": ("arr", "count", True),
-        "seats": ("seats", "count", True),
-        "tier": ("tier", "text", True),
-        "wave": ("wave", "text", True),
-    }
+    first = "unit=id:id started_at=signed_up:timestamp"
+    assert tell(schema.list_account_columns(design)) == f"{first} arr:count seats:count tier:text wave:text"
     design = make_framework(size="seats", usage=USAGE, cohort="month", features=[{"name": "f", "column": "has_f"}])
-    assert types_of(schema.list_account_columns(design)) == {
-        "unit": ("id", "id", True),
-        "started_at": ("signed_up", "timestamp", True),
-        "seats": ("seats", "count", True),  # once, as size
-        "has_f": ("has_f", "binary", True),
-    }
+    assert tell(schema.list_account_columns(design)) == f"{first} seats:count has_f:binary"  # seats once, as size
 
 
 def test_list_account_columns_of_a_snapshot():
     outcomes = {"retained": {"column": "gone", "time": "months"}}
     design = make_framework(started_at="null", outcomes=outcomes)
-    assert types_of(schema.list_account_columns(design)) == {
-        "unit": ("id", "id", True),
-        "gone": ("gone", "binary", True),
-        "months": ("months", "count", True),
-    }
+    assert tell(schema.list_account_columns(design)) == "unit=id:id gone:binary months:count"
     assert schema.list_account_event_names(design) == ()
 
 
@@ -219,15 +185,14 @@ def test_list_account_event_names_in_the_order_of_the_plan_each_once():
 @pytest.mark.parametrize(("event", "needed"), [(None, False), ("seats_changed", True)])
 def test_list_account_event_columns_needs_a_value_where_seats_change(event, needed):
     columns = schema.list_event_columns(make_framework(usage={**USAGE, "seats_event": event}))
-    assert types_of(columns)["value"] == ("value", "number", needed)
+    assert tell(columns).endswith(f" value:number{'' if needed else '?'}")
 
 
 def test_plurals_are_made_by_one_function():
     # a noun of hers that gets an s where it stands would be "companys" one day
     kinds = {".py", ".j2", ".yaml", ".md", ".ipynb"}
-    files = [
-        f for top in (paths.REPOSITORY / "helpers", paths.NOTEBOOKS) for f in top.rglob("*.*") if f.suffix in kinds
-    ]
+    tops = (paths.REPOSITORY / "helpers", paths.NOTEBOOKS)
+    files = [file for top in tops for file in top.rglob("*.*") if file.suffix in kinds]
     by_hand = r"""\}\}s\b|\{[\w.]*(?:unit|noun|name|thing)\w*\}s\b|"s" *\*|"s" if|if [^}]*== 1 else "s\""""
     assert len(files) > 100
     found = {f.name: re.findall(by_hand, f.read_text(encoding="utf-8").replace("'", '"')) for f in files}

@@ -31,6 +31,9 @@ def _draw(seed=1, n=1200, enrolment=28):
     return units, events
 
 
+UNITS, EVENTS = _draw(n=4000)
+
+
 def _check(units, events, kinds=PAID, as_of="2024-02-18", **plan):
     """Return the check `events_fit` of tables, and why the answer is withheld."""
     found, design = _check_all(units, events, kinds, as_of, **plan)
@@ -73,16 +76,15 @@ def test_a_log_of_another_year_is_withheld_and_says_from_when_to_when_it_runs(ye
     ("at < '2024-01-22'", "b", "after 2024-01-21", "fail"),  # of one arm alone
 ])  # fmt: skip
 def test_a_log_that_stops_early_or_begins_late_is_told_with_its_day(kept, arms, side, status):
-    units, events = _draw(n=4000)
-    arm, of = arms[0], events["id"].map(units.set_index("id")["variant"])
-    events = events[~of.isin(list(arms)) | events.eval(kept)]
-    check, withheld = _check(units, events)
+    arm, of = arms[0], EVENTS["id"].map(UNITS.set_index("id")["variant"])
+    events = EVENTS[~of.isin(list(arms)) | EVENTS.eval(kept)]
+    check, withheld = _check(UNITS, events)
     assert check.status == status and check.threshold == 0.10
     assert f"Events of paid in {arm} are lost: none stands {side}, where " in check.message
     assert check.message.endswith(LIMITS)
     assert withheld == (check.message if status == "fail" else None)
     if arms == "b":
-        released = _check(units, events, acknowledge={"events_fit": "the rest is known to be empty"})
+        released = _check(UNITS, events, acknowledge={"events_fit": "the rest is known to be empty"})
         assert released == (check, None)
 
 
@@ -93,9 +95,8 @@ def test_a_batch_that_is_assigned_on_one_day_is_continued_at_its_own_pace():
 
 
 def test_days_on_which_the_log_is_quiet_by_itself_are_not_lost():
-    units, events = _draw(n=4000)
-    working = events[events["at"].dt.day_of_week < 4]  # three days of each week without any
-    assert _check(units, working)[0].status == "pass"
+    working = EVENTS[EVENTS["at"].dt.day_of_week < 4]  # three days of each week without any
+    assert _check(UNITS, working)[0].status == "pass"
 
 
 @pytest.mark.parametrize(("kept", "side"), [
@@ -106,9 +107,8 @@ def test_days_on_which_the_log_is_quiet_by_itself_are_not_lost():
     ("day != '2024-01-22'", None),
 ])  # fmt: skip
 def test_a_hole_in_the_log_that_no_other_is_like_is_a_doubt(kept, side):
-    units, events = _draw(n=4000)
-    days = pd.DataFrame({"day": events["at"].dt.strftime("%Y-%m-%d"), "week": events["at"].dt.day_of_week})
-    check, withheld = _check(units, events[days.eval(kept)])
+    days = pd.DataFrame({"day": EVENTS["at"].dt.strftime("%Y-%m-%d"), "week": EVENTS["at"].dt.day_of_week})
+    check, withheld = _check(UNITS, EVENTS[days.eval(kept)])
     is_long = check.value > 0.25
     assert check.status == ("fail" if is_long else "warn" if side else "pass") and is_long == ("01-13" in kept)
     assert withheld == (check.message if is_long else None)
@@ -224,14 +224,14 @@ def _lose(units, events, lost, arms="b"):
     return events[~(of.isin(list(arms)) & events.eval(lost))]
 
 
+PAYERS, PAYMENTS = _draw_money()
 MONEY = {"revenue": {"kind": "amount", "role": "primary", "event": ["paid", "refund"], "within_days": 21}}
 STOPS = "event == 'paid' and at >= '2024-01-22'"
 
 
 def test_an_event_that_stops_is_not_hidden_by_others_of_its_metric_that_go_on():
-    units, events = _draw_money()
-    assert _check(units, events, MONEY)[0].status == "pass"
-    check, withheld = _check(units, _lose(units, events, STOPS), MONEY)
+    assert _check(PAYERS, PAYMENTS, MONEY)[0].status == "pass"
+    check, withheld = _check(PAYERS, _lose(PAYERS, PAYMENTS, STOPS), MONEY)
     assert check.message.startswith("Events of revenue (paid) in b are lost: none stands after 2024-01-21, where ")
     assert (check.status, withheld) == ("fail", check.message)
 
@@ -242,8 +242,7 @@ def test_an_event_that_stops_is_not_hidden_by_others_of_its_metric_that_go_on():
     {"kind": "score", "event": "refund", "asked": "paid", "within_days": 21},
 ])  # fmt: skip
 def test_every_event_that_a_metric_reads_is_watched(metric):
-    units, events = _draw_money()
-    check, withheld = _check(units, _lose(units, events, STOPS), {"m": metric | {"role": "primary"}})
+    check, withheld = _check(PAYERS, _lose(PAYERS, PAYMENTS, STOPS), {"m": metric | {"role": "primary"}})
     assert "in b are lost: none stands after 2024-01-21" in check.message and withheld == check.message
 
 
@@ -264,24 +263,22 @@ def test_logs_of_several_events_hardly_ever_alarm():
 
 
 def test_events_of_a_secondary_metric_that_are_lost_withhold_that_metric_alone():
-    units, events = _draw_money()
-    lost = _lose(units, events, STOPS.replace("paid", "refund"))
+    lost = _lose(PAYERS, PAYMENTS, STOPS.replace("paid", "refund"))
     kinds = PAID | {"refunds": {"kind": "count", "role": "secondary", "event": "refund", "within_days": 21}}
-    found, design = _check_all(units, lost, kinds)
+    found, design = _check_all(PAYERS, lost, kinds)
     assert {name: c.status for name, c in found.items()} == {"events_fit": "warn", "events_fit_refunds": "fail"}
     assert checks.withheld((*found.values(),), design) is None
     assert found["events_fit_refunds"].message.endswith("would be expected. Its effect is not estimated.")
-    released, _ = _check_all(units, lost, kinds, acknowledge={"events_fit": "known"})
+    released, _ = _check_all(PAYERS, lost, kinds, acknowledge={"events_fit": "known"})
     assert released["events_fit_refunds"].status == "warn"
 
 
 def test_a_log_that_lacks_the_take_up_of_an_arm_fails_the_take_up():
-    units, events = _draw_money()
     exposure = {"event": ["refund"], "within_days": 21}
-    sound, _ = _check_all(units, events, PAID, exposure=exposure)
+    sound, _ = _check_all(PAYERS, PAYMENTS, PAID, exposure=exposure)
     assert [*sound] == ["events_fit"] and sound["events_fit"].status == "pass"
     for lost in ("at < '2024-01-15'", "at >= '2024-01-22'"):
-        found, _ = _check_all(units, _lose(units, events, f"event == 'refund' and {lost}"), PAID, exposure=exposure)
+        found, _ = _check_all(PAYERS, _lose(PAYERS, PAYMENTS, f"event == 'refund' and {lost}"), PAID, exposure=exposure)
         assert {name: c.status for name, c in found.items()} == {"events_fit": "warn", "exposure_fit": "fail"}
         assert found["exposure_fit"].message.startswith("Events of the take-up in b are lost: none stands ")
         assert found["exposure_fit"].message.endswith(" What taking it up does is not estimated.")
@@ -315,11 +312,10 @@ def test_a_log_that_begins_late_is_told_so_where_few_come_at_its_end():
 
 
 def test_a_ratio_lacks_what_a_metric_lacks_that_is_its_part():
-    units, events = _draw_money()
     counts = {"kind": "count", "role": "secondary", "within_days": 21}
     kinds = {"paid": counts, "refunds": {**counts, "event": "refund"}}
     kinds["per"] = {"kind": "ratio", "role": "primary", "numerator": "refunds", "denominator": "paid"}
-    check, withheld = _check(units, _lose(units, events, STOPS), kinds)
+    check, withheld = _check(PAYERS, _lose(PAYERS, PAYMENTS, STOPS), kinds)
     assert check.status == "fail" and withheld == check.message
 
 
@@ -339,44 +335,41 @@ def _draw_many(seed=1, n=1000, effect=1.0, enrolment=28, season=None, turn=None)
 REVENUE = {"revenue": {"kind": "count", "role": "primary", "event": "paid", "within_days": 30}}
 
 
-def _spoil(units, events, how):
-    """Return events with a fault, most of them in a share of those of b."""
-    rng = np.random.default_rng(5)
+def _spoil(units, events):
+    """Return faults by name: events with it, most of them in a share of those of b, its status, what is said of it."""
     is_b = (events["id"].map(units.set_index("id")["variant"]) == "b").to_numpy()
+    rng, at = np.random.default_rng(5), events["at"]
     some = is_b & (rng.random(len(events)) < 0.4)
-    at = events["at"]
-    hole = (events["at"] >= "2024-01-15").to_numpy() & (events["at"] < "2024-02-12").to_numpy()
+    kept = ~at.between("2024-01-15", "2024-02-11 23:59:59") | (rng.random(len(events)) < 0.015)
+    before = "Of the events of revenue in b 41.0 % stand before assignment, and 0.0 % elsewhere, which n"
+    loaded = "Of the events of revenue in b 41.0 % more than elsewhere stand after the last day, most of"
+    alone = "Events named {} stand in b alone, where fewer have revenue: either the treatment"
+    placed = "order_placed"
+    strange = "have ids unlike those of any unit, and fewer of b than of the others have any: either"
     return {
-        "epoch": lambda: events.assign(at=at.mask(some, pd.Timestamp("1970-01-01 00:00:01"))),
-        "new year": lambda: events.assign(at=at.mask(some, pd.Timestamp("2023-11-01 00:00:01"))),
-        "another year": lambda: events.assign(at=at.mask(some, at - pd.Timedelta(days=366))),
-        "loaded": lambda: events.assign(at=at.mask(some, pd.Timestamp("2024-03-05 03:00:01"))),
-        "twice": lambda: pd.concat([events, events[some]]),
-        "all twice": lambda: pd.concat([events.assign(at=at.dt.floor("min"))] * 2),
-        "strangers": lambda: events.assign(id=events["id"].mask(some, "anonymous")),
-        "renamed": lambda: events.assign(event=events["event"].mask(some, "paid_v2")),
-        "called": lambda: events.assign(event=events["event"].mask(some, "order_placed")),
-        "all called": lambda: events.assign(event=events["event"].mask(is_b, "order_placed")),
-        "trickle": lambda: events[~hole | (rng.random(len(events)) < 0.015)],
-    }[how]()
+        "epoch": (events.assign(at=at.mask(some, pd.Timestamp("1970-01-01 00:00:01"))), "fail", before),
+        "new year": (events.assign(at=at.mask(some, pd.Timestamp("2023-11-01 00:00:01"))), "fail", before),
+        "another year": (events.assign(at=at.mask(some, at - pd.Timedelta(days=366))), "fail", before),
+        "loaded": (events.assign(at=at.mask(some, pd.Timestamp("2024-03-05 03:00:01"))), "fail", loaded),
+        "twice": (pd.concat([events, events[some]]), "fail", f"of revenue in b 474 {REPEAT}"),
+        "all twice": (pd.concat([events.assign(at=at.dt.floor("min"))] * 2), "fail", f"in a 1,267 {REPEAT}"),
+        "strangers": (events.assign(id=events["id"].mask(some, "anonymous")), "fail", strange),
+        "renamed": (events.assign(event=events["event"].mask(some, "paid_v2")), "warn", alone.format("paid_v2")),
+        "called": (events.assign(event=events["event"].mask(some, placed)), "warn", alone.format(placed)),
+        "all called": (events.assign(event=events["event"].mask(is_b, placed)), "fail", alone.format(placed)),
+        "trickle": (events[kept], "fail", "would be expected."),
+    }
 
 
-@pytest.mark.parametrize(("how", "status", "said"), [
-    ("epoch", "fail", "Of the events of revenue in b 41.0 % stand before assignment, and 0.0 % elsewhere, which n"),
-    ("new year", "fail", "Of the events of revenue in b 41.0 % stand before assignment, and 0.0 % elsewhere, whi"),
-    ("another year", "fail", "Of the events of revenue in b 41.0 % stand before assignment, and 0.0 % elsewhere"),
-    ("loaded", "fail", "Of the events of revenue in b 41.0 % more than elsewhere stand after the last day, most of"),
-    ("twice", "fail", "of revenue in b 474 repeat another of their unit (its event_id, or its time and value); gi"),
-    ("all twice", "fail", "Of the 2,534 events of revenue in a 1,267 repeat another of their unit (its event_id"),
-    ("strangers", "fail", "have ids unlike those of any unit, and fewer of b than of the others have any: either"),
-    ("renamed", "warn", "Events named paid_v2 stand in b alone, where fewer have revenue: either the treatment di"),
-    ("called", "warn", "Events named order_placed stand in b alone, where fewer have revenue: either the treatment"),
-    ("all called", "fail", "Events named order_placed stand in b alone, where fewer have revenue: either the trea"),
-    ("trickle", "fail", "would be expected."),
-])  # fmt: skip
-def test_what_no_treatment_explains_is_a_fault_of_the_log(how, status, said):
-    units, events = _draw_many()
-    check, withheld = _check(units, _spoil(units, events, how), REVENUE, as_of="2024-02-29")
+REPEAT = "repeat another of their unit (its event_id, or its time and value); gi"
+MANY = _draw_many()
+SPOILT = _spoil(*MANY)
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_what_no_treatment_explains_is_a_fault_of_the_log(how):
+    events, status, said = SPOILT[how]
+    check, withheld = _check(MANY[0], events, REVENUE, as_of="2024-02-29")
     assert said in check.message and (check.status, withheld) == (status, check.message if status == "fail" else None)
 
 
@@ -420,13 +413,12 @@ def test_a_pause_of_all_arms_is_told_and_withholds_nothing():
 
 
 def test_an_event_before_assignment_is_not_hidden_by_others_that_come_often():
-    units, events = _draw(n=4000)
-    often = pd.concat([events.assign(event="opened", at=events["at"] + pd.Timedelta(hours=k)) for k in range(30)])
-    is_b = (events["id"].map(units.set_index("id")["variant"]) == "b").to_numpy()
-    start = units.set_index("id")["assigned_at"].loc[events["id"]].to_numpy()
-    early = events.assign(at=np.where(is_b, start - np.timedelta64(2, "h"), events["at"]))
+    often = pd.concat([EVENTS.assign(event="opened", at=EVENTS["at"] + pd.Timedelta(hours=k)) for k in range(30)])
+    is_b = (EVENTS["id"].map(UNITS.set_index("id")["variant"]) == "b").to_numpy()
+    start = UNITS.set_index("id")["assigned_at"].loc[EVENTS["id"]].to_numpy()
+    early = EVENTS.assign(at=np.where(is_b, start - np.timedelta64(2, "h"), EVENTS["at"]))
     counts = {"kind": "count", "role": "secondary", "event": "opened", "within_days": 21}
-    check, withheld = _check(units, pd.concat([early, often]), PAID | {"opens": counts})
+    check, withheld = _check(UNITS, pd.concat([early, often]), PAID | {"opens": counts})
     assert check.message.startswith("Events of paid in b come just before their unit is assigned") and withheld
 
 

@@ -229,11 +229,6 @@ def test_summarise_guarantees_worst_is_the_lowest_of_at_least_and_the_farthest_o
     assert summarise_guarantees(judge_cells(frame(inside=False)))["verdict"].tolist() == ["fails"]  # nothing measured
 
 
-def test_guarantees_have_distinct_names():
-    names = [g.name for g in METHODS]
-    assert len(names) == len(set(names))
-
-
 def conclude(judged=None, table=None, **changes):
     judged = samples.cells() if judged is None else judged
     table = samples.summary() if table is None else table

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from experiments import make_design, make_source
 from scipy import stats
+from sources_samples import tell_refusal
 
 from helpers import checks, metrics, survival
 from helpers.checks import splits
 from helpers.checks.splits import FEWER, HOLDS, TOO_FEW, TOO_MANY, count_by_tenth, judge_p_values
 from helpers.inference import contrasts, means, methods
-from helpers.records import Effect, Refused
+from helpers.records import Effect
 
 KINDS = {
     "paid": {"kind": "binary", "role": "primary", "better": "higher"},
@@ -93,17 +94,15 @@ def test_resplit_adjusts_where_the_plan_decides_on_adjusted():
     frame = draw_units(300)
     kinds = {name: KINDS[name] for name in ("paid", "money", "nps")}
     found = resplit(frame, kinds, covariates=["x"], decides_on="adjusted")
-    assert [(row.metric, row.method) for row in found] == [
-        ("paid", "lin"), ("money", "lin"), ("money", "welch"), ("nps", "welch")
-    ]  # fmt: skip
+    decided = [("paid", "lin"), ("money", "lin"), ("money", "welch"), ("nps", "welch")]
+    assert [(row.metric, row.method) for row in found] == decided
     raw = resplit(frame, kinds, covariates=["x"])
     assert [row.method for row in raw] == ["miettinen-nurminen", "welch", "welch"]
     arms = draw_split(7, 300) >= 0.5
     units = fold(frame.assign(variant=np.where(arms, "t", "c")), kinds, covariates=["x"])
     moments = metrics.summarise(units, adjusted=True)[None]["money"]
-    assert found[1].p_values[7] == pytest.approx(
-        means.difference(means.adjust_means(moments["c"], moments["t"])).p_value, rel=1e-9
-    )
+    expected = means.difference(means.adjust_means(moments["c"], moments["t"])).p_value
+    assert found[1].p_values[7] == pytest.approx(expected, rel=1e-9)
 
 
 def test_resplit_keeps_clusters_whole():
@@ -199,13 +198,10 @@ def test_resplit_does_not_depend_on_the_order_of_rows():
 
 
 def test_resplit_refuses_too_many_units_and_none(monkeypatch):
-    with pytest.raises(Refused) as refusal:
-        resplit(draw_units(20, variant="elsewhere"), variant={"control": "c", "treatments": ["t"]})
-    assert str(refusal.value) == "--aa: the randomised arms have no units; check variant in the plan"
+    told = tell_refusal(resplit, draw_units(20, variant="elsewhere"), variant={"control": "c", "treatments": ["t"]})
+    assert told == "--aa: the randomised arms have no units; check variant in the plan"
     monkeypatch.setattr(metrics, "read_rows", lambda *_: None)
-    with pytest.raises(Refused) as refusal:
-        resplit(draw_units(20))
-    assert str(refusal.value) == (
+    assert tell_refusal(resplit, draw_units(20)) == (
         "--aa: the table has more units than are read into memory; draw some of them at random into a smaller table, "
         "and read the result as that of a smaller experiment"
     )

@@ -9,20 +9,12 @@ import pytest
 from helpers import metrics, plan, sources
 from helpers.metrics.tickets import read_months, read_people, read_requests
 
-PLAN = """\
-kind: experiment
-title: Help
-question: Does it help?
-unit_id: user
-variant: {column: arm, control: a, treatments: [b]}
-assigned_at: start
-as_of: 2024-03-31
-metrics:
-  request: {kind: count, role: primary, better: neither}
-  answered: {kind: binary, event: feedback}
-covariates: [price]
-segments: [place]
-"""
+PLAN = {"kind": "experiment", "title": "Help", "question": "Does it help?", "unit_id": "user", "assigned_at": "start"}
+PLAN |= {"variant": {"column": "arm", "control": "a", "treatments": ["b"]}, "as_of": "2024-03-31"}
+PLAN |= {
+    "metrics": {"request": {"kind": "count", "role": "primary"}, "answered": {"kind": "binary", "event": "feedback"}}
+}
+PLAN |= {"covariates": ["price"], "segments": ["place"]}
 EVENTS = [
     # user, event, at, value, request_id, topic
     ("u1", "active", "2024-01-03 10:00", "", "", ""),
@@ -42,18 +34,13 @@ EVENTS = [
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory):
+def loaded():
     """Return the source and the units of three users."""
-    folder = tmp_path_factory.mktemp("contacts")
-    (folder / "plan.yaml").write_text(PLAN)
     users = pd.DataFrame({"user": ["u1", "u2", "u3"], "arm": ["a", "b", "b"], "start": "2024-01-01 00:00:00"})
-    users.assign(price=[5, None, 9], place=["inside", "link", "link"]).to_csv(folder / "users.csv", index=False)
-    names = ["user", "event", "at", "value", "request_id", "topic"]
-    events = pd.DataFrame(EVENTS, columns=names)
-    events["at"] = [moment if moment.count(":") == 2 else f"{moment}:00" for moment in events["at"]]
-    events.to_csv(folder / "events.csv", index=False)
-    design = plan.read(str(folder / "plan.yaml")).design
-    source = sources.load(design, str(folder / "users.csv"), events=str(folder / "events.csv"))
+    users = users.assign(price=[5, None, 9], place=["inside", "link", "link"])
+    events = pd.DataFrame(EVENTS, columns=["user", "event", "at", "value", "request_id", "topic"])
+    design = plan.read(PLAN).design
+    source = sources.load(design, users, events=events)
     return source, metrics.fold(source, design)
 
 

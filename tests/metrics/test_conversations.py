@@ -58,9 +58,8 @@ def test_read_conversations_pairs_each_question_with_its_earliest_reply():
 
 
 def test_read_conversations_an_empty_id_is_none():
-    empty = [
-        (*row[:4], row[4] or "", row[5]) for row in (*EVENTS, ("u2", "first_reply", EVENTS[6][2], None, None, "x"))
-    ]
+    rows = (*EVENTS, ("u2", "first_reply", EVENTS[6][2], None, None, "x"))
+    empty = [(*row[:4], row[4] or "", row[5]) for row in rows]
     (found, said), (expected, told) = _read(empty), _read()
     pd.testing.assert_frame_equal(found, expected)
     assert said == told
@@ -96,6 +95,5 @@ def test_read_conversations_needs_events():
 
 def test_explain_conversations_counts_replies_to_no_question_before_them():
     stray = tuple("nobody" if value == EVENTS[1][4] else value for value in EVENTS[1])
-    assert _read([*EVENTS[:2], stray])[1] == (
-        "Read: 1 conversation of 1 unit; questions left out: none. Replies to no question before them, not used: 1."
-    )
+    said = "Read: 1 conversation of 1 unit; questions left out: none. Replies to no question before them, not used: 1."
+    assert _read([*EVENTS[:2], stray])[1] == said

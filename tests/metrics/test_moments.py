@@ -25,9 +25,8 @@ def _make_frame(values, *, segment="s", arm=None, seed=0):
     n, rng = len(values), np.random.default_rng(seed)
     arms = [arm] * n if arm else [("a", "b")[i % 2] for i in range(n)]
     noise = rng.normal(0, 1, n)
-    frame = pd.DataFrame(
-        {"unit": [f"{segment}{i}" for i in range(n)], "variant": arms, "y": values, "segment": segment}
-    )
+    names = [f"{segment}{i}" for i in range(n)]
+    frame = pd.DataFrame({"unit": names, "variant": arms, "y": values, "segment": segment})
     return frame.assign(x=values + noise, top=values - noise, bottom=7e6 + noise)
 
 
@@ -186,6 +185,9 @@ def _draw_frame(n=400, seed=1, mean=0.0):
     return frame
 
 
+FRAME = _draw_frame()
+
+
 def _check(found, values, missing=0, rtol=1e-12, ratio=None):
     """Compare moments with numpy's, of one row a unit and one column a name; a ratio's tail is about that of all."""
     values = np.asarray(values, float).reshape(len(values), -1)
@@ -204,14 +206,13 @@ def _check_but_tail(found, values, missing=0):
 
 
 def test_summarise_equals_numpy_for_every_kind_and_arm():
-    frame = _draw_frame()
-    found = metrics.summarise(_fold(frame, KINDS))[None]
+    found = metrics.summarise(_fold(FRAME, KINDS))[None]
     assert list(found) == ["spent", "paid", "r"]  # a time to event has no moments
-    for arm, rows in frame.groupby("variant"):
+    for arm, rows in FRAME.groupby("variant"):
         known = rows["spent"].dropna()
         _check(found["spent"][arm], known, missing=len(rows) - len(known))
         _check(found["paid"][arm], rows["paid"])
-        _check(found["r"][arm], rows[["top", "bottom"]], ratio=frame["top"].mean() / frame["bottom"].mean())
+        _check(found["r"][arm], rows[["top", "bottom"]], ratio=FRAME["top"].mean() / FRAME["bottom"].mean())
     assert (found["paid"]["a"].names, found["r"]["a"].names) == (("y",), ("num", "den"))
 
 
@@ -220,9 +221,8 @@ def test_summarise_keeps_the_tail_of_a_ratio_of_whole_numbers_and_fractions():
     frame = _make_frame(bottom).assign(top=np.round(3 * bottom), bottom=bottom)
     left = frame["top"] - frame["top"].mean() / frame["bottom"].mean() * frame["bottom"]
     found = metrics.summarise(_fold(frame))[None]["r"]
-    assert [found[arm].skewness for arm in "ab"] == pytest.approx(
-        left.groupby(frame["variant"]).skew().tolist(), abs=1e-3
-    )
+    expected = left.groupby(frame["variant"]).skew().tolist()
+    assert [found[arm].skewness for arm in "ab"] == pytest.approx(expected, abs=1e-3)
 
 
 def test_summarise_adjusted_takes_covariates_over_units_with_a_known_outcome():
@@ -288,9 +288,8 @@ def test_summarise_counts_as_missing_only_what_is_over():
 def test_winsorise_lowers_to_the_quantile_of_positive_values_of_all_arms():
     frame = pd.DataFrame({"unit": list("pqrstu"), "variant": list("aabbbb")}).assign(spent=[0, 10, 0, 20, 120, np.nan])
     frame.loc[len(frame)] = ["v", "cps", 1e6]  # outside the randomisation: no part of the quantile, lowered too
-    found = metrics.moments.winsorise(
-        _fold(frame, {"spent": {"kind": "amount"}}), "spent"
-    )  # of 10, 20, 120: 20 + 0.98 x 100
+    found = metrics.moments.winsorise(_fold(frame, {"spent": {"kind": "amount"}}), "spent")
+    # of 10, 20, 120: 20 + 0.98 x 100
     _check_but_tail(found["b"], [0.0, 20.0, 118.0], missing=1)
     _check_but_tail(found["a"], [0.0, 10.0])
     assert found["cps"].value == 118.0
@@ -309,18 +308,16 @@ def test_winsorise_finds_the_quantile_wherever_the_largest_values_stand():
 
 
 def test_summarise_shares_takes_marks_of_each_arm():
-    frame = _draw_frame()
-    units = _fold(frame, KINDS, segments=["tier"], min_cell=1)
+    units = _fold(FRAME, KINDS, segments=["tier"], min_cell=1)
     found = metrics.moments.summarise_shares(units, ["missing_spent"])[None]["missing_spent"]["b"]
-    _check(found, frame.query("variant == 'b'")["spent"].isna())
+    _check(found, FRAME.query("variant == 'b'")["spent"].isna())
     level = metrics.moments.summarise_shares(units, ["missing_spent"], by="tier")["pro"]["missing_spent"]["b"]
-    _check_but_tail(level, frame.query("variant == 'b' and tier == 'pro'")["spent"].isna())
+    _check_but_tail(level, FRAME.query("variant == 'b' and tier == 'pro'")["spent"].isna())
 
 
 def test_summarise_covariates_takes_them_jointly_and_clusters_by_their_means():
-    frame = _draw_frame()
-    found = metrics.summarise_covariates(_fold(frame, KINDS, covariates=["seats", "bottom"]))["a"]
+    found = metrics.summarise_covariates(_fold(FRAME, KINDS, covariates=["seats", "bottom"]))["a"]
     assert found.names == ("x_seats", "x_bottom")
-    _check(found, frame.query("variant == 'a'")[["seats", "bottom"]])
+    _check(found, FRAME.query("variant == 'a'")[["seats", "bottom"]])
     clustered = metrics.summarise_covariates(_fold(CLUSTERED, RATIO, cluster="firm", covariates=["top"]))["a"]
     _check(clustered, [1.5, 3.0])

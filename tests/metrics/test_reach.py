@@ -35,6 +35,9 @@ def draw(n=400, *, starts=200, rate=0.1, wait=0, seed=1):
     return accounts, events[events["at"] < "2025-01-01"][["unit", "event", "at", "value"]].reset_index(drop=True)
 
 
+ACCOUNTS, EVENTS = draw()
+
+
 def fold(accounts, events, **changes):
     source = make_account_source(accounts, events.astype({"at": str}).to_numpy().tolist())
     source = replace(source, info=replace(source.info, steps=(("exact duplicates dropped", 0, ""),)))
@@ -42,16 +45,15 @@ def fold(accounts, events, **changes):
 
 
 def test_find_reach_leaves_out_who_started_before_the_log_and_reads_the_others_as_ever():
-    accounts, events = draw()
-    late = events[events["at"] >= "2024-03-11"]
-    source, found = fold(accounts, late)
-    early = accounts["started_at"] < "2024-03-11"
+    late = EVENTS[EVENTS["at"] >= "2024-03-11"]
+    source, found = fold(ACCOUNTS, late)
+    early = ACCOUNTS["started_at"] < "2024-03-11"
     assert (str(found.reach.began), found.reach.ended, found.reach.n_early) == ("2024-03-11", None, early.sum())
     said = f"accounts that start before the events begin on 2024-03-11, left out: {early.sum()}"
     assert said in found.messages
     step = ("began too early", early.sum(), "on a day before the events begin, 2024-03-11: left out")
     assert metrics.accounts.explain_accounts(found)[:2] == [step, ("started", (~early).sum(), "by 2024-12-31")]
-    whole = fold(accounts[~early], events)[1]
+    whole = fold(ACCOUNTS[~early], EVENTS)[1]
     pd.testing.assert_frame_equal(metrics.read_landmarks(found)[30.0], metrics.read_landmarks(whole)[30.0])
     check = {item.id: item for item in checks.check_accounts(source, found)}["events_fit"]
     told = f"{early.sum()} accounts started before the events begin on 2024-03-11: nobody can read their first days"
@@ -59,10 +61,9 @@ def test_find_reach_leaves_out_who_started_before_the_log_and_reads_the_others_a
 
 
 def test_find_reach_takes_the_last_event_for_the_last_day_where_the_log_stops():
-    accounts, events = draw()
-    source, found = fold(accounts, events[events["at"] < "2024-08-01"])
+    source, found = fold(ACCOUNTS, EVENTS[EVENTS["at"] < "2024-08-01"])
     assert (str(found.as_of), found.reach.began) == ("2024-07-31", None)
-    start, (end, planned) = accounts["started_at"], pd.to_datetime(["2024-05-03", "2024-10-03"])  # 90 days before each
+    start, (end, planned) = ACCOUNTS["started_at"], pd.to_datetime(["2024-05-03", "2024-10-03"])  # 90 days before each
     n = ((start > end) & (start <= planned)).sum()
     assert found.messages[:2] == (
         "the events end on 2024-07-31, before 2024-12-31: it is taken as the last complete day",
@@ -81,8 +82,7 @@ def test_find_reach_takes_the_last_event_for_the_last_day_where_the_log_stops():
     lambda a, e: pd.concat([e[e["at"] >= "2024-03-11"], e.head(50).assign(unit="stranger")]),  # of no account
 ])  # fmt: skip
 def test_find_reach_is_not_misled_by_what_else_is_there(change):
-    accounts, events = draw()
-    assert str(fold(accounts, change(accounts, events))[1].reach.began) == "2024-03-11"
+    assert str(fold(ACCOUNTS, change(ACCOUNTS, EVENTS))[1].reach.began) == "2024-03-11"
 
 
 def weekdays(accounts, events):
@@ -90,13 +90,13 @@ def weekdays(accounts, events):
 
 
 @pytest.mark.parametrize(("accounts", "events"), [
-    draw(),
+    (ACCOUNTS, EVENTS),
     draw(rate=0.004),  # rarely heard
     draw(n=12),
     draw(wait=21),  # a new product, which everybody takes up three weeks after the start
     draw(n=4000, starts=60, rate=0.0),  # heard once at the start, then only when they leave
     weekdays(*draw(n=2000)),
-    (draw()[0], draw()[1].head(0)),
+    (ACCOUNTS, EVENTS.head(0)),
 ])  # fmt: skip
 def test_find_reach_of_a_log_that_is_whole(accounts, events):
     found = fold(accounts, events)[1]
@@ -118,12 +118,10 @@ def test_find_reach_refuses_where_everybody_started_before():
 
 
 def test_fold_accounts_counts_the_day_of_the_start_where_events_have_dates_alone():
-    accounts, events = draw()
-    source, found = fold(accounts, events.assign(at=events["at"].dt.floor("D")))
-    assert found.messages[0] == (
-        "events have dates alone: each account starts with its day, so that events of that day count"
-    )
-    whole = fold(accounts.assign(started_at=accounts["started_at"].dt.floor("D")), events)[1]
+    source, found = fold(ACCOUNTS, EVENTS.assign(at=EVENTS["at"].dt.floor("D")))
+    said = "events have dates alone: each account starts with its day, so that events of that day count"
+    assert found.messages[0] == said
+    whole = fold(ACCOUNTS.assign(started_at=ACCOUNTS["started_at"].dt.floor("D")), EVENTS)[1]
     dated, timed = (metrics.read_landmarks(folded)[30.0] for folded in (found, whole))
     assert dated["activated"].mean() == pytest.approx(timed["activated"].mean(), abs=0.005)
     checked = {item.id: item for item in checks.check_accounts(source, found)}

@@ -37,9 +37,8 @@ def test_check_count_refuses_what_is_no_number_of_units(n_units):
 
 
 def test_check_names_lists_all_when_none_is_near():
-    assert tell_refusal(check_names, ["zzz"], ["paid_effect", "paid_rate"], study="s") == (
-        "simulation s: unknown parameter zzz; allowed: paid_effect, paid_rate"
-    )
+    said = "simulation s: unknown parameter zzz; allowed: paid_effect, paid_rate"
+    assert tell_refusal(check_names, ["zzz"], ["paid_effect", "paid_rate"], study="s") == said
 
 
 def test_spawn_generators_a_new_part_at_the_end_shifts_no_other():
@@ -174,10 +173,9 @@ def test_simulate_refuses(study, given, message):
 
 
 def test_simulate_refuses_an_unknown_study():
-    assert tell_refusal(simulate.simulate, "nothing") == (
-        "simulation: no study of that name can be simulated; "
-        "known: proactive_help, live_support, customer_milestones, in_app_support, support_metrics, experiment"
-    )
+    said = "simulation: no study of that name can be simulated; "
+    said += "known: proactive_help, live_support, customer_milestones, in_app_support, support_metrics, experiment"
+    assert tell_refusal(simulate.simulate, "nothing") == said
 
 
 NOTES = [
@@ -190,6 +188,5 @@ NOTES = [
 
 @pytest.mark.parametrize(("study", "what", "planted"), NOTES)
 def test_simulate_says_that_it_is_planted(study, what, planted):
-    assert make(study).note == (
-        f"Simulated: {what}. Recovering {planted} tests the method; it is no evidence for the published claims."
-    )
+    said = f"Simulated: {what}. Recovering {planted} tests the method; it is no evidence for the published claims."
+    assert make(study).note == said

@@ -7,20 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
+from helpers.simulate import proactive_help as world
 from helpers.simulate.kit import NODES, average
-from helpers.simulate.proactive_help import (
-    COMPLETE_TO,
-    TIER_LEVELS,
-    TIER_SLOPES,
-    HelpWorld,
-    Response,
-    contrast_users,
-    mean_by_arm,
-    opening_shares,
-    proactive_help,
-    solve_responses,
-    state_truth,
-)
+from helpers.simulate.proactive_help import HelpWorld, proactive_help, solve_responses, state_truth
 
 WORLD = HelpWorld()
 
@@ -52,7 +41,7 @@ def test_proactive_help_time_to_payment_is_that_of_the_first_paid_event():
     days = (paid - units.loc[paid.index, "assigned_at"]).dt.total_seconds() / 86_400
     assert np.allclose(days, units.loc[paid.index, "paid_in_days"], rtol=0, atol=1e-9)
     unpaid = units[units["paid_in_observed"] == 0]
-    seen = (COMPLETE_TO - unpaid["assigned_at"]).dt.total_seconds() / 86_400
+    seen = (world.COMPLETE_TO - unpaid["assigned_at"]).dt.total_seconds() / 86_400
     assert np.allclose(seen, unpaid["paid_in_days"])
 
 
@@ -62,7 +51,7 @@ def test_proactive_help_has_events_outside_every_window():
     late = set(MADE.events["event"][age >= pd.Timedelta(days=28)])
     assert {"activated", "conversation_started", "help_search", "active_day", "payment"} <= late
     assert age.min() >= pd.Timedelta(0)
-    assert MADE.events["at"].max() < COMPLETE_TO
+    assert MADE.events["at"].max() < world.COMPLETE_TO
 
 
 def test_proactive_help_columns_and_values():
@@ -143,7 +132,9 @@ def test_state_truth_time_to_payment_by_hand():
 def test_state_truth_revenue_by_brute_force():
     rng, paid = np.random.default_rng(5), solve_responses(WORLD)["paid"]
     z = rng.standard_normal(400_000)
-    price = special.softmax(TIER_LEVELS + np.multiply.outer(z, TIER_SLOPES), axis=1) @ np.array([39.0, 59.0, 99.0])
+    price = special.softmax(world.TIER_LEVELS + np.multiply.outer(z, world.TIER_SLOPES), axis=1) @ np.array(
+        [39.0, 59.0, 99.0]
+    )
     delay = -8 * np.log1p(-rng.random(z.size) * -np.expm1(-46 / 8))
     months = np.arange(13)
     bills = ((14 + delay[:, None] + 30 * months < 365) * 0.97**months).sum(axis=1) * 0.97
@@ -154,26 +145,26 @@ def test_state_truth_revenue_by_brute_force():
 
 def test_opening_shares_equal_a_direct_integral():
     def integrand(z):
-        return stats.norm.pdf(z) * opening_shares(WORLD, z)[0] * z
+        return stats.norm.pdf(z) * world.opening_shares(WORLD, z)[0] * z
 
     mean, _ = integrate.quad(integrand, -9, 9)
-    assert average(opening_shares(WORLD, NODES)[0] * NODES) == pytest.approx(mean, abs=1e-9)
+    assert average(world.opening_shares(WORLD, NODES)[0] * NODES) == pytest.approx(mean, abs=1e-9)
 
 
 def test_response_by_hand():
-    share, count = Response(0.0, 0.0, 0.5), Response(np.log(2), 0.0, 0.5, None)
+    share, count = world.Response(0.0, 0.0, 0.5), world.Response(np.log(2), 0.0, 0.5, None)
     assert [share.plain(0), share.served(0)] == [0.5, 0.75]  # half without help; help adds half of the room above
-    assert Response(0.0, 0.0, -0.5).served(0) == 0.25  # below 0 a share of the value
+    assert world.Response(0.0, 0.0, -0.5).served(0) == 0.25  # below 0 a share of the value
     assert [count.plain(0), count.served(0)] == pytest.approx([2, 3])  # no ceiling
 
 
 @settings(derandomize=True, deadline=None, max_examples=25)
 @given(rate=st.floats(0.15, 0.35), effect=st.floats(-0.08, 0.05), ratio=st.floats(1.8, 2.6))
 def test_solve_responses_hits_rate_effect_and_ratio(rate, effect, ratio):
-    world = HelpWorld(activation_rate=rate, activation_effect=effect, activation_ratio=ratio)
-    response = solve_responses(world)["activated"]
-    links, without = mean_by_arm(world, response)
-    others, users = contrast_users(world, response)
+    given = HelpWorld(activation_rate=rate, activation_effect=effect, activation_ratio=ratio)
+    response = solve_responses(given)["activated"]
+    links, without = world.mean_by_arm(given, response)
+    others, users = world.contrast_users(given, response)
     assert [links, without - links, users / others] == pytest.approx([rate, effect, ratio], abs=1e-8)
 
 
@@ -181,4 +172,4 @@ def test_solve_responses_hits_the_means_of_counts_and_days():
     found, means = solve_responses(WORLD), {"searches": (2.0, 1.6), "conversations": (1.2, 1.05)}
     means |= {"active": (7.0, 6.0), "paid": (0.25, 0.16)}
     for name, pair in means.items():
-        assert mean_by_arm(WORLD, found[name]) == pytest.approx(pair), name
+        assert world.mean_by_arm(WORLD, found[name]) == pytest.approx(pair), name

@@ -23,6 +23,7 @@ PLAN = {
 }  # fmt: skip
 ROW = "arm,day,country,visitors,paid,revenue,revenue_squares"
 SMALL = {name: PLAN["metrics"][name] for name in ("paid", "revenue")}
+DESIGN = plan.read(PLAN | {"metrics": SMALL, "covariates": []}).design
 
 
 def change(metric, **keys):
@@ -83,9 +84,8 @@ def test_units_of_a_row_by_hand():
     rows = write(
         "a,2024-01-01,x,4,3,10,54", "a,2024-01-02,x,1,0,7,49", "b,2024-01-01,x,2,1,2,4", "b,2024-01-02,x,0,0,0,0"
     )
-    design = plan.read(PLAN | {"metrics": SMALL, "covariates": []}).design
-    source = sources.load(design, rows)
-    units = metrics.fold(source, design).frame()
+    source = sources.load(DESIGN, rows)
+    units = metrics.fold(source, DESIGN).frame()
     by_arm = units.groupby("arm")[["paid", "revenue"]].agg(["size", "sum", lambda y: (y**2).sum()])
     assert by_arm.loc["a"].tolist() == pytest.approx([5, 3, 3, 5, 17, 103])
     assert by_arm.loc["b"].tolist() == pytest.approx([2, 1, 1, 2, 2, 4])
@@ -150,8 +150,7 @@ def test_published_rates_of_a_course(shared):
     (["a,2024-01-01,x,0,0,10,100"], "column revenue: 1 row with a sum of no units"),
 ])  # fmt: skip
 def test_sums_that_no_units_can_have_are_refused(rows, fault):
-    design = plan.read(PLAN | {"metrics": SMALL, "covariates": []}).design
-    refused = tell_refusal(sources.load, design, write(*rows, "b,2024-01-01,x,5,1,0,0"))
+    refused = tell_refusal(sources.load, DESIGN, write(*rows, "b,2024-01-01,x,5,1,0,0"))
     assert refused == f"data (DataFrame), {fault}; correct them, or leave those rows out"
 
 
@@ -184,26 +183,23 @@ RUNNING = "every row holds at least what that before it by day does, as where ea
     (_write_days(), None),
 ])  # fmt: skip
 def test_rows_that_hold_the_sums_of_others_are_refused(rows, fault):
-    design = plan.read(PLAN | {"metrics": SMALL, "covariates": []}).design
     if fault is None:
-        assert sources.load(design, write(*rows)).info.rows == len(rows)
+        assert sources.load(DESIGN, write(*rows)).info.rows == len(rows)
     else:
-        assert tell_refusal(sources.load, design, write(*rows)) == f"data (DataFrame): {fault}"
+        assert tell_refusal(sources.load, DESIGN, write(*rows)) == f"data (DataFrame): {fault}"
 
 
 def test_equal_rows_are_refused():
-    design = plan.read(PLAN | {"metrics": SMALL, "covariates": []}).design
     rows = ["a,2024-01-01,x,4,3,10,54", "b,2024-01-01,x,4,3,10,54"]
-    refused = tell_refusal(sources.load, design, write(*rows, rows[0]))
+    refused = tell_refusal(sources.load, DESIGN, write(*rows, rows[0]))
     fault = "1 row that repeats another in every column, so that its units would count twice; export each once"
     assert refused.endswith(f": {fault}")
 
 
 def test_events_beside_sums_are_refused():
-    design = plan.read(PLAN | {"metrics": SMALL, "covariates": []}).design
     rows = write("a,2024-01-01,x,4,3,10,54", "b,2024-01-01,x,4,3,10,54")
     events = pd.DataFrame({"unit": ["1"], "event": ["paid"], "at": ["2024-01-01"]})
-    refused = tell_refusal(sources.load, design, rows, events=events)
+    refused = tell_refusal(sources.load, DESIGN, rows, events=events)
     assert refused == "events: given beside rows that hold many units, which no event can name; leave them out"
 
 

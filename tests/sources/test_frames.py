@@ -70,16 +70,12 @@ def add_odd_columns(frame):
 def wide():
     """Return a table of 400 units with amounts, yes and no, a label with gaps and a whole number with gaps."""
     rng, n = np.random.default_rng(3), 400
-    return pd.DataFrame(
-        {
-            "user_id": np.arange(n),
-            "variant": np.where(np.arange(n) % 2, "new", "old"),
-            "spend": rng.lognormal(3, 1, n).round(2),
-            "done": np.where(rng.random(n) < 0.3, "yes", "no"),
-            "country": rng.choice(["DE", "FR", None], n),
-            "seats": pd.array(np.where(rng.random(n) < 0.1, None, rng.integers(1, 50, n)), dtype="Int64"),
-        }
-    )
+    frame = pd.DataFrame({"user_id": np.arange(n), "variant": np.where(np.arange(n) % 2, "new", "old")})
+    frame["spend"] = rng.lognormal(3, 1, n).round(2)
+    frame["done"] = np.where(rng.random(n) < 0.3, "yes", "no")
+    frame["country"] = rng.choice(["DE", "FR", None], n)
+    seats = np.where(rng.random(n) < 0.1, None, rng.integers(1, 50, n))
+    return frame.assign(seats=pd.array(seats, dtype="Int64"))
 
 
 def test_a_frame_gives_the_units_of_its_file(tmp_path, wide):
@@ -125,16 +121,13 @@ def test_a_frame_is_refused_as_its_file(design, write, spend):
 
 def test_a_frame_of_times_with_a_zone_is_read_in_utc(design):
     frame = pd.DataFrame({"user_id": [1, 2], "variant": ["old", "new"]})
-    frame["assigned_at"] = pd.to_datetime(
-        ["2024-01-31 23:30:00.000001", "2024-07-31 00:30"], format="ISO8601"
-    ).tz_localize("Europe/Rome")
+    times = pd.to_datetime(["2024-01-31 23:30:00.000001", "2024-07-31 00:30"], format="ISO8601")
+    frame["assigned_at"] = times.tz_localize("Europe/Rome")
     events = pd.DataFrame({"user_id": [1], "event": "spend", "value": 2.5, "at": frame["assigned_at"].iloc[:1]})
     source = sources.load(design(EVENT_PLAN), frame, events=events)
     found = source.units.order_by("unit").to_pyarrow().to_pydict()["assigned_at"]
-    assert [moment.replace(tzinfo=None) for moment in found] == [
-        dt.datetime(2024, 1, 31, 22, 30, 0, 1),
-        dt.datetime(2024, 7, 30, 22, 30),
-    ]
+    in_utc = [dt.datetime(2024, 1, 31, 22, 30, 0, 1), dt.datetime(2024, 7, 30, 22, 30)]
+    assert [moment.replace(tzinfo=None) for moment in found] == in_utc
     assert source.events.to_pyarrow().to_pydict()["value"] == [2.5]
     assert source.info.source == "data (DataFrame), events (DataFrame)"
 
@@ -158,13 +151,9 @@ def test_spans_of_time_are_no_numbers(design):
 def test_days_and_times_in_one_column_keep_their_times(design):
     times = [dt.date(2024, 1, 31), dt.datetime(2024, 1, 31, 10, 30)]  # of which Arrow makes days
     frame = pd.DataFrame({"user_id": [1, 2], "variant": ["old", "new"], "assigned_at": pd.Series(times, dtype=object)})
-    found = sources.load(
-        design(EVENT_PLAN), frame, events=frame.assign(event="spend", value=1.0, at=frame["assigned_at"])
-    )
-    assert found.units.order_by("unit").to_pyarrow().to_pydict()["assigned_at"] == [
-        dt.datetime(2024, 1, 31),
-        dt.datetime(2024, 1, 31, 10, 30),
-    ]
+    events = frame.assign(event="spend", value=1.0, at=frame["assigned_at"])
+    found = sources.load(design(EVENT_PLAN), frame, events=events).units.order_by("unit").to_pyarrow().to_pydict()
+    assert found["assigned_at"] == [dt.datetime(2024, 1, 31), dt.datetime(2024, 1, 31, 10, 30)]
 
 
 def test_times_with_a_zone_beside_some_without_are_refused_as_in_a_file(design):
@@ -177,9 +166,8 @@ def test_times_with_a_zone_beside_some_without_are_refused_as_in_a_file(design):
 
 
 def test_equal_frames_have_one_checksum_and_others_another(design, wide):
-    first, again, other = (
-        sources.load(design(), data).info.sha256 for data in (wide, wide.copy(), wide.assign(spend=wide["spend"] + 1))
-    )
+    frames = (wide, wide.copy(), wide.assign(spend=wide["spend"] + 1))
+    first, again, other = (sources.load(design(), data).info.sha256 for data in frames)
     assert first == again != other
 
 

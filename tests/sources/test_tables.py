@@ -338,9 +338,8 @@ def test_refuse_cast_dates_that_stand_for_something_else(dates, cell, remote):
     if not remote:
         assert dates("2024-01-31", cell)[0][1] == dt.datetime(1900, 1, 1)
         return
-    assert tell_refusal(lambda: dates("2024-01-31", cell)) == (
-        "units.csv, column assigned_at: 1 date before 1900 or after 2199; correct them, or leave those rows out"
-    )
+    said = "units.csv, column assigned_at: 1 date before 1900 or after 2199; correct them, or leave those rows out"
+    assert tell_refusal(lambda: dates("2024-01-31", cell)) == said
 
 
 SPACES = ("", "\xa0", "\u202f", "\u3000", "\u200b\ufeff")  # no-break, narrow, wide, of no width
@@ -403,10 +402,9 @@ def test_load_events_counts_those_of_unknown_units(load_events):
 def test_load_events_tells_why_ids_may_be_unknown(load_events, known, heard, cause):
     units, more = UNITS + f"{known},new,2024-01-01\n", f"{heard},spend,2024-01-02,1,\n"
     source = load_events(EVENTS + more + more + "z,spend,2024-01-02,1,\n", units=units)
-    assert source.info.messages[-1] == (
-        f"events.csv: 3 events of units that were never assigned, not used; 2 of them would be known {cause}: write "
-        "the ids alike in both tables"
-    )
+    said = f"events.csv: 3 events of units that were never assigned, not used; 2 of them would be known {cause}: write "
+    said += "the ids alike in both tables"
+    assert source.info.messages[-1] == said
 
 
 def test_load_events_refuses_ids_that_are_written_in_two_ways_by_arm(load_events):

@@ -13,21 +13,13 @@ from sources_samples import LOG_PLAN, draw_log, tell_refusal
 from helpers import checks, metrics, plan, simulate, sources
 
 NAMES = ["signed up", "bezahlt"]
+WEEKS = {"better": "higher", "within_days": 28}
 PLAN = LOG_PLAN | {
-    "time_zone": "Europe/Rome",
-    "planned_units": 300,
-    "enrolment_days": 20,
+    **{"time_zone": "Europe/Rome", "planned_units": 300, "enrolment_days": 20},
     "metrics": {
-        "paid": {
-            "kind": "binary",
-            "role": "primary",
-            "better": "higher",
-            "event": ["bezahlt"],
-            "within_days": 28,
-            "worthwhile": 0.1,
-        },
+        "paid": WEEKS | {"kind": "binary", "role": "primary", "event": ["bezahlt"], "worthwhile": 0.1},
         "signed": {"kind": "time_to_event", "better": "higher", "event": ["signed up"], "horizon_days": 28},
-        "tickets": {"kind": "count", "better": "lower", "event": ["ticket"], "within_days": 28},
+        "tickets": WEEKS | {"kind": "count", "event": ["ticket"]},
     },
 }
 WIDE = PLAN | {"events": {"unit": "Konto", "wide": [*NAMES, "ticket"]}}
@@ -114,23 +106,16 @@ def test_an_empty_cell_is_no_event_however_times_are_written(cells):
 def test_an_event_may_be_called_as_the_columns_of_a_log():
     table = pd.DataFrame({"user_id": ["1"], "a": "2024-01-02", "at": "2024-01-02", "event": "2024-01-03"})
     found = list_times(table, ["a", "at", "event"])
-    assert [(name, at[:10]) for _, name, at in found] == [
-        ("a", "2024-01-02"),
-        ("at", "2024-01-02"),
-        ("event", "2024-01-03"),
-    ]
+    days = {"a": "2024-01-02", "at": "2024-01-02", "event": "2024-01-03"}
+    assert [(name, at[:10]) for _, name, at in found] == [*days.items()]
     assert list_times(table, ["a"]) == [("1", "a", "2024-01-02 00:00:00")]
 
 
 def test_values_of_a_row_are_added_up_where_a_metric_names_their_column():
     units = pd.DataFrame({"user_id": ["1", "2"], "variant": ["old", "new"], "assigned_at": "2024-01-01"})
     metric = {"kind": "amount", "role": "primary", "better": "higher", "event": ["paid"], "value": "net"}
-    content = (
-        PLAN
-        | {"time_zone": None}
-        | {"metrics": {"spend": metric | {"within_days": 7}}, "events": {"wide": ["paid", "left"]}}
-    )
-    design = plan.read(content).design
+    changes = {"metrics": {"spend": metric | {"within_days": 7}}, "events": {"wide": ["paid", "left"]}}
+    design = plan.read(PLAN | {"time_zone": None} | changes).design
     table = pd.DataFrame({"user_id": ["1", "2"], "paid": "2024-01-02", "left": "2024-01-03", "net": [3.0, 5.0]})
     assert metrics.fold(sources.load(design, units, events=table), design).frame()["spend"].tolist() == [3.0, 5.0]
     told = tell_refusal(sources.load, design, units, events=table.rename(columns={"net": "gross"}))
