@@ -161,9 +161,8 @@ def test_init_makes_a_workspace_that_can_run_and_writes_over_none(studies, noteb
     ours = hers.replace('\\"plan.yaml', '\\"jobs_ii').replace('\\"simulated', '\\"public:jobs_ii')
     (notebooks / "experiment.ipynb").write_text(ours)
     mine = tmp_path / "mine"
-    assert studies("init", mine)[1] == (
-        f"{mine}: plan.yaml, reports.yaml, experiment.ipynb, README.md\nnext: cd {mine} && studies report\n"
-    )
+    told = f"{mine}: plan.yaml, reports.yaml, experiment.ipynb, README.md\nnext: cd {mine} && studies report\n"
+    assert studies("init", mine)[1] == told
     run, page = report.read_runs(mine / "reports.yaml")
     assert (page.name, page.notebook) == ("methods", notebooks / "methods.ipynb")
     assert run.notebook == mine / "experiment.ipynb"  # which opens with her plan, not with somebody's experiment
