@@ -105,23 +105,18 @@ def test_an_estimate_has_moved_when_any_figure_that_is_read_from_it_has(figure):
 def test_compare_refuses_what_is_no_pair_of_one_study(studies, write_run):
     write_run("spring", [ESTIMATE])
     out = write_run("other", [ESTIMATE], study="live_support")
-
-    def refusal(*names):
-        status, shown, message = studies("compare", *names, "--out", out)
-        assert (status, shown) == (2, "")
-        return message
-
-    unlike = "studies: spring is a run of experiment, other one of live_support; name two runs of one study\n"
-    assert refusal("spring", "other") == unlike
-    assert refusal("spring", "spring") == "studies: spring: named twice; name two runs\n"
-    nowhere = f"studies: winter: no report of this name in {out.name}; studies report makes one\n"
-    assert refusal("spring", "winter") == nowhere
+    for name, told in (
+        ("other", "spring is a run of experiment, other one of live_support; name two runs of one study"),
+        ("spring", "spring: named twice; name two runs"),
+        ("winter", f"winter: no report of this name in {out.name}; studies report makes one"),
+    ):
+        assert studies("compare", "spring", name, "--out", out) == (2, "", f"studies: {told}\n")
 
 
-@pytest.mark.parametrize(
-    "damage",
-    ["", "[]", "{}", {"estimates": None}, {"estimates": [{"id": "sales"}]}, {"data": []}, {"plan": "p"}, {"schema": 0}],
-)
+LACKING = [{"estimates": None}, {"estimates": [{"id": "sales"}]}, {"data": []}, {"plan": "p"}, {"schema": 0}]
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{}", *LACKING])
 def test_compare_refuses_results_that_are_damaged(studies, write_run, damage):
     out = write_run("spring", [ESTIMATE])
     write_run("autumn", [ESTIMATE])

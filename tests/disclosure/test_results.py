@@ -91,9 +91,8 @@ def test_protect_hides_small_segments_and_their_partner():
     found = guard(estimates=tuple(estimates)).estimates
     assert [e.segment for e in found if e.reason] == ["country=MT", "country=ES"] and found[0] == estimates[0]
     gone = found[2]
-    assert gone.reason == (
-        "hidden: fewer than 10 units, events or non-events here, or in a group that this one would reveal"
-    )
+    reason = "hidden: fewer than 10 units, events or non-events here, or in a group that this one would reveal"
+    assert gone.reason == reason
     figures = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_value", "n_control", "n_treatment")
     assert all(math.isnan(getattr(gone, name)) for name in figures)
     assert (gone.df, gone.ci_set, gone.verdict) == (None, None, "not estimable")
@@ -234,9 +233,8 @@ def test_protect_hides_the_naive_reading_that_gives_away_who_left_early():
 
 def test_protect_says_nothing_at_a_best_cut_with_few_lost_above_it():
     cuts = {"cut": [5, 6], "difference": 0.123456, "statistic": [1.9, 2.12345], "in_set": True, "chosen": 1}
-    cuts = pd.DataFrame(cuts).assign(
-        n_with=[200, 120], kept_with=[150, 112], n_without=[200, 280], kept_without=[150, 188]
-    )
+    cuts |= {"n_with": [200, 120], "kept_with": [150, 112], "n_without": [200, 280], "kept_without": [150, 188]}
+    cuts = pd.DataFrame(cuts)
     curves = pd.DataFrame({"count": [1.0], "share_smooth": [0.123456], "share_step": [0.123456]})
     found = guard_milestones(cuts=cuts, activation_curves=curves)
     assert "activation_curves" not in found and found["cuts"]["difference"].isna().tolist() == [False, True]

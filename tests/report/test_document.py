@@ -148,13 +148,8 @@ def test_find_payload_is_the_sign_of_the_end(make):
 
 
 def test_hide_secrets_only_what_is_secret(monkeypatch):
-    secrets = {
-        "PGUSER": "postgres",
-        "PGPASSWORD": "p@ss",
-        "API_TOKEN": "t0ken",
-        "OTHER_PASSWORD": "zzz",
-        "MINE": "qu3ry",
-    }
+    secrets = {"PGUSER": "postgres", "PGPASSWORD": "p@ss", "API_TOKEN": "t0ken", "OTHER_PASSWORD": "zzz"}
+    secrets["MINE"] = "qu3ry"
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
     addresses = ["postgres://${PGUSER}:${PGPASSWORD}@h/d", "postgres://${PGUSER}@h/d?password=${MINE}"]

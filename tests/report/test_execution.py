@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 from queue import Empty
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -120,42 +121,20 @@ def test_a_kernel_is_spoken_with_over_sockets_of_its_own_run_where_their_name_is
 
 @pytest.mark.parametrize(("is_alive", "timeout"), [(False, 60), (True, -1)])
 def test_a_client_stops_waiting_for_a_kernel_that_has_died_or_takes_too_long(is_alive, timeout):
-    class Told(execution.Client):
-        async def is_alive(self):
-            return is_alive
-
+    Dead = type("Dead", (execution.Client,), {"is_alive": AsyncMock(return_value=is_alive)})
     with pytest.raises(RuntimeError) as raised:
-        asyncio.run(Told().wait_for_ready(timeout))
+        asyncio.run(Dead().wait_for_ready(timeout))
     assert str(raised.value) == "Kernel died before it answered" and judge_error(raised.value, limit=1) == DIED
-
-
-class Told:
-    """A channel of a kernel that gives these messages, and none where one of them is None."""
-
-    def __init__(self, *messages):
-        self.messages = [*messages]
-
-    async def get_msg(self, timeout):
-        if message := self.messages.pop(0):
-            return message
-        raise Empty
 
 
 def test_a_client_asks_until_its_kernel_answers_and_what_it_displays_is_heard():
     class Slow(execution.Client):
-        asked, shell_channel, iopub_channel = 0, Told(None, "late", "answer"), Told(None, "busy")
+        is_alive, kernel_info = AsyncMock(return_value=True), Mock()
+        shell_channel = Mock(get_msg=AsyncMock(side_effect=[Empty, "late", "answer"]))
+        iopub_channel = Mock(get_msg=AsyncMock(side_effect=[Empty, "busy"]))
+        _handle_kernel_info_reply = staticmethod(lambda answer: answer)
 
-        async def is_alive(self):
-            return True
-
-        def kernel_info(self):
-            self.asked += 1
-
-        def _handle_kernel_info_reply(self, answer):
-            return answer
-
-    client = Slow()
-    assert (asyncio.run(client.wait_for_ready()), client.asked) == ("answer", 3)
+    assert (asyncio.run(Slow().wait_for_ready()), Slow.kernel_info.call_count) == ("answer", 3)
 
 
 def test_a_kernel_whose_run_is_killed_ends_too(ended, folder):

@@ -138,6 +138,5 @@ def test_check_value_of_a_running_notebook(declared):
 def test_check_value_asks_for_a_day_where_the_unit_is_a_date(value):
     day = Parameter("as_of", ("str",), None, unit="date (YYYY-MM-DD)")
     assert check_value(day, "2022-04-30") == "2022-04-30"
-    assert tell_refusal(check_value, day, value) == (
-        "parameter as_of: needs a day of the calendar such as 2022-04-30; other text came"
-    )
+    told = "parameter as_of: needs a day of the calendar such as 2022-04-30; other text came"
+    assert tell_refusal(check_value, day, value) == told

@@ -65,10 +65,8 @@ def test_render_leaves_the_files_of_the_contract(make, quick, render, out):
     status, _ = render(make())
     assert status == 0 and (out / "index.html").is_file()
     assert (out / "one" / "results.json").read_text() == write_json(payload(make())["results"])
-    assert set(read_all(out / "one")) == {
-        *("report.html", "results.json", "run.json"),
-        *(f"tables/{name}.csv" for name in ("estimates", "tests", "checks", "claims")),
-    }
+    tables = [f"tables/{name}.csv" for name in ("estimates", "tests", "checks", "claims")]
+    assert set(read_all(out / "one")) == {"report.html", "results.json", "run.json", *tables}
     assert set(read_all(out / ".private" / "one")) == {"tiny.ipynb"}
     record = read_json(out / "one" / "run.json")
     assert set(record["files"]) == set(read_all(out / "one")) - {"run.json"}
@@ -350,13 +348,9 @@ DAMAGES = {
     "folder": None,
     "loop": None,
     "pipe": None,
-    "record": {
-        "card": {"mark": {"middle": "x", "verdict": 5}, "answer": None},
-        "started": 5,
-        "files": [],
-        "seconds": "x",
-    },
 }
+CARD = {"mark": {"middle": "x", "verdict": 5}, "answer": None}
+DAMAGES["record"] = {"card": CARD, "started": 5, "files": [], "seconds": "x"}
 
 
 def damage_file(file, damage):
