@@ -3,7 +3,10 @@
 import re
 from collections import Counter
 
-from helpers.checks.rates import ALERT, compare_rates, count_shares, write_rates
+import numpy as np
+
+from helpers.checks.logs import LEAST_TOLD
+from helpers.checks.rates import ALERT, compare_counts, compare_rates, count_shares, write_rates
 from helpers.checks.values import Size, read_answers, read_sizes
 from helpers.metrics import Units, count_units, payments
 from helpers.plan import ExperimentPlan
@@ -40,7 +43,16 @@ FOUND = {  # what is wrong with some of the values that are added up, told by ar
     "or give the refunds a minus sign.",
 }
 UNANSWERED = (
-    "The answers of {label} are 0 far too often, {n:,} of {all:,}, as where nobody answered; leave those cells empty."
+    "The answers of {label} are 0 far too often, {n:,} of {all:,}{where}, as where nobody answered; leave those cells "
+    "empty."
+)
+TURNED = "The values of {event} in {label} are below 0 in one arm and above in another; give both one sign."
+UNITS = (
+    "The {part}values of {label} in {arm} are about {factor:,.0f} times those in {other}, as cents beside whole units "
+    "would be; give both one unit."
+)
+NO_RETURN = (
+    "Of {event} in {label} hardly any stands in {arm}, where {n:,.0f} would be expected; money back may be lost."
 )
 CODES = (
     "{n:,} of the {all:,} values of {label} that are not 0 are {code}, {why}; leave them empty where that is a code "
@@ -53,6 +65,13 @@ NINES_OF_COUNTS, NINES_OF_AMOUNTS = 2, 4  # that a code has: 999 is a price
 LARGEST = {2**power - shift for power in (15, 16, 31, 32, 63, 64) for shift in (0, 1)}  # that numbers can be
 BELOW = {-float(str(digit) * times) for digit in (1, 8, 9) for times in range(1, 7)}  # codes below 0
 HEAP, STEEP = 1 / 3, 20  # of the answers, and times those of 1, above which answers of 0 are none
+LOW, DOUBT = 3, 0.05  # answers up to it become more with those of 0 where people are unhappier; below this p they did
+APART, PARTS = (
+    50,
+    (0.25, 0.5, 0.75),
+)  # times, from which on no treatment makes values so much larger; where it is judged
+LEAST_SIZED = 50  # values of an arm, below which their unit is not read
+DURATION = re.compile("(milli|micro)?sec(ond)?s?|ms|s|min(ute)?s?|h(ou)?rs?|h|days?", re.IGNORECASE)
 ALIKE = 0.97  # 98 and 99, two codes
 NO_EFFECT = "Its effect is not estimated."
 RELEASE = "Where that is meant, a reason under the plan's key acknowledge releases the answer."
@@ -70,9 +89,10 @@ def check_amounts(units: Units, design: ExperimentPlan) -> tuple[Check, ...]:
     Returns
     -------
     tuple of Check: `events_add` fails where a metric that decides (primary, guardrail, asked, or a part of such a
-        ratio) has codes for none, values of no payments, or without a currency in one arm; adds an
-        event that is named as money back to others; sums several currencies or another one than its unit. Of other
-        metrics, and of names and signs that can be read in two ways, it warns.
+        ratio) has codes for none, values of no payments, or without a currency in one arm; has one arm in another
+        unit, or without the money back of the control; adds an event that is named as money back to others; sums
+        several currencies or another one than its unit. Of other metrics, and of names, signs and sizes that can be
+        read in two ways, it warns.
         `value` counts the faults. `events_add_<metric>` fails where another metric has such a fault;
         `acknowledge: {events_add: why}` releases it too.
     """
@@ -134,11 +154,13 @@ def _find_values(name, units, design):
     """Yield whether it is sure, and a sentence, of values that are codes for none, or of no payments."""
     metric, label, arms = design.metrics[name], design.label_of(name), design.variant.arms
     found = {read: [told[arm] for arm in arms] for (of, read), told in units.seen.items() if of == name}
-    for told in found.values():
+    for read, told in found.items():
         if "answers" in told[0]:
             yield from ((True, said) for said in _find_unanswered(told, label))
         if "sizes" in told[0]:
             yield from ((True, said) for said in _find_code(told, label, design, metric))
+            yield from _find_units(told, label, design, metric)
+            yield from _find_back(told, read, label, units)
     has_back = any(BACK.search(read.casefold()) for read in found)
     for what, said in FOUND.items():
         if what == "returned" and (has_back or metric.how.total != "amount"):
@@ -156,11 +178,67 @@ def _find_values(name, units, design):
 
 
 def _find_unanswered(arms, label):
-    """Yield a sentence where 0, the lowest answer, is given so often that it may stand for none."""
-    counts = sum((Counter(read_answers(told["answers"])[0]) for told in arms), Counter())
-    n = counts.total()
-    if counts and min(counts) == 0 and counts[0] > max(HEAP * n, STEEP * counts[1]):
-        yield UNANSWERED.format(n=counts[0], all=n, label=label)
+    """Yield a sentence where 0, the lowest answer, is given so often that it may stand for none, in all or in one arm.
+
+    In one arm it does where another has hardly any, and other low answers are not given more often as well.
+    """
+    counts = [Counter(read_answers(told["answers"])[0]) for told in arms]
+    whole, worst = sum(counts, Counter()), max(counts, key=lambda one: one[0] / max(1, one.total()))
+    if not whole or min(whole) < 0:
+        return
+    if whole[0] > max(HEAP * whole.total(), STEEP * whole[1]):
+        yield UNANSWERED.format(n=whole[0], all=whole.total(), label=label, where="")
+        return
+    zeros = [(one[0], one.total()) for one in counts]
+    low = count_shares([(sum(one[i] for i in range(1, LOW + 1)), one.total() - one[0]) for one in counts])
+    shares = [none / max(1, n) for none, n in zeros]
+    if min(shares) <= MINOR * max(shares) and compare_counts(zeros) < ALERT and not compare_rates(low) < DOUBT:
+        yield UNANSWERED.format(n=worst[0], all=worst.total(), label=label, where=" in one arm")
+
+
+def _find_units(arms, label, design, metric):
+    """Yield whether it is sure, and a sentence, of an arm whose values are in another unit, all of them or the largest.
+
+    The largest may be those of what a treatment alone sells, and a treatment may well make times so much shorter.
+    """
+    sizes = [_take_parts(told["sizes"]) for told in arms]
+    for arm, own in zip(design.variant.treatments, sizes[1:], strict=True):
+        if design.units_in_row or own is None or sizes[0] is None:
+            continue
+        gaps = np.log(own / sizes[0])
+        is_whole = abs(gaps.sum()) == abs(gaps).sum() and abs(gaps).min() > np.log(APART)
+        if is_whole or abs(gaps[-1]) > np.log(APART):
+            names = {"arm": arm, "other": design.variant.control}
+            names = names if gaps[-1] > 0 else {"arm": names["other"], "other": arm}
+            gap, part = (np.median(abs(gaps)), "") if is_whole else (abs(gaps[-1]), "largest ")
+            is_sure = is_whole and not DURATION.fullmatch(metric.unit or "")
+            yield bool(is_sure), UNITS.format(label=label, factor=np.exp(gap), part=part, **names)
+
+
+def _take_parts(told):
+    """The values, without their signs, below which a fifth, half and four fifths lie; None of few."""
+    found = sorted((abs(size.total) / size.n, size.n) for size in read_sizes([told]))
+    values, counts = np.array(found).reshape(-1, 2).T
+    if counts.sum() < LEAST_SIZED:
+        return None
+    return values[np.searchsorted(counts.cumsum(), np.multiply(PARTS, counts.sum()))]
+
+
+def _find_back(arms, read, label, units):
+    """Yield whether it is sure, and a sentence, of an arm without the money back of the others, or with another sign.
+
+    A treatment may be to give money back, which the control then has none of.
+    """
+    arms, sizes = dict(zip(units.design.variant.arms, arms, strict=True)), count_units(units)[None]
+    counts = {arm: int(told["n"] or 0) for arm, told in arms.items()} if BACK.search(read.casefold()) else {}
+    for arm, n in counts.items():
+        expected = (sum(counts.values()) - n) * sizes[arm] / max(1, sum(sizes.values()) - sizes[arm])
+        if expected >= LEAST_TOLD and n <= MINOR * expected:
+            is_sure = arm != units.design.variant.control
+            yield is_sure, NO_RETURN.format(event=read, label=label, arm=arm, n=expected)
+    below = [sum(s.n for s in read_sizes([arms[arm]["sizes"]]) if s.low < 0) / n for arm, n in counts.items() if n]
+    if below and min(counts.values()) >= LEAST_TOLD and min(below) < MINOR and max(below) > MOST:
+        yield True, TURNED.format(event=read, label=label)
 
 
 def _find_code(arms, label, design, metric):

@@ -30,8 +30,9 @@ LIMITS = (
     "(50 % in a hole of all arms) or 2 % of repeated ones outcomes cannot be compared."
 )
 SILENT = "The log holds no event {} of an assigned {}, which {} counts, so that nobody has any; check names and ids."
-ROWS = (10_000, 65_535, 65_536, 100_000, 1_000_000, 1_048_575, 1_048_576)  # after which exports and sheets end
-SHEETS = tuple(n for n in ROWS if n % 10)  # of rows of units these alone: 10,000 may be planned
+ROWS = (5_000, 10_000, 50_000, 65_535, 65_536, 100_000, 500_000, 1_000_000, 1_048_575, 1_048_576)
+# after which exports and sheets end; of rows of units these alone, as 10,000 may be planned
+SHEETS = tuple(n for n in ROWS if n % 10)
 CUT = "There are exactly {n:,} {what}, where exports and sheets are often cut; check that none is lost."
 FITS = "Events reach the last day; just before assignment come {}, of units never assigned {}."
 
@@ -129,6 +130,7 @@ def _list_findings(log, design):
                 yield max(lost, key=lambda one: one.share)
         for arm, event in itertools.product(log.arms, events):
             finds = [faults.find_elsewhere, faults.find_outside]
+            finds += [faults.find_weekdays] if metric else []
             finds += [faults.find_repeats] if metric and metric.kind not in ONCE else []
             for one in itertools.chain.from_iterable(judge(find, event, arm) for find in finds):
                 yield _name(one, named[event], of)

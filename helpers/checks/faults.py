@@ -5,6 +5,8 @@ A treatment makes events more or fewer, and moves what follows assignment. It mo
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from helpers import schema
 from helpers.checks import logs
 from helpers.checks.logs import FAR, LABEL, LEAST_TOLD, LOST_FAILS, LOST_WARNS, TENTH, WEEK, Finding, percent, write_day
@@ -13,6 +15,9 @@ EARLY_WARNS, EARLY_FAILS = 0.05, 0.25  # of the events around assignment, beyond
 REPEATED_FAILS = 0.02  # of the events of an arm, as of rows of units
 NAMED = 0.7  # of the events that an arm lacks, from which on those of another name may be they
 STRANGE_FAILS = 0.05  # of all events those whose ids are unlike any unit's
+ALIKE = 0.1  # of the values of two events that are equal by themselves: fewer, and one that comes again is a repeat
+DOUBLED = 0.35  # of the events of all arms alike: some orders have equal lines
+NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 CLOCKS = "times may be filled in, or of another clock."
 
 
@@ -76,9 +81,50 @@ def find_outside(log, event, arm) -> Iterator[Finding]:
         yield Finding(share, f"{told}{write_day(late.idxmax())}; {CLOCKS}", fails=True)
 
 
+def find_weekdays(log, event, arm) -> Iterator[Finding]:
+    """Yield the weekdays on which an arm hardly has events that the others have: a treatment takes none from those."""
+    # 1970 began on a Thursday
+    days = [rows.assign(day=(rows["day"] + 3) % WEEK) for rows in log.split("day", event, arm)]
+    own, rest = (logs.count_days(rows, "known", 0, WEEK) / log.spreads.get(event, 1.0) for rows in days)
+    ratio = np.median(own[rest > 0] / rest[rest > 0]) if (rest > 0).any() else 0.0
+    lacks = own < TENTH * ratio * rest
+    lost = float(ratio * rest[lacks].sum() - own[lacks].sum())
+    share = lost / max(1.0, own.sum() + lost)
+    if share > LOST_WARNS and logs.measure_chance(own[lacks].sum(), rest[lacks].sum(), ratio) > logs.SURE:
+        when = " and ".join(name for name, is_lost in zip(NAMES, lacks, strict=True) if is_lost)
+        told = f"Events of {LABEL} in {arm} are lost: hardly any stands on {when}, where {percent(share)} of all would "
+        yield Finding(share, f"{told}be expected.", share > LOST_FAILS)
+
+
 def find_repeats(log, event, arm) -> Iterator[Finding]:
     """Yield the events of an arm that repeat another, where they are many: a sum counts them twice."""
     n, every = log.count("repeat", event, arm)[0], log.count("age", event, arm)[0]
     if n >= logs.LEAST_HEARD and n > REPEATED_FAILS * every:
         told = f"Of the {every:,} events of {LABEL} in {arm} {n:,} repeat another of their {log.unit} (its event_id, "
         yield Finding(n / every, f"{told}or its time and value); give each event once.", fails=True)
+    else:
+        yield from _find_echoes(log, event, arm)
+
+
+def _find_echoes(log, event, arm):
+    """The events of an arm with the value of another in the same hour, where values are hardly ever alike else."""
+    counts = (log.count("echo", event, arm, name) for name in ("n", "known", "first", "last"))
+    (n, others), (every, elsewhere), later, again = counts
+    share, rest = n / max(1, every), others / max(1, elsewhere)
+    if n < logs.LEAST_HEARD or share <= REPEATED_FAILS:
+        return
+    alike = log.take("alike", event)
+    chance = alike["squares"].sum() / max(1, alike["n"].sum()) ** 2
+    chance = max(chance, sum(again) / sum(later) if sum(later) >= LEAST_TOLD else 0.0)
+    if chance > ALIKE:  # as of one price
+        is_told, fails = share - rest > LOST_FAILS and rest < REPEATED_FAILS, False
+    else:
+        fails = share - rest > REPEATED_FAILS or share > DOUBLED
+        is_told = fails or share > LOST_FAILS
+    if not is_told:
+        return
+    told = (
+        f"Of the {every:,} events of {LABEL} in {arm} {n:,} have the value of another of their {log.unit} in the same "
+        f"hour, and {percent(rest)} elsewhere; give each event once."
+    )
+    yield Finding(share, told, fails)

@@ -57,7 +57,11 @@ class Log:
         self.every, self.taken, self.none = {what: rows for what, rows in plain.groupby("what")}, {}, plain.head(0)
         # ages of events that have dates alone count by date: none of the day of assignment is early
         ages = self.take("age")
-        dated = ~ages["clocked"].astype(bool).groupby(ages["event"]).transform("any") & (ages["day"] == -1)
+        has_dates = ~ages["clocked"].astype(bool).groupby(ages["event"]).transform("any")
+        dated = has_dates & (ages["day"] == -1)
+        # midnight is up to a day further before a moment of assignment than its day is
+        is_apart = (dated & (ages["same_day"] > 0)).groupby(ages["event"]).transform("any")
+        ages = ages.assign(day=ages["day"].where(~(is_apart & ages["day"].between(-8, -2)), ages["day"] + 1))
         moved = ages[dated & (ages["same_day"] > 0)]
         moved = moved.assign(n=moved["same_day"], known=moved["same_day"], day=0)
         counted = ages.assign(n=ages["n"].where(~dated, ages["n"] - ages["same_day"]))
@@ -71,7 +75,7 @@ class Log:
         self.early = {}
         for event, arm in itertools.product(schema.list_event_names(design), self.arms):
             own, _ = self.split("aged", event, arm)
-            *week, last = count_days(own, "n", -8, 8)
+            *week, last = count_days(own, "n", -8, 8)[int(event in moved["event"].to_numpy()) :]
             more, after = last - np.mean(week), own.loc[own["day"] >= 0, "n"].sum()
             is_chance = more <= FAR * math.sqrt(np.mean(week) + 1)
             self.early[event, arm] = 0.0 if is_chance else float(more / (more + after))
@@ -122,7 +126,7 @@ class Log:
         quiet, found = {}, {}
         for arm, own in days.groupby("variant"):
             longest, hole, reach = find_quiet(own.groupby("day", as_index=False)["n"].sum())
-            quiet[arm] = longest, hole or self._find_gap(own, days[days["variant"] != arm]), reach
+            quiet[arm] = longest, hole or self._find_gap(own, days[days["variant"] != arm], arm), reach
         for arm in (arm for arm in self.arms if arm in quiet):
             own, begun, held = (t[t["variant"] == arm] for t in (ages, self.take("begun"), days))
             lost = None if own.empty or begun.empty else self._judge(own, begun, held, window, quiet[arm], least)
@@ -145,23 +149,28 @@ class Log:
         side, day = cut
         return bool(others["last"].max() > day + WEEK if side == "after" else others["first"].min() < day - WEEK)
 
-    def _find_gap(self, own, rest):
+    def _find_gap(self, own, rest, arm):
         """The first and last of the days between others on which an arm hardly has what the others lead to expect.
 
-        They lead to expect what the arm has for one of theirs on all other days, as a treatment may move that.
+        They lead to expect what a unit of the arm has for one of theirs on all other days, as a treatment may move
+        that; how many units each has by then changes in a ramp.
         """
         n = self.end + 1 - self.first
         if n > MOST_DAYS or rest.empty:
             return None
+        starts = [count_days(rows, "n", self.first, n).cumsum() for rows in self.split("begun", "", arm)]
         counts = [count_days(table, "n", self.first, n) for table in (own, rest)]
+        counts.append(counts[1] * starts[0] / np.maximum(starts[1], 1.0))  # as of as many units as the arm has
         edges = [np.concatenate([[0.0], part.cumsum()]) for part in counts]
-        came, others = (edge - edge[:, None] for edge in edges)  # from the day of the row to that of the column
-        is_inside = (edges[0][:, None] > 0) & (edges[0] < edges[0][-1]) & (counts[0].sum() - came >= LEAST_TOLD)
-        ratios = (counts[0].sum() - came) / np.maximum(counts[1].sum() - others, 1.0)
-        lost = np.where(is_inside & (came <= TENTH * ratios * others), ratios * others, 0.0)
+        came, others, alike = (edge - edge[:, None] for edge in edges)  # from the day of the row to that of the column
+        is_inside = (edges[0][:, None] > 0) & (edges[0] < edges[0][-1])
+        for part, within in zip(counts[:2], (came, others), strict=True):
+            is_inside &= part.sum() - within >= LEAST_TOLD
+        expected = alike * (counts[0].sum() - came) / np.maximum(counts[2].sum() - alike, 1.0)
+        lost = np.where(is_inside & (came <= TENTH * expected), expected, 0.0)
         first, end = np.unravel_index((lost - came).argmax(), lost.shape)
         place, is_lost = (first, end), lost[first, end] > 0
-        chance = measure_chance(came[place], others[place], ratios[place]) if is_lost else 0.0
+        chance = measure_chance(came[place], others[place], expected[place] / others[place]) if is_lost else 0.0
         is_gap = chance > SURE + 2 * math.log(n)  # these days were chosen among all
         return (int(self.first + first), int(self.first + end) - 1) if is_gap else None
 

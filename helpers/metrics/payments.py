@@ -17,7 +17,7 @@ PAYMENT = re.compile(
 )
 BACK = (
     "refund|charge.?back|revers|dispute|claw.?back|money.?back|reimburs|storno|erstatt|r(ü|ue|u)ck.?(zahl|buch|gab)|"
-    "rembours|rimbors|reembols|devolu|devuelt|возврат"
+    "rembours|rimbors|reembols|devolu|devuelt|estorn|terug.?betal|.terbetal|zwrot|возврат|返金|退款"
 )
 GIVEN_BACK = f"^((partial|payment)[ _-]?)?({BACK})[^ _-]{{0,6}}$"  # the whole kind, not a fee or an insurance of one
 STATE = re.compile(r"stat(us|e|ut|o)($|_)|(^|_)(result|outcome|ergebnis|zustand|estado|condition)($|_)|статус")

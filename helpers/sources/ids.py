@@ -125,7 +125,7 @@ CAUSES = {  # why an id may be unknown: what is taken from both sides, and the w
     "without the zeros before them": ("^0+([0-9A-Za-z])", r"\1"),
     "with letters of another case": None,
     "without a decimal ending such as .0": ("[.]0+$", ""),
-    "without dashes or braces": ("[-{}]", ""),
+    "without dashes, commas, braces or quotes": ("[-,{}\"'=]", ""),
 }
 AFFIXES = {  # the same of what another system may have put before an id, or after it: a stranger's may look alike
     "without what follows their first sign": ("[^0-9A-Za-z].*$", ""),

@@ -8,7 +8,7 @@ import pandas as pd
 from helpers import schema
 from helpers.sources.opening import ask, count_all
 
-DAY, MINUTE, EARLIEST = 86_400, 60, -9
+DAY, HOUR, MINUTE, EARLIEST = 86_400, 3_600, 60, -9
 COUNTS = ("n", "same_day", "without", "known", "squares", "first", "last")
 LACKING = {name: ibis.literal(None if name in ("first", "last") else 0, "int64") for name in COUNTS}
 NO_NAME, NO_DAY = ibis.literal(""), ibis.literal(0, "int64")
@@ -40,6 +40,9 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
           "key" rows; `known` is the sum of their events, `squares` that of its squares, `last` the most of one.
         - "repeat": events that repeat another of their unit: its `event_id`, or without one its time and value (none
           where no time has seconds, as such events may well be several).
+        - "echo": of `known` events with a value, those with the value of another of their unit in the same hour; of
+          `first` that come in a later hour, `last` have a value as before.
+        - "alike": `n` such values, one a unit and hour, and `squares`, the sum of the squares of how often each comes.
         - "strange": events of ids unlike those of any unit, as cookies are, or a word for nobody.
         - "meant": events of ids that are those of units but for what stands before them or after, if any.
         - "near": events that the plan does not name, of names that stand in one arm alone.
@@ -57,7 +60,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     near = near.group_by(event="name").aggregate(n=near.count(), **arms)
     near = near.filter(near["arms"] == 1)
     parts = [starts, keys, _count(near, "near", day=NO_DAY, n=near["n"].sum()), *_count_days(heard)]
-    parts += [_count_units(heard), _count_repeats(shaped.table, start, design)]
+    parts += [_count_units(heard), *_count_repeats(shaped.table, start, design)]
     found = _collect(parts, shaped.name)
     strangers = heard.filter(heard["variant"].isnull() & (heard["event"] != ""))  # noqa: PD003 (a column of Ibis)
     if not (found["variant"].isna() & found["what"].eq("age") & found["event"].ne("")).any():
@@ -163,7 +166,8 @@ def _count_repeats(events, start, design):
     Times without seconds repeat by chance, though never each one as often as another: then the log stands there twice.
     """
     planned = events.filter(events["event"].isin(schema.list_event_names(design)))
-    by = ["unit", "event", "at", *dict.fromkeys(("value", *schema.list_values(design)))]
+    values = [*dict.fromkeys(("value", *schema.list_values(design)))]
+    by = ["unit", "event", "at", *values]
     if "event_id" in events.columns:
         alone = planned["event_id"].isnull()  # noqa: PD003 (a column of Ibis)
         kept = {name: alone.ifelse(planned[name], ibis.null(planned[name].type())) for name in by[2:]}
@@ -173,4 +177,20 @@ def _count_repeats(events, start, design):
     each = told.group_by(by).aggregate(n=told.count())
     fine = (told["at"].epoch_seconds() % MINUTE != 0).fill_null(True).any() | ((each["n"] % 2).max().as_scalar() == 0)
     each = each.filter(each["n"] > 1).inner_join(start.select("unit", "variant"), "unit")
-    return _count(each, "repeat", day=NO_DAY, n=fine.ifelse((each["n"] - 1).sum(), 0))
+    yield _count(each, "repeat", day=NO_DAY, n=fine.ifelse((each["n"] - 1).sum(), 0))
+    yield from _count_echoes(planned, start, values)
+
+
+def _count_echoes(planned, start, values):
+    """The events with the value of another of their unit in the same hour, and how alike values are otherwise."""
+    heard = planned.filter(ibis.or_(*(planned[name].notnull() for name in values)))  # noqa: PD004 (of Ibis)
+    hours = heard.group_by("unit", "event", *values, hour=(heard["at"].epoch_seconds() / HOUR).floor().cast("int64"))
+    hours = hours.aggregate(n=heard.count())
+    same = hours.group_by("unit", "event", *values).aggregate(n=hours["n"].sum(), hours=hours.count())
+    each = same.inner_join(start.select("unit", "variant"), "unit")
+    n, times = each["n"].sum(), each["hours"].sum()
+    later = {"first": times - each["unit"].nunique(), "last": times - each.count()}
+    yield _count(each, "echo", day=NO_DAY, n=n - times, known=n, **later)
+    alike = same.group_by("event", *values).aggregate(n=same["hours"].sum())
+    told = {"n": alike["n"].sum(), "squares": (alike["n"] * alike["n"]).sum()}
+    yield _count(alike, "alike", variant=ibis.null("string"), day=NO_DAY, **told)

@@ -432,3 +432,71 @@ def test_an_event_that_decides_and_that_the_log_never_holds_is_told():
     stranger = pd.DataFrame({"id": ["x9"] * 20, "event": ["bought"] * 20, "at": events["at"].iloc[:20].to_numpy()})
     assert _check(units, pd.concat([events, stranger]), bought)[0].message == told
     assert _check(units, events, {"paid": PAID["paid"] | {"event": ["bought", "paid"]}})[0].status == "pass"
+
+
+def _price(events, seed=6):
+    """Return events with an amount each, hardly two of which are alike."""
+    return events.assign(value=np.exp(np.random.default_rng(seed).normal(3, 1, len(events))).round(2))
+
+
+AMOUNT = {"revenue": REVENUE["revenue"] | {"kind": "amount"}}
+ECHO = "Of the {} events of revenue in b {} have the value of another of their unit in the same hour, and {} elsewhere"
+
+
+@pytest.mark.parametrize(("delay", "named"), [(0, True), (20, True), (20, False), ("minute", False), ("day", False)])
+def test_payments_that_were_tried_again_in_one_arm_are_told(delay, named):
+    units, events = _draw_many()
+    events = _price(events)
+    is_b = (events["id"].map(units.set_index("id")["variant"]) == "b").to_numpy()
+    again = events[is_b & (np.arange(len(events)) % 10 == 0)]
+    both = pd.concat(
+        [events, again.assign(at=again["at"] + pd.Timedelta(seconds=delay if isinstance(delay, int) else 0))]
+    )
+    both = both.assign(at=both["at"].dt.floor({"minute": "min", "day": "D"}.get(delay, "s")))
+    both = both.assign(event_id=[f"e{i}" for i in range(len(both))]) if named else both
+    check, withheld = _check(units, both, AMOUNT, as_of="2024-02-29")
+    n = len(again) - (delay == 20)  # one of them comes in the next hour
+    assert withheld == check.message
+    assert check.message.startswith(ECHO.format(f"{is_b.sum() + len(again):,}", n, "0.0 %"))
+
+
+@pytest.mark.parametrize(("share", "status"), [(0.05, "pass"), (0.2, "warn"), (1.0, "fail")])
+def test_values_that_come_again_in_all_arms_are_told_from_a_tenth_on(share, status):
+    units, events = _draw_many()
+    events = _price(events)
+    again = events[np.random.default_rng(7).random(len(events)) < share]
+    both = pd.concat([events, again.assign(at=again["at"] + pd.Timedelta(seconds=9))])
+    assert _check(units, both, AMOUNT, as_of="2024-02-29")[0].status == status
+
+
+def test_equal_prices_and_prices_of_each_unit_come_again_by_themselves():
+    units, events = _draw_many(effect=3.0)
+    events = events.assign(at=events["at"].dt.floor("D"))  # several a day
+    own = events["id"].map(_price(units).set_index("id")["value"])
+    for value in (9.99, np.random.default_rng(1).choice([9.99, 19.99, 49.0], len(events)), own):
+        assert _check(units, events.assign(value=value), AMOUNT, as_of="2024-02-29")[0].status == "pass"
+
+
+def test_weekdays_that_one_arm_lacks_are_told():
+    units, events = _draw_many(n=1500)
+    is_b = (events["id"].map(units.set_index("id")["variant"]) == "b").to_numpy()
+    for days, when, status in (((5, 6), "Saturday and Sunday", "fail"), ((0,), "Monday", "fail"), ((), None, "pass")):
+        kept = events[~(is_b & events["at"].dt.day_of_week.isin(days).to_numpy())]
+        check, _ = _check(units, kept, REVENUE, as_of="2024-02-29")
+        told = f"Events of revenue in b are lost: hardly any stands on {when}, where "
+        assert check.status == status and (not when or check.message.startswith(told))
+
+
+def test_an_arm_that_grew_in_a_ramp_has_no_hole():
+    rng, (units, events) = np.random.default_rng(2), _draw_many(n=3000)
+    early = (units["assigned_at"] < "2024-01-15").to_numpy()
+    units["variant"] = np.where(rng.random(len(units)) < np.where(early, 0.05, 0.5), "b", "a")
+    assert _check(units, events, REVENUE, as_of="2024-02-29")[0].status == "pass"
+
+
+def test_days_of_another_time_zone_beside_times_of_assignment_are_early():
+    units, events = _draw()
+    soon = events.assign(at=units.loc[events.index, "assigned_at"] + pd.Timedelta(minutes=9))
+    for hours, status in ((0, "pass"), (-10, "fail")):
+        days = soon.assign(at=(soon["at"] + pd.Timedelta(hours=hours)).dt.floor("D"))
+        assert _check(units, days)[0].status == status

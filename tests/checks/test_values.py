@@ -516,3 +516,56 @@ def test_run_lets_columns_pass_by_which_arms_were_not_assigned():
 
 def test_run_holds_what_values_tell():
     assert "units_fit" in _run({"m": PRICE, "firm": FIRM}, CELL)
+
+
+def _far(arm, other, factor, part=""):
+    told = f"The {part}values of m in {arm} are about {factor} times those in {other}, as cents beside whole units "
+    return f"{told}would be; give both one unit."
+
+
+MANY = np.arange(N) % 5 < 2  # of both arms alike
+
+
+@pytest.mark.parametrize(("values", "metric", "status", "said"), [
+    (np.where(B, 100 * PRICE, PRICE), CELL, "fail", _far("b", "a", 89)),
+    (np.where(B, PRICE, 1000 * PRICE), CELL, "fail", _far("a", "b", "1,091")),
+    (np.where(B & MANY, 1000 * PRICE, PRICE), CELL, "warn", _far("b", "a", 412, "largest ")),  # some of b alone
+    (np.where(B, 100 * PRICE, PRICE), CELL | {"unit": "hours"}, "warn", _far("b", "a", 89)),  # as help may be
+    (np.where(MANY, 100 * PRICE, PRICE), CELL, None, None),  # large and small in both arms
+    (np.where(B, 30 * PRICE, PRICE), CELL, None, None),
+    (np.where(B & SOME, 9900, PRICE), CELL, None, None),  # a licence that a treatment sells to some
+    (np.where((np.arange(N) < 98) | ~B, np.where(B, 100, 1) * PRICE, 0), CELL, None, None),  # 49 values
+])  # fmt: skip
+def test_one_arm_in_another_unit_is_told(values, metric, status, said):
+    told = _tell({"m": values}, metric)
+    assert told == (_fails(f"{said}") if status == "fail" else status and (status, said))
+
+
+ASKED = np.random.default_rng(8).choice([0, 1, 2, 3, 5, 7, 8, 8, 9, 9, 10, 10], N)
+NONE_ASKED = np.where(ASKED == 0, 10, ASKED)
+
+
+@pytest.mark.parametrize(("values", "n"), [
+    (np.where(FAILS, 0, NONE_ASKED), 80),  # nobody else gives 0
+    (np.where(B & MANY, np.arange(N) % 4, NONE_ASKED), None),  # others are low too
+    (np.where(FAILS, 0, ASKED), None),  # some of the others give 0
+])  # fmt: skip
+def test_answers_of_0_in_one_arm_alone_are_none(values, n):
+    said = f"The answers of m are 0 far too often, {n} of 200 in one arm, as where nobody answered; leave those cells "
+    said += "empty."
+    for metric in ({"kind": "nps", "role": "primary"}, RATED | {"scale": [0, 10]}):
+        assert _tell({"m": values}, metric) == (_fails(said) if n else None)
+
+
+@pytest.mark.parametrize(("of_a", "of_b", "status", "said"), [
+    (-1, 0, "fail", "Of refund in m hardly any stands in b, where 67 would be expected; money back may be lost."),
+    (0, -1, "warn", "Of refund in m hardly any stands in a, where 67 would be expected; money back may be lost."),
+    (-1, 1, "fail", "The values of refund in m are below 0 in one arm and above in another; give both one sign."),
+    (-1, -1, "pass", None),
+])  # fmt: skip
+def test_money_back_of_one_arm_alone_or_with_another_sign_is_told(of_a, of_b, status, said):
+    sign, back = np.where(B, of_b, of_a), np.arange(N) % 3 == 0
+    event = np.where(back & (sign != 0), "refund", "payment")
+    values = np.where(event == "refund", sign * PRICE, PRICE)
+    found = _check({}, LOG | {"event": ["payment", "refund"]}, events={"event": event, "value": values})["events_add"]
+    assert found.status == status and (said is None or said in found.message)

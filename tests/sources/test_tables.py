@@ -397,7 +397,8 @@ def test_load_events_counts_those_of_unknown_units(load_events):
     ("007", "7", "without the zeros before them"),
     ("a7", "A7", "with letters of another case"),
     ("a7", "a7.0", "without a decimal ending such as .0"),
-    ("a7-b8", "{a7b8}", "without dashes or braces"),
+    ("a7-b8", "{a7b8}", "without dashes, commas, braces or quotes"),
+    ("a7b8", "='a7b8'", "without dashes, commas, braces or quotes"),
 ])  # fmt: skip
 def test_load_events_tells_why_ids_may_be_unknown(load_events, known, heard, cause):
     units, more = UNITS + f"{known},new,2024-01-01\n", f"{heard},spend,2024-01-02,1,\n"
