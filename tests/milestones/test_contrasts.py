@@ -70,15 +70,16 @@ def test_measure_tipping_by_hand():
     exposed = np.repeat([1.0, 0.0], 50)
     outcome = np.r_[np.arange(50) < 40, np.arange(50) < 20].astype(float)  # .8 against .4
     found, gap = tip(exposed, outcome, NONE[:100]), risk_difference(40, 50, 20, 50)
-    assert (found["difference"], found["tipping"]) == pytest.approx((0.4, np.sqrt(0.4)))
-    assert found["tipping_limit"] == pytest.approx(np.sqrt(gap.ci_low))
-    assert (found["risk_ratio"], found["e_value"]) == pytest.approx((2, 2 + np.sqrt(2)))  # VanderWeele & Ding 2017
     limit = found["ratio_low"]
-    assert found["e_value_limit"] == pytest.approx(limit + np.sqrt(limit**2 - limit))
-    turned = tip(1 - exposed, outcome, NONE[:100])
+    by_hand = {"difference": 0.4, "tipping": np.sqrt(0.4), "tipping_limit": np.sqrt(gap.ci_low), "risk_ratio": 2}
+    by_hand |= {
+        "e_value": 2 + np.sqrt(2),
+        "e_value_limit": limit + np.sqrt(limit**2 - limit),
+    }  # VanderWeele & Ding 2017
+    assert {name: found[name] for name in by_hand} == pytest.approx(by_hand)
+    turned, surer = tip(1 - exposed, outcome, NONE[:100]), tip(exposed, outcome, NONE[:100], confidence_level=0.99)
     names = ["tipping", "tipping_limit", "e_value", "e_value_limit"]
     assert [turned[name] for name in names] == pytest.approx([found[name] for name in names])
-    surer = tip(exposed, outcome, NONE[:100], confidence_level=0.99)
     assert surer["tipping_limit"] < found["tipping_limit"] and surer["e_value_limit"] < found["e_value_limit"]
     unclear = tip(exposed, (np.arange(100) % 50 < 25 + 3 * exposed) * 1.0, NONE[:100])  # .56 against .5
     assert (unclear["tipping_limit"], unclear["e_value_limit"], unclear["reason"]) == (0.0, 1.0, None)
