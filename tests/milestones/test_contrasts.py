@@ -1,5 +1,7 @@
 """Contrasts: by hand, against statsmodels, scipy and the jackknife, by property, and on planted truth."""
 
+import subprocess
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -277,6 +279,18 @@ def test_fit_cox_by_hand():
     # one more with x = 1 that comes on day 1 is not yet at risk on it: 1 / (2r + 1) = 2r / (1 + 2r)
     beta, _ = fit_cox([0, 0, 0, 1], [1, 2, 3, 4], [1, 1, 1, 1], [[1], [0], [1], [1]])
     assert np.exp(beta[0]) == pytest.approx(0.5)
+
+
+def test_fit_cox_equals_coxph_of_r(needs):
+    start, stop, lost, x = draw_rows(1)
+    words = [f"c({', '.join(map(str, values.astype(float).tolist()))})" for values in (start, stop, lost, *x.T)]
+    surv, covariates = f"survival::Surv({', '.join(words[:3])})", " + ".join(words[3:])
+    script = (
+        f"f <- survival::coxph({surv} ~ {covariates}, ties = 'efron')\ncat(format(c(coef(f), vcov(f)), digits = 15))"
+    )
+    done = subprocess.run([needs("R:survival"), "-e", script], capture_output=True, text=True, check=True)
+    beta, covariance = fit_cox(start, stop, lost, x)
+    assert [*beta, *covariance.ravel()] == pytest.approx([float(word) for word in done.stdout.split()], rel=1e-6)
 
 
 def test_fit_cox_equals_statsmodels_once_its_entry_is_nudged():
