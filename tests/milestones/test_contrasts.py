@@ -1,5 +1,7 @@
 """Contrasts: by hand, against statsmodels, scipy and the jackknife, by property, and on planted truth."""
 
+import subprocess
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,15 +73,16 @@ def test_measure_tipping_by_hand():
     exposed = np.repeat([1.0, 0.0], 50)
     outcome = np.r_[np.arange(50) < 40, np.arange(50) < 20].astype(float)  # .8 against .4
     found, gap = tip(exposed, outcome, NONE[:100]), risk_difference(40, 50, 20, 50)
-    assert (found["difference"], found["tipping"]) == pytest.approx((0.4, np.sqrt(0.4)))
-    assert found["tipping_limit"] == pytest.approx(np.sqrt(gap.ci_low))
-    assert (found["risk_ratio"], found["e_value"]) == pytest.approx((2, 2 + np.sqrt(2)))  # VanderWeele & Ding 2017
     limit = found["ratio_low"]
-    assert found["e_value_limit"] == pytest.approx(limit + np.sqrt(limit**2 - limit))
-    turned = tip(1 - exposed, outcome, NONE[:100])
+    by_hand = {"difference": 0.4, "tipping": np.sqrt(0.4), "tipping_limit": np.sqrt(gap.ci_low), "risk_ratio": 2}
+    by_hand |= {
+        "e_value": 2 + np.sqrt(2),
+        "e_value_limit": limit + np.sqrt(limit**2 - limit),
+    }  # VanderWeele & Ding 2017
+    assert {name: found[name] for name in by_hand} == pytest.approx(by_hand)
+    turned, surer = tip(1 - exposed, outcome, NONE[:100]), tip(exposed, outcome, NONE[:100], confidence_level=0.99)
     names = ["tipping", "tipping_limit", "e_value", "e_value_limit"]
     assert [turned[name] for name in names] == pytest.approx([found[name] for name in names])
-    surer = tip(exposed, outcome, NONE[:100], confidence_level=0.99)
     assert surer["tipping_limit"] < found["tipping_limit"] and surer["e_value_limit"] < found["e_value_limit"]
     unclear = tip(exposed, (np.arange(100) % 50 < 25 + 3 * exposed) * 1.0, NONE[:100])  # .56 against .5
     assert (unclear["tipping_limit"], unclear["e_value_limit"], unclear["reason"]) == (0.0, 1.0, None)
@@ -277,6 +280,18 @@ def test_fit_cox_by_hand():
     # one more with x = 1 that comes on day 1 is not yet at risk on it: 1 / (2r + 1) = 2r / (1 + 2r)
     beta, _ = fit_cox([0, 0, 0, 1], [1, 2, 3, 4], [1, 1, 1, 1], [[1], [0], [1], [1]])
     assert np.exp(beta[0]) == pytest.approx(0.5)
+
+
+def test_fit_cox_equals_coxph_of_r(needs):
+    start, stop, lost, x = draw_rows(1)
+    words = [f"c({', '.join(map(str, values.astype(float).tolist()))})" for values in (start, stop, lost, *x.T)]
+    surv, covariates = f"survival::Surv({', '.join(words[:3])})", " + ".join(words[3:])
+    script = (
+        f"f <- survival::coxph({surv} ~ {covariates}, ties = 'efron')\ncat(format(c(coef(f), vcov(f)), digits = 15))"
+    )
+    done = subprocess.run([needs("R:survival"), "-e", script], capture_output=True, text=True, check=True)
+    beta, covariance = fit_cox(start, stop, lost, x)
+    assert [*beta, *covariance.ravel()] == pytest.approx([float(word) for word in done.stdout.split()], rel=1e-6)
 
 
 def test_fit_cox_equals_statsmodels_once_its_entry_is_nudged():

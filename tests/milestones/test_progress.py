@@ -245,25 +245,19 @@ WAY = {
 
 NEVER = np.nan
 
-HISTORIES = pd.DataFrame(
-    [  # unit, followed, lost, set up, activated, mature
-        ("a", 95, NEVER, 10, 40, NEVER),  # set up, activated, activated
-        ("b", 95, 70, 59.9, NEVER, NEVER),  # using, set up, gone
-        ("c", 95, NEVER, NEVER, 5, 60),  # activated, activated, mature: reached on day 60, so not by the end of month 2
-        ("d", 65, NEVER, 5, 5, 5),  # dormant, mature, then not followed any more
-        ("e", 65, 62, NEVER, NEVER, NEVER),  # started, started; lost in a month that nobody else of its age completes
-    ],
-    columns=["unit", "followed_days", "lost_day", "day_set_up", "day_activated", "day_mature"],
-)
+HISTORIES = pd.DataFrame([  # unit, followed, lost, set up, activated, mature
+    ("a", 95, NEVER, 10, 40, NEVER),  # set up, activated, activated
+    ("b", 95, 70, 59.9, NEVER, NEVER),  # using, set up, gone
+    ("c", 95, NEVER, NEVER, 5, 60),  # activated, activated, mature: reached on day 60, so not by the end of month 2
+    ("d", 65, NEVER, 5, 5, 5),  # dormant, mature, then not followed any more
+    ("e", 65, 62, NEVER, NEVER, NEVER),  # started, started; lost in a month that nobody else of its age completes
+], columns=["unit", "followed_days", "lost_day", "day_set_up", "day_activated", "day_mature"])  # fmt: skip
 
-MONTHS = pd.DataFrame(
-    [
-        *[("a", 0, 0, 1, 1), ("a", 1, 9, np.nan, 1), ("a", 2, 1, 1, 1), ("b", 0, 4, 2, 1), ("b", 1, 3, 2, 1)],
-        *[("c", 0, 0, 1, 1), ("c", 1, 0, 1, 1), ("c", 2, 9, 1, 1), ("d", 0, 9, 1, 0), ("d", 1, 9, 1, 1)],
-        *[("e", 0, 0, 1, 1), ("e", 1, 0, 1, 1)],
-    ],
-    columns=["unit", "month", "events", "seats", "active"],
-)
+MONTHS = pd.DataFrame([
+    *[("a", 0, 0, 1, 1), ("a", 1, 9, np.nan, 1), ("a", 2, 1, 1, 1), ("b", 0, 4, 2, 1), ("b", 1, 3, 2, 1)],
+    *[("c", 0, 0, 1, 1), ("c", 1, 0, 1, 1), ("c", 2, 9, 1, 1), ("d", 0, 9, 1, 0), ("d", 1, 9, 1, 1)],
+    *[("e", 0, 0, 1, 1), ("e", 1, 0, 1, 1)],
+], columns=["unit", "month", "events", "seats", "active"])  # fmt: skip
 
 
 def test_study_progress_by_hand():
@@ -346,13 +340,10 @@ HISTORIES_TODAY = pd.DataFrame(
     columns=["unit", "followed_days", "lost_day", "step_day_invite", "day_activated", "day_mature"],
 ).assign(day_set_up=lambda frame: frame["step_day_invite"])
 
-MONTHS_TODAY = pd.DataFrame(
-    [
-        ("gone", 0, 9, 1.0), ("late", 12, 3, 2.0), ("late", 2, 90, 2.0), ("open", 0, 99, 4.0), ("open", 1, 8, 4.0),
-        ("shut", 2, 50, 0.0),
-    ],
-    columns=["unit", "month", "events", "seats"],
-)  # fmt: skip
+MONTHS_TODAY = pd.DataFrame([
+    ("gone", 0, 9, 1.0), ("late", 12, 3, 2.0), ("late", 2, 90, 2.0), ("open", 0, 99, 4.0), ("open", 1, 8, 4.0),
+    ("shut", 2, 50, 0.0),
+], columns=["unit", "month", "events", "seats"])  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -83,26 +83,31 @@ def test_study_landmarks_reads_each_difference_from_its_own_landmark(landmarks):
     assert len(tables["landmark_effects"]) == 2 * 2 * 2 * 2
 
 
-def test_study_landmarks_labels_its_estimates(landmarks):
-    estimates = landmarks[0]
-    head = estimates["retained:activated@90"]
-    told = (head.metric, head.control, head.treatment, head.population, head.estimand, head.adjustment, head.at)
-    assert told == ("retained", "not activated", "activated", "landmark", "difference", "covariates", None)
-    assert (head.role, head.verdict, head.as_expected) == ("primary", "clear association", True)
-    quiet = estimates["dormant:activated@90"]
-    assert (quiet.role, quiet.estimate < 0, quiet.as_expected) == ("secondary", True, True)
-    early = estimates["retained:activated@60"]
-    assert (early.role, early.at, early.family) == ("sensitivity", "day 60", "")
-    assert early.p_value_adjusted == pytest.approx(2 * early.p_value)  # in its headline's place of Holm's steps
-    naive, cloned = estimates["retained:activated:naive"], estimates["retained:activated:weights"]
-    assert (naive.estimand, naive.population, naive.role) == ("naive", "observational", "exploratory")
-    assert (cloned.adjustment, cloned.role, cloned.population) == ("weights", "sensitivity", "observational")
-    ratio = estimates["retained:activated:hazard_ratio"]
-    assert (ratio.estimate < 1, ratio.as_expected, ratio.n_control + ratio.n_treatment) == (True, True, 3000)
-    none = estimates["retained:mature@90"]
-    assert (none.verdict, none.as_expected) == ("no clear association", None)
-    # Holm within retained, and within dormant
-    assert head.p_value_adjusted == pytest.approx(2 * head.p_value)
+LABELS = {  # id -> what stands in that row
+    "retained:activated@90": {
+        "metric": "retained", "control": "not activated", "treatment": "activated", "population": "landmark",
+        "estimand": "difference", "adjustment": "covariates", "at": None, "role": "primary",
+        "verdict": "clear association", "as_expected": True,
+    },
+    "dormant:activated@90": {"role": "secondary", "as_expected": True},  # fewer are dormant
+    "retained:activated@60": {"role": "sensitivity", "at": "day 60", "family": ""},
+    "retained:activated:naive": {"estimand": "naive", "population": "observational", "role": "exploratory"},
+    "retained:activated:weights": {"adjustment": "weights", "population": "observational", "role": "sensitivity"},
+    "retained:activated:hazard_ratio": {"as_expected": True},
+    "retained:mature@90": {"verdict": "no clear association", "as_expected": None},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_study_landmarks_labels_its_estimates(landmarks, name):
+    assert {field: getattr(landmarks[0][name], field) for field in LABELS[name]} == LABELS[name]
+
+
+def test_study_landmarks_adjusts_within_each_outcome_and_counts_all_accounts(landmarks):
+    head, early, ratio = (landmarks[0][f"retained:activated{of}"] for of in ("@90", "@60", ":hazard_ratio"))
+    for e in (head, early):  # Holm within retained, the other landmark in its headline's place
+        assert e.p_value_adjusted == pytest.approx(2 * e.p_value)
+    assert ratio.estimate < 1 and ratio.n_control + ratio.n_treatment == 3000
 
 
 def test_study_landmarks_puts_every_reading_side_by_side(landmarks, histories):
@@ -249,12 +254,13 @@ def test_study_setup_uses_its_day_and_the_level():
 
 def test_study_setup_says_why_a_step_is_not_estimable():
     table = study_setup(draw_setup().head(300), SETUP)["steps"].set_index("step")
-    assert table.loc["article", "verdict"] == "not estimable" and np.isnan(table.loc["article", "p_value_adjusted"])
-    assert table.loc["article", "reason"] == "fewer than 14 accounts with the milestone, or without it"
-    nobody = study_setup(draw_setup(50).assign(followed_days=10.0), SETUP)["steps"]
+    row = table.loc["article"]
+    assert row["verdict"] == "not estimable" and np.isnan(row["p_value_adjusted"])
+    assert row["reason"] == "fewer than 14 accounts with the milestone, or without it"
+    nobody = study_setup(draw_setup(50).assign(followed_days=10.0), SETUP)["steps"].set_index("step")
     assert nobody["verdict"].eq("not estimable").all() and nobody["n_done"].eq(0).all()
     assert set(nobody["reason"]) == {"nobody is followed to the end of the window who was not activated by then"}
-    assert list(nobody.columns) == list(table.reset_index().columns)
+    assert list(nobody.columns) == list(table.columns)
 
 
 @pytest.mark.parametrize(
@@ -407,25 +413,22 @@ def test_run_framework_refuses_where_nobody_is_at_the_landmark(loaded):
 
 
 def test_run_framework_compares_rules_of_who_is_alive(loaded):
-    _, source, *_ = loaded
+    source = loaded[1]
     rule = {"event": ["conversation", "conversation_resolved"], "within_days": 30}
     back = {"retained": {"event": "conversation", "within_days": 60}}
     decided = decide(alive=rule, outcomes=back, features=[], categories={}, steps=[])
     accounts = metrics.fold_accounts(source, decided.design)
     frames = metrics.read_frames(accounts)
     results, _ = run_framework(decided, source, accounts, frames, (), Choices(**FEW, alive_days=[30, 5]))
-    alive = results.tables["alive"]
-    assert alive["alive_days"].tolist() == [30, 5] and alive["n"].is_monotonic_decreasing
-    pd.testing.assert_frame_equal(alive.iloc[[0]].drop(columns="alive_days"), results.tables["threshold"])
-    shorter = decided.design.model_copy(update={"alive": decided.design.alive.model_copy(update={"within_days": 5})})
+    alive, naive = results.tables["alive"], results.tables["readings"].set_index("reading").loc["naive"]
+    first, second = (alive.iloc[[row]].drop(columns="alive_days").reset_index(drop=True) for row in (0, 1))
+    pd.testing.assert_frame_equal(first, results.tables["threshold"])
+    shorter = decide(**PLAN | {"alive": rule | {"within_days": 5}, "outcomes": back}).design
     main = metrics.read_frames(metrics.fold_accounts(source, shorter)).main
     drawn = {name: FEW[name] for name in ("seed", "n_resamples", "folds")}
-    again = study_threshold(main, shorter, **drawn)[1]["threshold"]
-    second = alive.iloc[[1]].drop(columns="alive_days").reset_index(drop=True)
-    pd.testing.assert_frame_equal(second, again, check_dtype=False)
-    assert alive["n"].tolist() == [len(frames.main), len(main)]
-    naive = results.tables["readings"].set_index("reading").loc["naive"]
-    assert naive["n_reached"] + naive["n_not"] == 600  # all who started, alive or not
+    pd.testing.assert_frame_equal(second, study_threshold(main, shorter, **drawn)[1]["threshold"], check_dtype=False)
+    assert alive[["alive_days", "n"]].to_numpy().tolist() == [[30, len(frames.main)], [5, len(main)]]
+    assert len(frames.main) >= len(main) and naive["n_reached"] + naive["n_not"] == 600  # all who started, alive or not
 
 
 @pytest.mark.parametrize(("leavers", "curve"), [("all", {"overall"}), ("some", set())])
