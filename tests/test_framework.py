@@ -57,18 +57,21 @@ def test_framework_says_what_it_is(read):
     assert design.alpha == pytest.approx(0.05)
 
 
-@pytest.mark.parametrize(("old", "new", "attribute", "expected"), [
-    ("landmark_days: 90", "landmark_days: [90, 60]", "landmarks", [90.0, 60.0]),
-    ("question:", "steps_at_least: 1\nquestion:", "steps_line", 1),
-    ("question:", "mature_at_least: 3\nquestion:", "mature_line", 3),
-    (", expanded: {event: grown}", "", "outcome_names", ["retained", "dormant"]),
-    (", dormant_after_days: 30", "", "outcome_names", ["retained", "expanded"]),
-    ("dormant_after_days: 30", "activity: opened", "activity_events", ["opened"]),
-    ("dormant_after_days: 30", "dormant_after_days: 120", "horizon_days", 120.0),
-    ("alive:", "confidence_level: 0.9\nalive:", "alpha", pytest.approx(0.1)),
-    ("alive:", "registered: after\nalive:", "registered", "after"),
-    ("alive:", "acknowledge: {leavers_fit: bots}\nalive:", "acknowledge", {"leavers_fit": "bots"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("old", "new", "attribute", "expected"),
+    [
+        ("landmark_days: 90", "landmark_days: [90, 60]", "landmarks", [90.0, 60.0]),
+        ("question:", "steps_at_least: 1\nquestion:", "steps_line", 1),
+        ("question:", "mature_at_least: 3\nquestion:", "mature_line", 3),
+        (", expanded: {event: grown}", "", "outcome_names", ["retained", "dormant"]),
+        (", dormant_after_days: 30", "", "outcome_names", ["retained", "expanded"]),
+        ("dormant_after_days: 30", "activity: opened", "activity_events", ["opened"]),
+        ("dormant_after_days: 30", "dormant_after_days: 120", "horizon_days", 120.0),
+        ("alive:", "confidence_level: 0.9\nalive:", "alpha", pytest.approx(0.1)),
+        ("alive:", "registered: after\nalive:", "registered", "after"),
+        ("alive:", "acknowledge: {leavers_fit: bots}\nalive:", "acknowledge", {"leavers_fit": "bots"}),
+    ],
+)
 def test_framework_follows_each_key(read, old, new, attribute, expected):
     assert getattr(read(old, new).design, attribute) == expected
 
@@ -128,8 +131,12 @@ def test_read_notes_a_departure_within_a_part(read):
 
 def test_read_refuses_a_departure_from_a_part_that_the_plan_lacks(read):
     message = "plan mine.yaml: it has no alive, so that no parameter can change it; add it or leave it out"
-    alive = "alive: {event: conversation, within_days: 60}\n"
-    assert tell_refusal(read, alive, departures={"alive.within_days": 30.0}) == message
+    assert (
+        tell_refusal(
+            lambda: read("alive: {event: conversation, within_days: 60}\n", "", departures={"alive.within_days": 30.0})
+        )
+        == message
+    )
 
 
 def test_read_notes_a_departure_within_a_part_that_the_plan_lacks(read):

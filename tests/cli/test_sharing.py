@@ -204,8 +204,10 @@ def test_share_prints_each_report_of_which_only_the_scan_has_seen_nothing_wrong(
 
 def test_share_says_what_is_missing_where_nothing_can_be_printed(studies, reports, monkeypatch, tmp_path):
     monkeypatch.setattr(sharing, "PROGRAMS", ("no-such-browser",))
-    message = "studies: --pdf: no Chromium, Chrome or Edge is found here; install one, or open report.html in a "
-    assert share(studies, reports, "--pdf") == (2, "", f"{message}browser and print it\n")
+    message = (
+        "studies: --pdf: no Chromium, Chrome or Edge is found here; install one, or open report.html in a browser "
+    )
+    assert share(studies, reports, "--pdf") == (2, "", f"{message}and print it\n")
     assert not (reports.parent / "share.zip").exists() and share(studies, reports)[0] == 0
     monkeypatch.setattr(sharing, "PROGRAMS", ("false",))
     message = "studies: mine: false printed nothing (CalledProcessError); open report.html in a browser and print it\n"
