@@ -121,9 +121,9 @@ def test_a_kernel_is_spoken_with_over_sockets_of_its_own_run_where_their_name_is
 
 @pytest.mark.parametrize(("is_alive", "timeout"), [(False, 60), (True, -1)])
 def test_a_client_stops_waiting_for_a_kernel_that_has_died_or_takes_too_long(is_alive, timeout):
-    Dead = type("Dead", (execution.Client,), {"is_alive": AsyncMock(return_value=is_alive)})
+    client = type("Told", (execution.Client,), {"is_alive": AsyncMock(return_value=is_alive)})
     with pytest.raises(RuntimeError) as raised:
-        asyncio.run(Dead().wait_for_ready(timeout))
+        asyncio.run(client().wait_for_ready(timeout))
     assert str(raised.value) == "Kernel died before it answered" and judge_error(raised.value, limit=1) == DIED
 
 

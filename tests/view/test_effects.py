@@ -113,7 +113,8 @@ def test_scorecard_turns_with_the_contrast_and_so_does_the_band_of_a_guardrail()
 def test_scorecard_names_each_of_several_treatments():
     shown = told(scorecard(samples.three_arms().but(plan=PLAN)))
     assert "Activated without links, decides, higher is better" in shown and "with short links, decides" in shown
-    assert shown.startswith("Metric With the treatment With links Difference With the treatment minus with links Verd")
+    heads = "With the treatment With links Difference With the treatment minus with links"
+    assert shown.startswith(f"Metric {heads} Verdict")
     assert told(scorecard(samples.three_arms().but(plan=TURNED))).startswith("Metric With links With the treatment ")
 
 

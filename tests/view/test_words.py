@@ -4,9 +4,10 @@ import math
 
 import pandas as pd
 import pytest
+import samples
 from experiments import make_design
 
-from helpers.records import DETAIL, Check, DataInfo, Estimate, Results
+from helpers.records import DETAIL, Check, DataInfo, Results
 from helpers.view.words import explain
 
 LABELS = {"c": "without links", "t": "with links", "u": "with short links"}
@@ -17,13 +18,9 @@ TOLD = "Activated: 35.0 % with links against 30.0 % without links, +5.0 points (
 
 
 def make(**changes):
-    fields = {
-        "id": "a", "metric": "y", "control": "c", "treatment": "t", "comparison": "t - c", "estimand": "difference",
-        "role": "primary", "family": "primary", "estimate": 0.05, "std_error": 0.01, "ci_low": 0.03, "ci_high": 0.07,
-        "p_value": 1e-6, "control_value": 0.30, "treatment_value": 0.35, "n_control": 1000, "n_treatment": 1010,
-        "verdict": "clear benefit",
-    }  # fmt: skip
-    return Estimate(**{**fields, **changes})
+    fields = {"id": "a", "metric": "y", "control": "c", "treatment": "t", "comparison": "t - c", "p_value": 1e-6}
+    fields |= {"estimate": 0.05, "ci_low": 0.03, "ci_high": 0.07, "n_control": 1000, "n_treatment": 1010}
+    return samples.effect(values=(0.30, 0.35), method="").but(**fields | changes)
 
 
 def explained(*estimates, kind="yours", status="answered", metrics=None, plan=None, study="experiment", **changes):
