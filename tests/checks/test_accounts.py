@@ -44,9 +44,8 @@ def make_events(*, until=DAYS, early=0):
 
 def compared(n=120, **changes):
     """Return what is read at a landmark, as far as checks look at it."""
-    return pd.DataFrame({"size": [1.0] * n, "tier": ["free"] * n, "seats": [2.0] * n}).assign(
-        started_at=pd.Timestamp("2024-01-01", tz="UTC"), **changes
-    )
+    made = pd.DataFrame({"size": [1.0] * n, "tier": ["free"] * n, "seats": [2.0] * n})
+    return made.assign(started_at=pd.Timestamp("2024-01-01", tz="UTC"), **changes)
 
 
 @pytest.fixture(scope="module")

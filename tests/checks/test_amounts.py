@@ -16,6 +16,7 @@ MAY = f"The values of credit_note add to spent, beside order; where they are mon
 MIXED = "Currencies are mixed: spent adds up 2; convert its values into one, or leave their column out if they are."
 OTHER = "Another currency than USD, in which spent is planned, is added up; convert the values, or correct unit."
 SOUND = "As far as names and signs tell, no money back adds to a sum of other events, and no column names a currency."
+ONE = SOUND.replace("no column names a currency", "one currency is added up")
 SIGNS = "Signs of {} in spent are as written; check that money in is above 0, and money back below."
 MINOR = "The values of order in spent have both signs; check that both are meant."
 
@@ -73,11 +74,7 @@ def test_check_amounts_knows_money_back_by_its_names(event):
     ([ORDER, _sum("credit_card_order", 30, 0)], "pass", SOUND),
     ([_sum("order", 90, 2, currencies=2, foreign=40)], "fail", f"{MIXED} {RELEASE}"),
     ([_sum("order", 90, 2, currencies=1, foreign=92)], "fail", f"{OTHER} {RELEASE}"),
-    (
-        [_sum("order", 90, 2, currencies=1, foreign=0)],
-        "pass",
-        SOUND.replace("no column names a currency", "one currency is added up"),
-    ),
+    ([_sum("order", 90, 2, currencies=1, foreign=0)], "pass", ONE),
 ])  # fmt: skip
 def test_check_amounts_by_sign_name_and_currency(rows, status, said):
     check = _check(rows)
@@ -97,11 +94,9 @@ def test_check_amounts_withholds_only_what_decides():
 
 def test_check_amounts_of_a_column_knows_its_currencies_alone():
     units = {"unit": ["p", "q", "r"], "variant": list("aba"), "spent": [1.0, 2.0, 3.0]}
+    design = make_design({"spent": {"kind": "amount", "role": "primary"}, "n": {"kind": "count", "column": "spent"}})
     for money, last, status in (("EUR ", "\u20ac", "pass"), ("EUR", None, "warn"), ("USD", None, "fail")):
         frame = units | {"Currency": ["eur", money, last]}
-        design = make_design(
-            {"spent": {"kind": "amount", "role": "primary"}, "n": {"kind": "count", "column": "spent"}}
-        )
         folded = metrics.fold(make_source(frame), design)
         assert [row["metric"] for row in folded.added] == ["spent"]
         assert check_amounts(folded, design)[0].status == status

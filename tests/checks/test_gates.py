@@ -378,10 +378,8 @@ def test_compare_peers_does_without_tea_tasting(monkeypatch):
 
 
 def test_compare_peers_reads_seed_level_and_replicates():
-    first, other, low = (
-        compare_peers(replicates=5, seed=seed, confidence_level=level)
-        for seed, level in ((1, 0.95), (2, 0.95), (1, 0.5))
-    )
+    asked = ((1, 0.95), (2, 0.95), (1, 0.5))
+    first, other, low = (compare_peers(replicates=5, seed=seed, confidence_level=level) for seed, level in asked)
     assert first["width"].tolist() != other["width"].tolist()
     assert low["width"].mean() < first["width"].mean()
     assert set(first.loc[~first["exact"], "replicates"]) == {5}

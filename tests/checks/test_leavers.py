@@ -23,9 +23,8 @@ def make_world():
     start = FIRST + i * DAY
     left = (start + (70 + (i * 37) % 200) * DAY).where(i % 2 == 1)
     tier = (i % 3).map({0: "free", 1: "basic", 2: "full"})
-    accounts = pd.DataFrame(
-        {"id": "a" + i.astype(str) + "k", "start": start, "left": left, "tier": tier, "seats": 1 + i % 5}
-    )
+    accounts = pd.DataFrame({"id": "a" + i.astype(str) + "k", "start": start, "left": left, "tier": tier})
+    accounts["seats"] = 1 + i % 5
     rows = []
     for account, begin, end in zip(accounts["id"], start, left.fillna(pd.Timestamp("2024-12-31")), strict=True):
         days = pd.date_range(begin + pd.Timedelta("3h1s"), end, freq="11D")
@@ -116,19 +115,13 @@ def make_shops():
 SHOP = make_shops()
 LEFT, ANEW = SHOP["gone"] == 1, "it may be written anew at the loss; give that of the start."
 SHOPS = {
-    "chat is empty": (
-        SHOP.assign(chat=SHOP["chat"].where(~LEFT)),
-        f"Of the shops that left 100.0 % have no chat, and 0.0 % of the others: {ANEW}",
-    ),
-    "all features are off": (
-        SHOP.assign(chat=SHOP["chat"].where(~LEFT, 0), bots=SHOP["bots"].where(~LEFT, 0)),
-        f"Of the shops that left 100.0 % have no feature at all, and 27.5 % of the others: {ANEW}",
-    ),
-    "plan cancelled": (
-        SHOP.assign(tier=SHOP["tier"].where(~LEFT | (SHOP.index % 6 == 0), "cancelled")),
-        f"Of the shops that left 50.0 % have one and the same plan tier, and 0.0 % of the others: {ANEW}",
-    ),
-}
+    "chat is empty": (SHOP.assign(chat=SHOP["chat"].where(~LEFT)),
+     f"Of the shops that left 100.0 % have no chat, and 0.0 % of the others: {ANEW}"),
+    "all features are off": (SHOP.assign(chat=SHOP["chat"].where(~LEFT, 0), bots=SHOP["bots"].where(~LEFT, 0)),
+     f"Of the shops that left 100.0 % have no feature at all, and 27.5 % of the others: {ANEW}"),
+    "plan cancelled": (SHOP.assign(tier=SHOP["tier"].where(~LEFT | (SHOP.index % 6 == 0), "cancelled")),
+     f"Of the shops that left 50.0 % have one and the same plan tier, and 0.0 % of the others: {ANEW}"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SHOPS)

@@ -26,9 +26,8 @@ def _draw(seed=1, n=N):
     for name, times in (("paid", rng.random(n) < 0.2 * more), ("order", rng.poisson(0.6 * more))):
         rows = units.loc[units.index.repeat(times.astype(int)), ["id", "assigned_at"]]
         at = rows["assigned_at"] + pd.to_timedelta(rng.integers(0, 14 * 86_400, len(rows)), unit="s")
-        parts.append(
-            pd.DataFrame({"id": rows["id"], "event": name, "at": at, "value": np.exp(rng.normal(3, 1, len(at)))})
-        )
+        value = np.exp(rng.normal(3, 1, len(at)))
+        parts.append(pd.DataFrame({"id": rows["id"], "event": name, "at": at, "value": value}))
     return units, pd.concat(parts, ignore_index=True)
 
 

@@ -122,9 +122,8 @@ def test_run_clusters_says_how_many_of_one_size_they_count_like(sizes, status, s
 def test_withheld_where_an_arm_has_a_handful_of_units(n_a, n_b, few):
     split = {"split": {"a": n_a / (n_a + n_b), "b": n_b / (n_a + n_b)}}
     found = _run(_make_frame(n_a, n_b), variant=split)
-    said = (
-        f"There are fewer than 10 units in {few}: from so few nothing is decided, as one of them could turn the answer."
-    )
+    said = f"There are fewer than 10 units in {few}: from so few nothing is decided, as one of them could turn the "
+    said += "answer."
     assert checks.withheld(tuple(found.values()), make_design(KINDS)) == (said if few else None)
     with pytest.raises(ValueError, match="acknowledge"):  # nobody can decide from them
         make_design(KINDS, acknowledge={"enough_units": "we are sure"})

@@ -53,12 +53,10 @@ def test_read_requests_by_hand(loaded):
     found = read_requests(*loaded).set_index("request_id")
     assert found.index.tolist() == ["r1", "r2", "r3"]
     first, second, third = (found.loc[name] for name in ("r1", "r2", "r3"))
-    assert first[["unit", "ticket", "kudos", "solved", "minutes", "load", "hour", "topic"]].tolist() == [
-        *("u1", True, True, False, 2, 7, 10, "billing")
-    ]
-    assert second[["suggested", "opened", "ticket", "returned", "gave_up", "topic"]].tolist() == [
-        *(True, False, False, True, False, "unknown")
-    ]
+    told = first[["unit", "ticket", "kudos", "solved", "minutes", "load", "hour", "topic"]].tolist()
+    assert told == ["u1", True, True, False, 2, 7, 10, "billing"]
+    told = second[["suggested", "opened", "ticket", "returned", "gave_up", "topic"]].tolist()
+    assert told == [True, False, False, True, False, "unknown"]
     assert third["ticket"] and np.isnan(third["minutes"]) and np.isnan(third["load"])
 
 

@@ -258,9 +258,8 @@ TOGETHER = [dict.fromkeys(RANGES.keys() - set(ALONE), end) for end in (0, 1)]
 @pytest.mark.parametrize("ends", [*TOGETHER, *({name: end} for name in ALONE for end in (0, 1))])
 def test_customer_milestones_works_at_the_edges_of_its_ranges(ends):
     kinds = {f.name: type(f.default) for f in fields(AccountWorld)}
-    made = customer_milestones(
-        n_units=300, seed=2, **{name: kinds[name](RANGES[name][end]) for name, end in ends.items()}
-    )
+    given = {name: kinds[name](RANGES[name][end]) for name, end in ends.items()}
+    made = customer_milestones(n_units=300, seed=2, **given)
     assert len(made.units) == 300
     assert json.dumps(made.truth, allow_nan=False)
 

@@ -89,9 +89,8 @@ def test_live_support_a_conversation_has_one_question_and_at_most_one_reply():
     talk = SMALL.events[SMALL.events["conversation_id"].notna()]
     assert not talk.duplicated(["conversation_id", "event"]).any()
     assert talk.groupby("conversation_id")["signup_id"].nunique().max() == 1
-    asked, first, live = (
-        talk[talk["event"] == name].set_index("conversation_id") for name in ("question", "first_reply", "live_reply")
-    )
+    names = ("question", "first_reply", "live_reply")
+    asked, first, live = (talk[talk["event"] == name].set_index("conversation_id") for name in names)
     soon = (first["at"] - asked["at"].loc[first.index]).dt.total_seconds() <= 300
     pd.testing.assert_frame_equal(live[["at", "agent_id"]], first.loc[soon, ["at", "agent_id"]].loc[live.index])
     assert len(live) == soon.sum()

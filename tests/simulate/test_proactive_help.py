@@ -132,9 +132,8 @@ def test_state_truth_time_to_payment_by_hand():
 def test_state_truth_revenue_by_brute_force():
     rng, paid = np.random.default_rng(5), solve_responses(WORLD)["paid"]
     z = rng.standard_normal(400_000)
-    price = special.softmax(world.TIER_LEVELS + np.multiply.outer(z, world.TIER_SLOPES), axis=1) @ np.array(
-        [39.0, 59.0, 99.0]
-    )
+    chances = special.softmax(world.TIER_LEVELS + np.multiply.outer(z, world.TIER_SLOPES), axis=1)
+    price = chances @ np.array([39.0, 59.0, 99.0])
     delay = -8 * np.log1p(-rng.random(z.size) * -np.expm1(-46 / 8))
     months = np.arange(13)
     bills = ((14 + delay[:, None] + 30 * months < 365) * 0.97**months).sum(axis=1) * 0.97
