@@ -292,7 +292,7 @@ def _refuse_unread(design, columns, names):
         lacking = {name: metric for name, metric in own.items() if not metric.numerator and name not in columns}
         if lacking and ("events" in design.model_fields_set or any(metric.event for metric in lacking.values())):
             told = f"events: left out, and the plan reads {next(iter(lacking))} from events; name their table"
-            raise Refused(f"{told} (load: events=; check: --events FILE; reports.yaml: events: FILE)")
+            raise Refused(f"{told} (load: events=; check: --events; report: -p events=FILE; reports.yaml: events:)")
         return
     for name, metric in own.items():
         if metric.how.total and not metric.event and name in columns and name not in names:

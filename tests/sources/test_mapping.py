@@ -121,8 +121,10 @@ def test_a_named_column_that_is_not_there_is_told_with_those_that_are(world, cha
 
 
 def test_events_that_were_left_out_are_asked_for_and_no_other_column(world):
-    told = "events: left out, and the plan reads spend from events; name their table (load: events=; check: --events "
-    told += "FILE; reports.yaml: events: FILE)"
+    told = (
+        "events: left out, and the plan reads spend from events; name their table (load: events=; check: --events; "
+        "report: -p events=FILE; reports.yaml: events:)"
+    )
     spend = {"spend": {"kind": "amount", "role": "primary", "within_days": 14, "event": "order"}}
     assert tell_refusal(measure, world[0], None, metrics=spend) == told
     assert tell_refusal(measure, world[0], None, events={"at": "moment"}, metrics=spend) == told
