@@ -190,7 +190,7 @@ def scan_run(name, texts, units, fold, design, min_cell):
         by_unit = [table for table in by_unit if design.unit_id not in find_view(results["study"], table).columns]
         problems += [f"{name}/results.json, {table} has the column {design.unit_id}" for table in by_unit]
         folded = fold() if fold and results["estimates"] else None
-        known_of = (metrics.moments.count_overlap(folded), metrics.payments.count_payers(folded)) if folded else ()
+        known_of = (metrics.moments.list_overlap(folded), metrics.payments.count_payers(folded)) if folded else ()
     least = max(min_cell, LEAST)
     leaks = disclosure.find_leaks(results["study"], tables, least, *known_of)
     return problems + [f"{name}/results.json, {t} tells of cells under {least} ({n})" for t, n in leaks.items()]

@@ -68,7 +68,7 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: Uni
     Refused: a table has no view, so nobody has said what guards its cells.
     """
     is_asked, known, least = units and results.estimates, _list_known(design), design.min_cell
-    known_of = (moments.count_overlap(units), payments.count_payers(units)) if is_asked else (None, {})
+    known_of = (moments.list_overlap(units), payments.count_payers(units)) if is_asked else (None, {})
     views = {name: find_view(results.study, name) for name in [*results.tables, "estimates"]}
     shown = [n for n in results.tables if not (results.status == "withheld" and views[n].withheld)]
     cells = {name: views[name].guards for name in [*shown, "estimates"]}
@@ -162,7 +162,7 @@ def find_leaks(
     study : str
     tables : mapping, name -> rows of results.json, `estimates` among them; hidden counts are null
     min_cell : int
-    overlap : DataFrame or None, as `metrics.moments.count_overlap` gives it
+    overlap : DataFrame or None, as `metrics.moments.list_overlap` gives it
     payers : mapping, as `metrics.payments.count_payers` gives it
 
     Raises

@@ -204,7 +204,7 @@ def state_estimates(
 ) -> list[Said]:
     """Return what the estimates of an experiment say: units of each arm, those with the event and those without.
 
-    A level of a segment holds the cells that it has in common with the levels of each other segment, so that a level
+    A level of a segment holds the cells that it has in common with those of other segments and weeks, so that a level
     inside another one is known as such. Whole arms are known by their headline; weeks and levels are their parts.
 
     Parameters
@@ -214,8 +214,8 @@ def state_estimates(
     shares : sequence of str
         Metrics of which a share is told, so that events are counted.
     overlap : DataFrame or None
-        Units in each combination of levels: `variant`, a column a segment, `n`. Without it, levels of different
-        segments have nothing to do with each other.
+        What `metrics.moments.list_overlap` gives. Without it, levels of different segments, and weeks, have nothing to
+        do with each other.
     payers : mapping or None
         Metric that adds up, arm, `segment` or `at` (None of the whole arm) -> how many have any there; 1 where one
         holds most. With "guard" in place of a part: how many guard the whole arm, where any must.
@@ -319,10 +319,12 @@ def _list_sides(row):
 def _find_parts(overlap, segment, at, arm):
     """The spaces of a part, and the cells of each that it is: combinations of all levels and weeks, or of two."""
     column, _, level = ("week", "", at) if segment is None or pd.isna(segment) else f"s_{segment}".partition("=")
-    names = [name for name in overlap if name not in ("variant", "n")] if overlap is not None else []
+    names = [name for name in overlap if name != "variant"] if overlap is not None else []
     if column not in names:
         return [((column, arm), frozenset([level]))]
     here = overlap.loc[(overlap["variant"] == arm) & (overlap[column] == level), names]
     pairs = [[name for name in names if name in (column, other)] for other in names if other != column]
-    spaces = [names] if len(overlap) <= MOST_CELLS else pairs
+    all_of = (names, [name for name in names if name != "week"])
+    few = [of for of in all_of if column in of and len(overlap[["variant", *of]].drop_duplicates()) <= MOST_CELLS]
+    spaces = few[:1] if names in few else [*few, *pairs]
     return [(("parts", *of, arm), frozenset(here[of].itertuples(index=False, name=None))) for of in spaces]

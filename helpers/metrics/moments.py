@@ -391,8 +391,8 @@ def _sum_clusters(table, blocks, keys):
     return table.group_by(*keys, "cluster").aggregate(**facts), summed
 
 
-def count_overlap(units):
-    """Return how many units stand in each combination of the levels of all segments and the weeks, by variant.
+def list_overlap(units):
+    """Return which levels of all segments, and weeks of assignment, some unit of a variant has together.
 
     Parameters
     ----------
@@ -400,12 +400,12 @@ def count_overlap(units):
 
     Returns
     -------
-    DataFrame: `variant`, `n`, and a column for each segment and for weeks (`s_NAME`, `week`: "week 1", "" for none);
-    None with fewer than two of these.
+    DataFrame: `variant`, a column a segment, `s_NAME`, and `week` ("week 1", "" for none); None with fewer than two of
+    these parts.
     """
     parts = [*(f"s_{name}" for name in units.design.segments), *["week"] * bool(units.design.assigned_at)]
     if len(parts) < 2:
         return None
-    found = units.table.group_by("variant", *parts).aggregate(n=units.table.count()).to_pandas()
+    found = units.table.select("variant", *parts).distinct().to_pandas()
     names = {week: f"week {int(week) + 1}" for week in found["week"].dropna()} if "week" in found else {}
     return found.assign(week=found["week"].map(names).fillna("")) if names else found

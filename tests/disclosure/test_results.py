@@ -571,13 +571,15 @@ def test_segments_that_tell_of_a_few_only_together_do_not_stand_together(tmp_pat
     places += [("North", None, None, 50), ("North", "Norway", "Oslo", 60), ("North", "Norway", None, 30)]
     frame = draw_customers(places)
     cities = [city for *_, city, n in places for _ in range(2 * n)]
-    told = {}
-    for most in (statements.MOST_CELLS, 0):
+    days = pd.Timestamp("2024-03-10") + pd.to_timedelta(np.arange(len(frame)) // 2 % 14, "D")
+    told, weekly = {}, {"assigned_at": "at", "time_zone": "UTC", "as_of": "2024-05-01"}
+    for most, more in ((statements.MOST_CELLS, {}), (0, {}), (12, weekly)):  # 12 with the arms, and 24 with weeks
         monkeypatch.setattr(statements, "MOST_CELLS", most)
-        found = run_own(tmp_path, frame.assign(city=cities), segments=["region", "country", "city"])
+        found = run_own(tmp_path, frame.assign(city=cities, at=days), segments=["region", "country", "city"], **more)
         told[most] = {e.segment for e in found.estimates if e.segment and not math.isnan(e.n_control)}
     leak = {"region=South", "country=Italy", "city=Valletta"}
     assert leak <= told[0] and not leak <= told[1000] and "country=Norway" in told[1000]
+    assert told[12] == told[1000] and all(not math.isnan(e.n_control) for e in found.estimates if e.at)
 
 
 def test_a_curve_that_is_protected_is_shared():
@@ -604,7 +606,7 @@ def test_what_is_hidden_leaks_nothing_when_it_is_shared(tmp_path):
     sums = [{"metric": "paid", "event": event} | nothing for event in "ab"]
     tables = {"estimates": [vars(e) for e in found.estimates], "event_sums": sums}
     units = metrics.fold(*load_own(tmp_path))
-    known_of = metrics.moments.count_overlap(units), metrics.payments.count_payers(units)
+    known_of = metrics.moments.list_overlap(units), metrics.payments.count_payers(units)
     assert (
         any(math.isnan(e.n_control) for e in found.estimates) and find_leaks("experiment", tables, 10, *known_of) == {}
     )

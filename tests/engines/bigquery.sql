@@ -18,7 +18,7 @@
 -- proactive_help b92b1e0bdc48
 -- proactive_help d11f1861d449
 -- proactive_help 448e4ce4b93f
--- proactive_help 1ac8a1934177
+-- proactive_help 0bfa30efec32
 -- proactive_help 7f8883d8fd97
 -- proactive_help 16e77446adb0
 -- live_support 259e62b20852
@@ -46,7 +46,7 @@
 -- live_support d109bb5a9882
 -- live_support 36e03543eb6a
 -- live_support 6590f64b9fef
--- live_support 2f1c0029f685
+-- live_support 1857fbf0cbfc
 -- live_support ad8632e38562
 -- live_support df2af7bd5733
 -- customer_milestones d2d6ff9c094b
@@ -113,7 +113,7 @@
 -- in_app_support 74a7f5d37a65
 -- in_app_support bf8a3a0af9b8
 -- in_app_support 892f9bab2a4e
--- in_app_support fcc05469c5a5
+-- in_app_support 3e7499163259
 -- in_app_support eca53e41e0e6
 -- in_app_support 5464adeafeb8
 -- support_metrics 256039122bbc
@@ -146,18 +146,18 @@
 -- experiment 4dc26bb7b3ef
 -- experiment dcb19d0a2f3e
 -- experiment 448e4ce4b93f
--- experiment 99b113197205
+-- experiment 681dd901fd9b
 -- experiment a61565ddbb70
 -- experiment fdc6fb8c702d
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT `t1`.`event` FROM ( SELECT `t0`.`workspace_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value`, `t0`.`format` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2` ) AS `t3` ORDER BY `t3`.`event` ASC NULLS LAST LIMIT 10001;
 SELECT * FROM ( SELECT `t1`.`variant`, COUNT(*) AS `rows` FROM ( SELECT `t0`.`workspace_id` AS `unit`, `t0`.`variant`, CAST(`t0`.`assigned_at` AS DATETIME) AS `assigned_at`, `t0`.`country`, `t0`.`plan_tier`, CAST(`t0`.`seats` AS FLOAT64) AS `seats` FROM `table_0` AS `t0` ) AS `t1` GROUP BY 1 ) AS `t2` ORDER BY `t2`.`rows` DESC, `t2`.`variant` ASC NULLS LAST LIMIT 1001;
 SELECT LOGICAL_AND(`t2`.`rises`) AS `All_rises` FROM ( SELECT `t1`.`id`, COALESCE(`t1`.`id` > LAG(`t1`.`id`) OVER (ORDER BY NULL ASC), TRUE) AS `rises` FROM ( SELECT `t0`.`workspace_id` AS `id` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2`;
 SELECT * FROM ( SELECT * FROM `temp`.`main`.`table_0` AS `t0` ORDER BY `t0`.`unit` ASC NULLS LAST ) AS `t1`;
-SELECT `t0`.`variant`, `t0`.`s_country`, `t0`.`s_plan_tier`, `t0`.`week`, COUNT(*) AS `n` FROM `temp`.`main`.`table_0` AS `t0` GROUP BY 1, 2, 3, 4;
+SELECT DISTINCT * FROM ( SELECT `t0`.`variant`, `t0`.`s_country`, `t0`.`s_plan_tier`, `t0`.`week` FROM `temp`.`main`.`table_0` AS `t0` ) AS `t1`;
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT `t1`.`event` FROM ( SELECT `t0`.`signup_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value`, `t0`.`conversation_id`, `t0`.`agent_id` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2` ) AS `t3` ORDER BY `t3`.`event` ASC NULLS LAST LIMIT 10001;
 SELECT * FROM ( SELECT `t1`.`variant`, COUNT(*) AS `rows` FROM ( SELECT `t0`.`signup_id` AS `unit`, `t0`.`variant`, CAST(`t0`.`assigned_at` AS DATETIME) AS `assigned_at`, `t0`.`company_size`, `t0`.`channel` FROM `table_0` AS `t0` ) AS `t1` GROUP BY 1 ) AS `t2` ORDER BY `t2`.`rows` DESC, `t2`.`variant` ASC NULLS LAST LIMIT 1001;
 SELECT LOGICAL_AND(`t2`.`rises`) AS `All_rises` FROM ( SELECT `t1`.`id`, COALESCE(`t1`.`id` > LAG(`t1`.`id`) OVER (ORDER BY NULL ASC), TRUE) AS `rises` FROM ( SELECT `t0`.`signup_id` AS `id` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2`;
-SELECT `t0`.`variant`, `t0`.`s_company_size`, `t0`.`s_channel`, `t0`.`week`, COUNT(*) AS `n` FROM `temp`.`main`.`table_0` AS `t0` GROUP BY 1, 2, 3, 4;
+SELECT DISTINCT * FROM ( SELECT `t0`.`variant`, `t0`.`s_company_size`, `t0`.`s_channel`, `t0`.`week` FROM `temp`.`main`.`table_0` AS `t0` ) AS `t1`;
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT `t1`.`event` FROM ( SELECT `t0`.`account_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2` ) AS `t3` ORDER BY `t3`.`event` ASC NULLS LAST LIMIT 10001;
 SELECT LOGICAL_AND(`t2`.`rises`) AS `All_rises` FROM ( SELECT `t1`.`id`, COALESCE(`t1`.`id` > LAG(`t1`.`id`) OVER (ORDER BY NULL ASC), TRUE) AS `rises` FROM ( SELECT `t0`.`account_id` AS `id` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2`;
 SELECT * FROM ( SELECT TIMESTAMP_TRUNC(`t3`.`at`, DAY) AS `day`, COUNT(*) AS `n` FROM ( SELECT * FROM ( SELECT * FROM ( SELECT `t0`.`account_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value` FROM `table_0` AS `t0` ) AS `t1` WHERE `t1`.`event` IN ('cancelled') ) AS `t2` WHERE `t2`.`at` IS NOT NULL ) AS `t3` GROUP BY 1 ) AS `t4` ORDER BY `t4`.`day` ASC NULLS LAST;
@@ -176,9 +176,9 @@ SELECT * FROM ( SELECT `t1`.`unit` AS `account_id`, `t1`.`started_at`, `t1`.`sea
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT `t1`.`event` FROM ( SELECT `t0`.`user_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value`, `t0`.`request_id`, `t0`.`topic` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2` ) AS `t3` ORDER BY `t3`.`event` ASC NULLS LAST LIMIT 10001;
 SELECT * FROM ( SELECT `t1`.`variant`, COUNT(*) AS `rows` FROM ( SELECT `t0`.`user_id` AS `unit`, `t0`.`variant`, CAST(`t0`.`assigned_at` AS DATETIME) AS `assigned_at`, `t0`.`place`, `t0`.`monthly_usd`, `t0`.`tenure_months` FROM `table_0` AS `t0` ) AS `t1` GROUP BY 1 ) AS `t2` ORDER BY `t2`.`rows` DESC, `t2`.`variant` ASC NULLS LAST LIMIT 1001;
 SELECT LOGICAL_AND(`t2`.`rises`) AS `All_rises` FROM ( SELECT `t1`.`id`, COALESCE(`t1`.`id` > LAG(`t1`.`id`) OVER (ORDER BY NULL ASC), TRUE) AS `rises` FROM ( SELECT `t0`.`user_id` AS `id` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2`;
-SELECT `t0`.`variant`, `t0`.`s_place`, `t0`.`week`, COUNT(*) AS `n` FROM `temp`.`main`.`table_0` AS `t0` GROUP BY 1, 2, 3;
+SELECT DISTINCT * FROM ( SELECT `t0`.`variant`, `t0`.`s_place`, `t0`.`week` FROM `temp`.`main`.`table_0` AS `t0` ) AS `t1`;
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT `t1`.`event` FROM ( SELECT `t0`.`customer_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value`, `t0`.`ticket`, `t0`.`topic`, `t0`.`agent` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2` ) AS `t3` ORDER BY `t3`.`event` ASC NULLS LAST LIMIT 10001;
 SELECT LOGICAL_AND(`t2`.`rises`) AS `All_rises` FROM ( SELECT `t1`.`id`, COALESCE(`t1`.`id` > LAG(`t1`.`id`) OVER (ORDER BY NULL ASC), TRUE) AS `rises` FROM ( SELECT `t0`.`customer_id` AS `id` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2`;
 SELECT SUM(CAST(`t1`.`seats` > 0 AS INT64)) AS `n`, SUM(`t1`.`seats`) AS `sum`, MAX(`t1`.`seats`) AS `largest` FROM ( SELECT `t0`.`customer_id` AS `unit`, CAST(`t0`.`started_at` AS DATETIME) AS `started_at`, CAST(`t0`.`seats` AS FLOAT64) AS `seats`, `t0`.`plan`, `t0`.`amount` FROM `table_0` AS `t0` ) AS `t1`;
 SELECT * FROM ( SELECT `t1`.`variant`, COUNT(*) AS `rows` FROM ( SELECT `t0`.`account_id` AS `unit`, `t0`.`arm` AS `variant`, CAST(`t0`.`assigned_at` AS DATETIME) AS `assigned_at`, `t0`.`country`, `t0`.`seats` FROM `table_0` AS `t0` ) AS `t1` GROUP BY 1 ) AS `t2` ORDER BY `t2`.`rows` DESC, `t2`.`variant` ASC NULLS LAST LIMIT 1001;
-SELECT `t0`.`variant`, `t0`.`s_country`, `t0`.`week`, COUNT(*) AS `n` FROM `temp`.`main`.`table_0` AS `t0` GROUP BY 1, 2, 3;
+SELECT DISTINCT * FROM ( SELECT `t0`.`variant`, `t0`.`s_country`, `t0`.`week` FROM `temp`.`main`.`table_0` AS `t0` ) AS `t1`;

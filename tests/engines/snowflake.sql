@@ -18,7 +18,7 @@
 -- proactive_help 8630fd689ab8
 -- proactive_help fff975592bdd
 -- proactive_help 3fc9df5af0fb
--- proactive_help b4e251dfdc5f
+-- proactive_help ec5e176f2221
 -- proactive_help 51752c3b9d1b
 -- proactive_help 5c6f407c11a0
 -- live_support 86f6e291d356
@@ -46,7 +46,7 @@
 -- live_support 0e44ddff5e6e
 -- live_support 20aee50af6f4
 -- live_support e85f593d1ca0
--- live_support c9c323506b75
+-- live_support 983b472f4d78
 -- live_support 80f195a22211
 -- live_support 762d342a1051
 -- customer_milestones 352146387503
@@ -113,7 +113,7 @@
 -- in_app_support 1f7d883b9009
 -- in_app_support e5b1ac72071b
 -- in_app_support 0590f6b60c70
--- in_app_support 8089031c28af
+-- in_app_support 24be1b097d14
 -- in_app_support 12c1e5225e11
 -- in_app_support 2eeca8cda536
 -- support_metrics 72a06d9bcbd0
@@ -146,18 +146,18 @@
 -- experiment 6f9e93e7cac4
 -- experiment ede390e82e66
 -- experiment 3fc9df5af0fb
--- experiment 2da6c7feeb14
+-- experiment 3d43472cdd9b
 -- experiment e01257fcfd9e
 -- experiment 37596f5489d5
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT "t1"."event" FROM ( SELECT "t0"."workspace_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value", "t0"."format" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2" ) AS "t3" ORDER BY "t3"."event" ASC LIMIT 10001;
 SELECT * FROM ( SELECT "t1"."variant", COUNT(*) AS "rows" FROM ( SELECT "t0"."workspace_id" AS "unit", "t0"."variant", CAST("t0"."assigned_at" AS TIMESTAMP) AS "assigned_at", "t0"."country", "t0"."plan_tier", CAST("t0"."seats" AS DOUBLE) AS "seats" FROM "table_0" AS "t0" ) AS "t1" GROUP BY 1 ) AS "t2" ORDER BY "t2"."rows" DESC NULLS LAST, "t2"."variant" ASC LIMIT 1001;
 SELECT MIN("t2"."rises") AS "All(rises)" FROM ( SELECT "t1"."id", COALESCE("t1"."id" > LAG("t1"."id") OVER (ORDER BY NULL ASC), TRUE) AS "rises" FROM ( SELECT "t0"."workspace_id" AS "id" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2";
 SELECT * FROM ( SELECT * FROM "temp"."main"."table_0" AS "t0" ORDER BY "t0"."unit" ASC ) AS "t1";
-SELECT "t0"."variant", "t0"."s_country", "t0"."s_plan_tier", "t0"."week", COUNT(*) AS "n" FROM "temp"."main"."table_0" AS "t0" GROUP BY 1, 2, 3, 4;
+SELECT DISTINCT * FROM ( SELECT "t0"."variant", "t0"."s_country", "t0"."s_plan_tier", "t0"."week" FROM "temp"."main"."table_0" AS "t0" ) AS "t1";
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT "t1"."event" FROM ( SELECT "t0"."signup_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value", "t0"."conversation_id", "t0"."agent_id" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2" ) AS "t3" ORDER BY "t3"."event" ASC LIMIT 10001;
 SELECT * FROM ( SELECT "t1"."variant", COUNT(*) AS "rows" FROM ( SELECT "t0"."signup_id" AS "unit", "t0"."variant", CAST("t0"."assigned_at" AS TIMESTAMP) AS "assigned_at", "t0"."company_size", "t0"."channel" FROM "table_0" AS "t0" ) AS "t1" GROUP BY 1 ) AS "t2" ORDER BY "t2"."rows" DESC NULLS LAST, "t2"."variant" ASC LIMIT 1001;
 SELECT MIN("t2"."rises") AS "All(rises)" FROM ( SELECT "t1"."id", COALESCE("t1"."id" > LAG("t1"."id") OVER (ORDER BY NULL ASC), TRUE) AS "rises" FROM ( SELECT "t0"."signup_id" AS "id" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2";
-SELECT "t0"."variant", "t0"."s_company_size", "t0"."s_channel", "t0"."week", COUNT(*) AS "n" FROM "temp"."main"."table_0" AS "t0" GROUP BY 1, 2, 3, 4;
+SELECT DISTINCT * FROM ( SELECT "t0"."variant", "t0"."s_company_size", "t0"."s_channel", "t0"."week" FROM "temp"."main"."table_0" AS "t0" ) AS "t1";
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT "t1"."event" FROM ( SELECT "t0"."account_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2" ) AS "t3" ORDER BY "t3"."event" ASC LIMIT 10001;
 SELECT MIN("t2"."rises") AS "All(rises)" FROM ( SELECT "t1"."id", COALESCE("t1"."id" > LAG("t1"."id") OVER (ORDER BY NULL ASC), TRUE) AS "rises" FROM ( SELECT "t0"."account_id" AS "id" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2";
 SELECT * FROM ( SELECT DATE_TRUNC('DAY', "t3"."at") AS "day", COUNT(*) AS "n" FROM ( SELECT * FROM ( SELECT * FROM ( SELECT "t0"."account_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value" FROM "table_0" AS "t0" ) AS "t1" WHERE "t1"."event" IN ('cancelled') ) AS "t2" WHERE "t2"."at" IS NOT NULL ) AS "t3" GROUP BY 1 ) AS "t4" ORDER BY "t4"."day" ASC;
@@ -176,9 +176,9 @@ SELECT * FROM ( SELECT "t1"."unit" AS "account_id", "t1"."started_at", "t1"."sea
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT "t1"."event" FROM ( SELECT "t0"."user_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value", "t0"."request_id", "t0"."topic" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2" ) AS "t3" ORDER BY "t3"."event" ASC LIMIT 10001;
 SELECT * FROM ( SELECT "t1"."variant", COUNT(*) AS "rows" FROM ( SELECT "t0"."user_id" AS "unit", "t0"."variant", CAST("t0"."assigned_at" AS TIMESTAMP) AS "assigned_at", "t0"."place", "t0"."monthly_usd", "t0"."tenure_months" FROM "table_0" AS "t0" ) AS "t1" GROUP BY 1 ) AS "t2" ORDER BY "t2"."rows" DESC NULLS LAST, "t2"."variant" ASC LIMIT 1001;
 SELECT MIN("t2"."rises") AS "All(rises)" FROM ( SELECT "t1"."id", COALESCE("t1"."id" > LAG("t1"."id") OVER (ORDER BY NULL ASC), TRUE) AS "rises" FROM ( SELECT "t0"."user_id" AS "id" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2";
-SELECT "t0"."variant", "t0"."s_place", "t0"."week", COUNT(*) AS "n" FROM "temp"."main"."table_0" AS "t0" GROUP BY 1, 2, 3;
+SELECT DISTINCT * FROM ( SELECT "t0"."variant", "t0"."s_place", "t0"."week" FROM "temp"."main"."table_0" AS "t0" ) AS "t1";
 SELECT * FROM ( SELECT DISTINCT * FROM ( SELECT "t1"."event" FROM ( SELECT "t0"."customer_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value", "t0"."ticket", "t0"."topic", "t0"."agent" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2" ) AS "t3" ORDER BY "t3"."event" ASC LIMIT 10001;
 SELECT MIN("t2"."rises") AS "All(rises)" FROM ( SELECT "t1"."id", COALESCE("t1"."id" > LAG("t1"."id") OVER (ORDER BY NULL ASC), TRUE) AS "rises" FROM ( SELECT "t0"."customer_id" AS "id" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2";
 SELECT SUM(CAST("t1"."seats" > 0 AS INT)) AS "n", SUM("t1"."seats") AS "sum", MAX("t1"."seats") AS "largest" FROM ( SELECT "t0"."customer_id" AS "unit", CAST("t0"."started_at" AS TIMESTAMP) AS "started_at", CAST("t0"."seats" AS DOUBLE) AS "seats", "t0"."plan", "t0"."amount" FROM "table_0" AS "t0" ) AS "t1";
 SELECT * FROM ( SELECT "t1"."variant", COUNT(*) AS "rows" FROM ( SELECT "t0"."account_id" AS "unit", "t0"."arm" AS "variant", CAST("t0"."assigned_at" AS TIMESTAMP) AS "assigned_at", "t0"."country", "t0"."seats" FROM "table_0" AS "t0" ) AS "t1" GROUP BY 1 ) AS "t2" ORDER BY "t2"."rows" DESC NULLS LAST, "t2"."variant" ASC LIMIT 1001;
-SELECT "t0"."variant", "t0"."s_country", "t0"."week", COUNT(*) AS "n" FROM "temp"."main"."table_0" AS "t0" GROUP BY 1, 2, 3;
+SELECT DISTINCT * FROM ( SELECT "t0"."variant", "t0"."s_country", "t0"."week" FROM "temp"."main"."table_0" AS "t0" ) AS "t1";
