@@ -199,15 +199,19 @@ def power_margin(baseline, margin, n_units, *, share_treatment=0.5, alpha=0.05, 
     Farrington & Manning 1990, Statistics in Medicine 9: 1447-1454 (the score test of a margin).
     """
     n1, n0 = n_units * share_treatment, n_units * (1 - share_treatment)
-    reach = 8 * math.sqrt(n0 * baseline * (1 - baseline)) + 8
-    x0 = np.arange(max(is_ratio, n0 * baseline // 1 - reach // 1), min(n0, n0 * baseline + reach), max(1, reach // 150))
+    is_few, mean = baseline <= 0.5, n0 * min(baseline, 1 - baseline)  # counted from none, or from all
+    reach = 8 * math.sqrt(mean) + 8
+    step, last = max(1, reach // 150), min(n0, mean + reach) + 1e-9
+    x0 = np.arange(max(is_ratio and is_few, mean // 1 - reach // 1), last, step).clip(max=n0)
+    x0 = x0 if is_few else n0 - x0
     chances = xlogy(x0, baseline) + xlog1py(n0 - x0, -baseline) - betaln(n0 - x0 + 1, x0 + 1)
-    chances = np.exp(chances - math.log(n0 + 1)) * max(1, reach // 150)
+    chances = np.exp(chances - math.log(n0 + 1)) * step
     line, low, high = ndtri(alpha / 2) * np.sign(margin), np.full(x0.shape, -0.5), np.full(x0.shape, n1 + 0.5)
     for _ in range(50):
         middle = (low + high) / 2
         is_below = score_at(margin, np.clip(middle, 0, n1), n1, x0, n0, ratio=is_ratio) < line
         low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
+    low = np.where((low < 0) | (low > n1), low, np.clip(low, 0.5, n1 - 0.5))  # none, and all, are whole counts
     below = betainc(np.maximum(n1 + 0.5 - low, 1e-9), np.maximum(low + 0.5, 1e-9), 1 - baseline)
     return float(chances @ (below if margin > 0 else 1 - below))
 

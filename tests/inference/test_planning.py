@@ -12,7 +12,7 @@ from scipy.stats import norm
 from sources_samples import tell_refusal
 from statsmodels.stats.power import TTestIndPower
 
-from helpers.inference.contrasts import score_p_value
+from helpers.inference.contrasts import score_limits, score_p_value
 from helpers.inference.credibility import find_exaggeration
 from helpers.inference.decisions import find_rule
 from helpers.inference.planning import (
@@ -109,6 +109,13 @@ def test_a_margin_of_two_equal_shares_and_what_changes_its_power():
         options = {"share_treatment": 0.3, "alpha": 0.1, "is_ratio": is_ratio}
         size = sample_size_margin(0.03, 0.5 if is_ratio else 0.02, power=power, **options)
         assert power_margin(0.03, 0.5 if is_ratio else 0.02, size, **options) == pytest.approx(power)
+    # a fifth of an event an arm: none in treatment keeps two points, whatever control has
+    x = np.arange(9)
+    keeps, chances = score_limits(x[:, None], 200, x, 200)[1] < 0.02, stats.binom.pmf(x, 200, 0.001)
+    assert power_margin(0.001, 0.02, 400) == pytest.approx(chances @ keeps @ chances, abs=0.01)
+    for margin in (0.02, 0.005):
+        for n in (400, 401.7):
+            assert power_margin(0.999, -margin, n) == pytest.approx(power_margin(0.001, margin, n))
     assert sample_size_margin(0.01, 0.99) == 4  # whatever is found of two units an arm keeps such a margin
 
 
