@@ -11,6 +11,7 @@ from helpers import schema
 
 LEAST_SEEN = 100  # unit-days, below which a rate is not read
 WEEK = 7
+SPIKE = 3  # times the median day, and ten events: what a day has beyond is no usual one's
 QUIET = 0.2  # of the median day: a day with less is quiet, as a log that is out may let a little through
 LOST_WARNS, LOST_FAILS = 0.01, 0.10  # of the events that a metric counts, or that stand where none should
 HOLE_FAILS = 0.5  # of them, in a hole that all arms have: a holiday may be one
@@ -186,8 +187,9 @@ class Log:
         is_held = days["day"].between(*reach) & ~(days["day"].between(*hole) if hole else False)
         came = days.loc[~is_held, "known"].sum()
         about = {"reach": reach, "end": self.end, "window": window, "hole": hole, "came": came}
-        _, expected, told = expect_lost(own, begun, **about)
-        is_cut &= not hole or 2 * expect_lost(own, begun, **about | {"hole": None})[1] > expected
+        usual = calm(own, days, begun)
+        _, expected, told = expect_lost(usual, begun, **about)
+        is_cut &= not hole or 2 * expect_lost(usual, begun, **about | {"hole": None})[1] > expected
         lost = max(0.0, expected - came)
         far = lost + (came * math.log(came / expected) if lost and came else 0.0)  # minus the logarithm of its chance
         counted = own.loc[own["day"].between(math.floor(window[0]), until), "known"].sum()
@@ -197,9 +199,28 @@ class Log:
         is_chance = came >= QUIET * expected or told < least or told * math.log1p(far / told) < rare
         if is_chance or share <= LOST_WARNS:
             return None
-        first = expect_lost(own, begun, **about | {"reach": (reach[0], self.end)})[1]
+        first = expect_lost(usual, begun, **about | {"reach": (reach[0], self.end)})[1]
         cut = ("before", reach[0]) if 2 * first > expected else ("after", reach[1])
         return share, cut if is_cut else None
+
+
+def calm(ages, days, begun) -> pd.DataFrame:
+    """Return the events by days since assignment without what days such as of a promotion have beyond the median day.
+
+    It is taken from the ages that the units had then. A day on which many were assigned has more by itself.
+
+    Parameters
+    ----------
+    ages, days, begun : DataFrame, of an arm `known` events by day since assignment and by day, `n` units by day
+    """
+    known, daily = (table.groupby("day")["known"].sum().astype(float) for table in (ages, days))
+    starts, usual, every = begun.groupby("day")["n"].sum(), daily.median(), known
+    for day, n in daily[daily > SPIKE * usual + LEAST_HEARD].items():
+        there = starts[starts.index <= day]
+        if starts.get(day, 0) <= TENTH * starts.sum() and len(there):
+            more = ((n - usual) * there / there.sum()).set_axis(day - there.index)
+            known = known.sub(more, fill_value=0.0).clip(lower=0.0)
+    return known.to_frame("known").assign(all=every).fillna(0.0).rename_axis("day").reset_index()
 
 
 def expect_lost(ages, starts, *, reach, end, window, hole=None, came=0.0) -> tuple[float, float, float]:
@@ -212,7 +233,7 @@ def expect_lost(ages, starts, *, reach, end, window, hole=None, came=0.0) -> tup
 
     Parameters
     ----------
-    ages : DataFrame, `day` since assignment and `known` events
+    ages : DataFrame, `day` since assignment, `known` events, and optionally `all` of which these are what is usual
     starts : DataFrame, `day` of assignment and `n` units
     reach : (int, int), the first and the last day of the log
     end : int, the last day that is needed
@@ -232,11 +253,13 @@ def expect_lost(ages, starts, *, reach, end, window, hole=None, came=0.0) -> tup
     if hole:
         is_held &= (day < hole[0]) | (day > hole[1])
     count, is_needed = starts["n"].to_numpy(float), day <= end
-    seen = count_days(ages, "known", since, len(age))
+    seen, every = (
+        count_days(ages, of, since, len(age)) for of in ("known", "all" if "all" in ages.columns else "known")
+    )
     held, lacking = count @ (is_needed & is_held), count @ (is_needed & ~is_held)
     known, shown = held >= LEAST_SEEN, np.maximum(held, 1)
     rate = np.where(known, seen / shown, 0.0)
-    expected, doubt = float(rate @ lacking), float(np.where(known, seen * (lacking / shown) ** 2, 0.0).sum())
+    expected, doubt = float(rate @ lacking), float(np.where(known, every * (lacking / shown) ** 2, 0.0).sum())
     if known.sum() >= 2 * WEEK and not came:
         last = np.flatnonzero(known)[-1]
         weeks = [slice(last + 1 - i * WEEK, last + 1 - (i - 1) * WEEK) for i in (1, 2)]

@@ -60,7 +60,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     near = near.group_by(event="name").aggregate(n=near.count(), **arms)
     near = near.filter(near["arms"] == 1)
     parts = [starts, keys, _count(near, "near", day=NO_DAY, n=near["n"].sum()), *_count_days(heard)]
-    parts += [_count_units(heard), *_count_repeats(shaped.table, start, design)]
+    parts += _count_repeats(shaped.table, start, design)
     found = _collect(parts, shaped.name)
     strangers = heard.filter(heard["variant"].isnull() & (heard["event"] != ""))  # noqa: PD003 (a column of Ibis)
     if not (found["variant"].isna() & found["what"].eq("age") & found["event"].ne("")).any():
@@ -128,7 +128,10 @@ def _join_events(events, start, design):
 
 
 def _count_days(heard):
-    """The events by days since assignment and by day, of one count by both and the day of assignment."""
+    """The events by days since assignment and by day, of one count by both and the day of assignment.
+
+    And what was randomised that has an event of the plan before or since its assignment.
+    """
     cells = heard.group_by("event", "variant", "day", "at_day", "begun", "is_known").aggregate(
         n=heard.count(),
         dated=(heard["seconds"] % DAY == 0).sum(),
@@ -148,22 +151,19 @@ def _count_days(heard):
     )
     since = (cells["at_day"] >= cells["begun"]).ifelse(cells["n"], 0).sum()
     yield _count(cells, "day", day="at_day", n=n, known=since)
-
-
-def _count_units(heard):
-    """What was randomised that has an event of the plan before or since its assignment."""
     planned = heard.filter(heard["event"] != "")
     each = planned.group_by("event", "variant", "who", is_before=(planned["day"] < 0).fill_null(False))
     each = each.aggregate(n=planned.count(), key_day=planned["key_day"].min())
     squares = (each["n"] * each["n"]).sum()
     told = {"n": each.count(), "known": each["n"].sum(), "squares": squares, "last": each["n"].max()}
-    return _count(each, each["is_before"].ifelse("before", "since"), day="key_day", **told)
+    yield _count(each, each["is_before"].ifelse("before", "since"), day="key_day", **told)
 
 
 def _count_repeats(events, start, design):
     """The events of the plan that repeat another: its id, or without one the value and the time, if with seconds.
 
     Times without seconds repeat by chance, though never each one as often as another: then the log stands there twice.
+    And those with the value of another of their unit in the same hour, and how alike values are otherwise.
     """
     planned = events.filter(events["event"].isin(schema.list_event_names(design)))
     values = [*dict.fromkeys(("value", *schema.list_values(design)))]
@@ -178,11 +178,6 @@ def _count_repeats(events, start, design):
     fine = (told["at"].epoch_seconds() % MINUTE != 0).fill_null(True).any() | ((each["n"] % 2).max().as_scalar() == 0)
     each = each.filter(each["n"] > 1).inner_join(start.select("unit", "variant"), "unit")
     yield _count(each, "repeat", day=NO_DAY, n=fine.ifelse((each["n"] - 1).sum(), 0))
-    yield from _count_echoes(planned, start, values)
-
-
-def _count_echoes(planned, start, values):
-    """The events with the value of another of their unit in the same hour, and how alike values are otherwise."""
     heard = planned.filter(ibis.or_(*(planned[name].notnull() for name in values)))  # noqa: PD004 (of Ibis)
     hours = heard.group_by("unit", "event", *values, hour=(heard["at"].epoch_seconds() / HOUR).floor().cast("int64"))
     hours = hours.aggregate(n=heard.count())

@@ -500,3 +500,15 @@ def test_days_of_another_time_zone_beside_times_of_assignment_are_early():
     for hours, status in ((0, "pass"), (-10, "fail")):
         days = soon.assign(at=(soon["at"] + pd.Timedelta(hours=hours)).dt.floor("D"))
         assert _check(units, days)[0].status == status
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_promotion_that_all_arms_have_leads_to_expect_no_more_after_it(seed):
+    units, events = _draw(seed, n=2000)
+    there = units[(units["assigned_at"] < "2024-01-24") & (np.random.default_rng(seed).random(len(units)) < 0.5)]
+    sold = pd.DataFrame({"id": there["id"], "event": "paid", "at": pd.Timestamp("2024-01-24 12:00:07")})
+    soon = events[events["at"] < units.loc[events.index, "assigned_at"] + pd.Timedelta(days=3)]
+    counts = {"paid": PAID["paid"] | {"kind": "count"}}
+    assert _check(units, pd.concat([soon, sold]), counts)[0].status == "pass"
+    check, withheld = _check(units, pd.concat([events[events["at"] < "2024-01-26"], sold]), counts)
+    assert "none stands after 2024-01-25" in check.message and withheld  # a log that ends is still seen
