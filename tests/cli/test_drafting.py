@@ -1,7 +1,6 @@
 """`studies plan`: what it guesses of columns and events, and that what it drafts runs."""
 
 import re
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -573,29 +572,19 @@ def test_plan_refuses_what_nothing_can_be_guessed_of(studies, logged, tmp_path):
         assert studies("plan", *paths) == (2, "", f"studies: {message}\n")
 
 
-def run_outside(*arguments, code):
-    """Run some code in a process of its own; return its exit status, and the processor time that it took."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return done.returncode, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def test_a_draft_a_blank_role_and_a_check_of_6000_rows_take_seconds_and_import_only_what_they_use(tmp_path):
+def test_a_draft_a_blank_role_and_a_check_import_only_what_they_use(tmp_path):
     """What it takes to import is most of the time that they take."""
-    frame = pd.DataFrame({"id": range(6000), "arm": ["old", "new"] * 3000, "paid": [0, 1, 1] * 2000})
-    frame.assign(spent=[1.5, 2.5, 0] * 2000, tickets=[1, 2, 3, 9] * 1500).to_csv(tmp_path / "t.csv", index=False)
+    frame = pd.DataFrame({"id": range(600), "arm": ["old", "new"] * 300, "paid": [0, 1, 1] * 200})
+    frame.assign(spent=[1.5, 2.5, 0] * 200, tickets=[1, 2, 3, 9] * 150).to_csv(tmp_path / "t.csv", index=False)
     table, drafted, filled = (str(tmp_path / name) for name in ("t.csv", "p.yaml", "filled.yaml"))
     heavy = {"scipy", "helpers.inference", "helpers.simulate", "helpers.examples"}
     unused = {"scipy.stats", "scipy.optimize", "helpers.simulate", "matplotlib", "statsmodels", "pingouin", "sklearn"}
-    _, unit = run_outside(code="import pandas, ibis")  # half a second where nothing else is done
-    for words, status, most, none in (
-        (["plan", table, "--to", drafted], 0, 2, heavy),
-        (["check", table, "--plan", drafted], 2, 1, heavy | {"pandas", "ibis"}),
-        (["check", table, "--plan", filled], 0, 2.5, unused),
+    for words, status, none in (
+        (["plan", table, "--to", drafted], 0, heavy),
+        (["check", table, "--plan", drafted], 2, heavy | {"pandas", "ibis"}),
+        (["check", table, "--plan", filled], 0, unused),
     ):
         code = f"import sys; from helpers import cli; status = cli.main(sys.argv[1:]); used = {none} & set(sys.modules)"
-        ended, seconds = run_outside(*words, code=f"{code}; sys.exit(status if not used else f'imports {{used}}')")
-        assert ended == status and seconds < most * max(1, 2 * unit)
+        code += "; sys.exit(status if not used else f'imports {used}')"
+        assert subprocess.run([sys.executable, "-c", code, *words], capture_output=True).returncode == status
         (tmp_path / "filled.yaml").write_text((tmp_path / "p.yaml").read_text().replace("role:", "role: primary"))
