@@ -26,6 +26,15 @@ def headline(results, metric="y", estimand="difference"):
     return next(e for e in results.estimates if e.metric == metric and e.estimand == estimand)
 
 
+def test_run_experiment_agrees_with_scipy_welch():
+    frame = draw_frame()
+    found = headline(run_experiment(frame, make_design(metrics={"y": SCORE})))
+    welch = stats.ttest_ind(*(frame.loc[frame["variant"] == arm, "y"] for arm in "tc"), equal_var=False)
+    limits = welch.confidence_interval()
+    assert [found.p_value, found.ci_low, found.ci_high] == pytest.approx([welch.pvalue, *limits], rel=1e-9)
+    assert (found.n_control, found.n_treatment, found.id) == (200, 200, "y:t - c:difference")
+
+
 def test_run_experiment_decides_on_what_the_plan_says():
     frame = draw_frame()
     raw, adjusted = (
