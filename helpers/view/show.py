@@ -216,21 +216,20 @@ def frame_part(
     files = [(f"{file}.csv", f"Data ({count}, CSV)", "text/csv;charset=utf-8", content)]
     files += [(f"{file}.svg", "Picture (SVG)", "image/svg+xml", svg)] if svg else []
     kind = "" if results.data.kind == "simulated" else f"{tell_kind(results)}, "  # it stands on top
-    source = f"{kind}{_count_units(results)}." if results.data.units else ""
+    source = f"{kind}{_count_units(results, told)}." if results.data.units else ""
     words = {"title": title, "note": note, "source": results.words.get(f"source {name}", (source,))[0]}
     tag = "figure" if svg or 'class="rows' in told else "div"
     shown = html.draw("part", tag=tag, place=html.name_id(name), drawn=told, files=files, **words)
     return Display(shown, f"{title}\n{text}".strip())
 
 
-def _count_units(results):
-    """How many units there are, and apart from them those of groups that are in no arm of an effect."""
+def _count_units(results, drawn):
+    """How many units there are, and apart from them those of drawn groups that are in no arm of an effect."""
     arms = {arm for e in results.headline() for arm in (e.control, e.treatment)}
-    apart = {arm: n for arm, n in results.data.units_by_variant.items() if arms and arm not in arms}
+    apart = {name_arm(results, arm): n for arm, n in results.data.units_by_variant.items() if arms and arm not in arms}
     first = f"{numbers.write_count(results.data.units - sum(apart.values()))} {scales.find_noun(results)}"
-    return numbers.join_words(
-        [first, *(f"{numbers.write_count(n)} {name_arm(results, arm)}" for arm, n in apart.items())]
-    )
+    named = (f"{numbers.write_count(n)} {arm}" for arm, n in apart.items() if arm.casefold() in drawn.casefold())
+    return numbers.join_words([first, *named])
 
 
 def tell_kind(results: Results) -> str:

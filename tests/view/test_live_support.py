@@ -71,7 +71,7 @@ def test_bullets_tell_the_effect_and_the_sum_that_makes_the_year(design):
     assert split_answer(found)[2] == [
         "Revenue within 90 days: no clear difference, +$7.00 (between -$2.80 and +$16.80). At 30,000 sign-ups a year, "
         "each worth $7.00 more, and a margin of 80 %, live support for all brings $168,000 and takes 6,240 paid agent "
-        "hours at $35: -$50,000; it pays up to $27 an hour. Held fixed: hours staffed in the test, reply "
+        "hours at $35: -$50,000; it pays up to $27 an hour. Fixed: hours staffed in the test, reply "
         "target, 90 days of revenue."
     ]
     assert found.words["card"] == (
