@@ -412,9 +412,8 @@ def check_desk(source, tickets, frame, design) -> tuple[Check, ...]:
     found = [Check("enough_accounts", "warn" if n < FEW or odd else "pass", float(n), FEW, told + odd)]
     found.append(report_duplicates(next(k for step, k, _ in source.info.steps if step == "exact duplicates dropped")))
     if not len(tickets):
-        return tuple(
-            found + ([Check("events_fit", "warn", 0.0, 0.0, NO_TICKET)] if source.info.kind == "yours" else [])
-        )
+        found += [Check("events_fit", "warn", 0.0, 0.0, NO_TICKET)] if source.info.kind == "yours" else []
+        return tuple(found)
     early = float((tickets[["replied", "solved"]].min(axis=1) < 0).mean())
     said, doubts = f"Tickets answered or solved before they were opened: {percent(early)}.", [*_doubt_tickets(tickets)]
     if early > LOST_FAILS:

@@ -66,10 +66,7 @@ LARGEST = {2**power - shift for power in (15, 16, 31, 32, 63, 64) for shift in (
 BELOW = {-float(str(digit) * times) for digit in (1, 8, 9) for times in range(1, 7)}  # codes below 0
 HEAP, STEEP = 1 / 3, 20  # of the answers, and times those of 1, above which answers of 0 are none
 LOW, DOUBT = 3, 0.05  # answers up to it become more with those of 0 where people are unhappier; below this p they did
-APART, PARTS = (
-    50,
-    (0.25, 0.5, 0.75),
-)  # times, from which on no treatment makes values so much larger; where it is judged
+APART, QUARTERS = 50, (0.25, 0.5, 0.75)  # times, above which no treatment makes values larger; where it is judged
 LEAST_SIZED = 50  # values of an arm, below which their unit is not read
 DURATION = re.compile("(milli|micro)?sec(ond)?s?|ms|s|min(ute)?s?|h(ou)?rs?|h|days?", re.IGNORECASE)
 ALIKE = 0.97  # 98 and 99, two codes
@@ -201,27 +198,27 @@ def _find_units(arms, label, design, metric):
 
     The largest may be those of what a treatment alone sells, and a treatment may well make times so much shorter.
     """
-    sizes = [_take_parts(told["sizes"]) for told in arms]
-    for arm, own in zip(design.variant.treatments, sizes[1:], strict=True):
-        if design.units_in_row or own is None or sizes[0] is None:
+    control, *treated = (_find_quarters(told["sizes"]) for told in arms)
+    for arm, own in zip(design.variant.treatments, treated, strict=True):
+        if design.units_in_row or own is None or control is None:
             continue
-        gaps = np.log(own / sizes[0])
-        is_whole = abs(gaps.sum()) == abs(gaps).sum() and abs(gaps).min() > np.log(APART)
-        if is_whole or abs(gaps[-1]) > np.log(APART):
-            names = {"arm": arm, "other": design.variant.control}
-            names = names if gaps[-1] > 0 else {"arm": names["other"], "other": arm}
-            gap, part = (np.median(abs(gaps)), "") if is_whole else (abs(gaps[-1]), "largest ")
-            is_sure = is_whole and not DURATION.fullmatch(metric.unit or "")
-            yield bool(is_sure), UNITS.format(label=label, factor=np.exp(gap), part=part, **names)
+        larger, smaller, times = arm, design.variant.control, own / control
+        if times[-1] < 1:
+            larger, smaller, times = smaller, larger, 1 / times
+        is_whole = times.min() > APART
+        if is_whole or times[-1] > APART:
+            part, factor = ("", np.median(times)) if is_whole else ("largest ", times[-1])
+            is_sure = bool(is_whole) and not DURATION.fullmatch(metric.unit or "")
+            yield is_sure, UNITS.format(part=part, label=label, arm=larger, other=smaller, factor=factor)
 
 
-def _take_parts(told):
-    """The values, without their signs, below which a fifth, half and four fifths lie; None of few."""
+def _find_quarters(told):
+    """The values, without their signs, below which a quarter, half and three quarters lie; None of few."""
     found = sorted((abs(size.total) / size.n, size.n) for size in read_sizes([told]))
     values, counts = np.array(found).reshape(-1, 2).T
     if counts.sum() < LEAST_SIZED:
         return None
-    return values[np.searchsorted(counts.cumsum(), np.multiply(PARTS, counts.sum()))]
+    return values[np.searchsorted(counts.cumsum(), np.multiply(QUARTERS, counts.sum()))]
 
 
 def _find_back(arms, read, label, units):

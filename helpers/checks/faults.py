@@ -119,8 +119,10 @@ def _find_echoes(log, event, arm):
     if chance > ALIKE:  # as of one price
         is_told, fails = share - rest > LOST_FAILS and rest < REPEATED_FAILS, False
     else:
-        fails = share - rest > REPEATED_FAILS or share > DOUBLED
-        is_told = fails or share > LOST_FAILS
+        pairs = (log.count("beside", event, arm, "squares")[0] - every) / 2
+        excess = share - chance * pairs / every  # beyond what orders of several lines have by chance
+        fails = excess - rest > REPEATED_FAILS or excess > DOUBLED
+        is_told = fails or excess > LOST_FAILS
     if not is_told:
         return
     told = (

@@ -253,9 +253,8 @@ def expect_lost(ages, starts, *, reach, end, window, hole=None, came=0.0) -> tup
     if hole:
         is_held &= (day < hole[0]) | (day > hole[1])
     count, is_needed = starts["n"].to_numpy(float), day <= end
-    seen, every = (
-        count_days(ages, of, since, len(age)) for of in ("known", "all" if "all" in ages.columns else "known")
-    )
+    seen = count_days(ages, "known", since, len(age))
+    every = count_days(ages, "all", since, len(age)) if "all" in ages.columns else seen
     held, lacking = count @ (is_needed & is_held), count @ (is_needed & ~is_held)
     known, shown = held >= LEAST_SEEN, np.maximum(held, 1)
     rate = np.where(known, seen / shown, 0.0)

@@ -318,16 +318,9 @@ def judge_p_values(p_values, *, alpha, n_tests=1, is_small=False) -> Judgement:
     n, clear = len(tested), float(np.mean(tested <= alpha))
     tail = CHANCE / n_tests / 2
     low, high = float(stats.binom.ppf(tail, n, alpha)) / n, float(stats.binom.isf(tail, n, alpha)) / n
-    tested = np.round(tested, DIGITS)
-    # Kolmogorov's distance from even spread. A discrete test jumps: at a value that many splits share, only what lies
-    # outside the jump is one, so that neither an exact p-value (its top) nor a score test's (its middle) is blamed
-    values, counts = np.unique(tested, return_counts=True)
-    up_to = np.cumsum(counts) / n
-    before = up_to - counts / n
-    gaps = np.maximum(np.maximum(before - values, values - up_to), 0.0)
-    worst = int(gaps.argmax())
-    at, share = values[worst], before[worst] if before[worst] > values[worst] else up_to[worst]
-    p_uniform = float(stats.kstwo.sf(float(gaps[worst]), n))
+    values, counts = np.unique(np.round(tested, DIGITS), return_counts=True)
+    distance, at, share = _measure_distance(values, counts / n)
+    p_uniform = float(stats.kstwo.sf(distance, n))
     if is_small or n < LEAST_TESTED * len(known) or len(values) < LEAST_VALUES:
         verdict = TOO_FEW
     elif not low <= clear <= high:
@@ -355,3 +348,16 @@ def count_by_tenth(p_values) -> np.ndarray:
     tested = np.round(tested[~np.isnan(tested)], DIGITS)
     tenths = np.clip(np.ceil(tested * 10) - 1, 0, 9).astype(int)
     return np.bincount(tenths, minlength=10) / len(tested) if len(tested) else np.full(10, NAN)
+
+
+def _measure_distance(values, shares):
+    """Kolmogorov's distance of p-values from even spread, where it lies, and the share of them up to there.
+
+    A discrete test jumps: at a value that many splits share, only what lies outside the jump is a distance, so that
+    neither an exact p-value (the top of its jump) nor a score test's (about the middle) is blamed for being discrete.
+    """
+    up_to = np.cumsum(shares)
+    before = up_to - shares
+    gaps = np.maximum(np.maximum(before - values, values - up_to), 0.0)
+    worst = int(gaps.argmax())
+    return float(gaps[worst]), values[worst], before[worst] if before[worst] > values[worst] else up_to[worst]

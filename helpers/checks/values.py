@@ -92,17 +92,22 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
         if told:
             column = metric.observed if "every cell" in told and metric and metric.observed else read
             raise Refused(f"{column if column == name or not name else f'{name}, {column}'}: {told}")
+    return None if design.cluster else _find_cluster(units, design)
+
+
+def _find_cluster(units, design):
+    """The check of a column whose levels keep to one arm each, far more often than units alone would; None if none."""
     shares = design.variant.shares
     even = sum(share**2 for share in shares.values()) if shares else 1 / len(design.variant.arms)
-    for name, column in units.seen:  # whose levels keep to one arm each, far more often than units alone would
-        if name == UNPLANNED and not design.cluster and not any(word in column.lower() for word in HASHED):
-            facts = units.seen[name, column]
-            several, alike = (facts[None][what] for what in ("several", "alike"))
-            is_many = several >= MANY_LEVELS and alike >= ALIKE * several
-            if is_many and scipy.special.bdtrc(alike - 1, several, even) <= CHANCE:
-                sizes = ", ".join(f"{arm} {facts[arm]['alike']:,}" for arm in design.variant.arms)
-                told = UNITS.format(column=column, unit=design.unit, sizes=sizes, alike=alike, several=several)
-                return Check("units_fit", "warn", alike / several, ALIKE, told)
+    for (name, column), facts in units.seen.items():
+        if name != UNPLANNED or any(word in column.lower() for word in HASHED):
+            continue
+        several, alike = (facts[None][what] for what in ("several", "alike"))
+        is_many = several >= MANY_LEVELS and alike >= ALIKE * several
+        if is_many and scipy.special.bdtrc(alike - 1, several, even) <= CHANCE:
+            sizes = ", ".join(f"{arm} {facts[arm]['alike']:,}" for arm in design.variant.arms)
+            told = UNITS.format(column=column, unit=design.unit, sizes=sizes, alike=alike, several=several)
+            return Check("units_fit", "warn", alike / several, ALIKE, told)
     return None
 
 

@@ -42,6 +42,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
           where no time has seconds, as such events may well be several).
         - "echo": of `known` events with a value, those with the value of another of their unit in the same hour; of
           `first` that come in a later hour, `last` have a value as before.
+        - "beside": `n` events with a value, `squares` of how many of them a unit has in an hour, of any value.
         - "alike": `n` such values, one a unit and hour, and `squares`, the sum of the squares of how often each comes.
         - "strange": events of ids unlike those of any unit, as cookies are, or a word for nobody.
         - "meant": events of ids that are those of units but for what stands before them or after, if any.
@@ -186,6 +187,9 @@ def _count_repeats(events, start, design):
     n, times = each["n"].sum(), each["hours"].sum()
     later = {"first": times - each["unit"].nunique(), "last": times - each.count()}
     yield _count(each, "echo", day=NO_DAY, n=n - times, known=n, **later)
+    beside = hours.group_by("unit", "event", "hour").aggregate(n=hours["n"].sum())
+    beside = beside.inner_join(start.select("unit", "variant"), "unit")
+    yield _count(beside, "beside", day=NO_DAY, n=beside["n"].sum(), squares=(beside["n"] * beside["n"]).sum())
     alike = same.group_by("event", *values).aggregate(n=same["hours"].sum())
     told = {"n": alike["n"].sum(), "squares": (alike["n"] * alike["n"]).sum()}
     yield _count(alike, "alike", variant=ibis.null("string"), day=NO_DAY, **told)

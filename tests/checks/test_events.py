@@ -477,6 +477,14 @@ def test_equal_prices_and_prices_of_each_unit_come_again_by_themselves():
         assert _check(units, events.assign(value=value), AMOUNT, as_of="2024-02-29")[0].status == "pass"
 
 
+def test_orders_of_several_lines_in_one_arm_have_equal_prices_by_chance():
+    units, events = _draw_many()
+    is_b = (events["id"].map(units.set_index("id")["variant"]) == "b").to_numpy()
+    lines = pd.concat([events, *(events[is_b].assign(at=events["at"] + pd.Timedelta(seconds=i)) for i in range(1, 7))])
+    lines = lines.assign(value=np.random.default_rng(8).choice(np.arange(100), len(lines)) + 5.0)
+    assert _check(units, lines, AMOUNT, as_of="2024-02-29")[0].status == "pass"
+
+
 def test_weekdays_that_one_arm_lacks_are_told():
     units, events = _draw_many(n=1500)
     is_b = (events["id"].map(units.set_index("id")["variant"]) == "b").to_numpy()
