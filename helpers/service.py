@@ -16,6 +16,7 @@ from helpers.checks.values import find_automatic
 from helpers.inference.decisions import adjust_families, decide, make_estimate
 from helpers.inference.planning import sample_size_proportions
 from helpers.inference.replies import GROUPS, bound_answers, jackknife
+from helpers.metrics.events import measure_silence
 from helpers.metrics.tickets import METRICS, judge_tickets, serve_renewals
 from helpers.milestones import contrasts
 from helpers.records import Check, Effect, Estimate, Refused, Results
@@ -29,6 +30,7 @@ NEVER = {"first_reply or reply": "replied", "solved": "solved"}
 NO_TICKET = "No event opens a ticket, so nothing is told of tickets; name their events as data/README.md lists them."
 ONE_SIDED = {0: " None of them left; outcomes.retained.lost of the plan names the event of a loss."}
 ONE_SIDED |= {1: " All of them left; events of those who stay are called renewed."}
+MOST_DATED = 0.9  # of the moments, above which one time of day is none
 SPAN = 3  # customers within this factor of the line in seats are compared
 
 
@@ -393,8 +395,16 @@ def _doubt_tickets(tickets):
     """Sentences on what makes a desk look other than it is: automatic replies, another scale, what the log lacks."""
     scores = tickets["score"].dropna().astype(float)
     values = np.unique(scores)
-    if told := find_automatic(86_400 * tickets["replied"]):
+    replied = tickets["opened"] + pd.to_timedelta(tickets["replied"], "D")
+    dated = [what for what, at in (("openings", tickets["opened"]), ("first replies", replied)) if _is_dated(at)]
+    if dated:
+        yield f"Nearly all {' and '.join(dated)} stand at one time of day, as dates alone do; give their times."
+    elif told := find_automatic(86_400 * tickets["replied"]):
         yield told
+    end = tickets["opened"].iloc[0] + pd.Timedelta(days=tickets["end"].iloc[0])
+    gap, is_stale = measure_silence(len(tickets), tickets["opened"].min(), tickets["opened"].max(), end)
+    if is_stale:
+        yield f"No ticket was opened in the last {gap:.0f} days: the log may stop early, and an earlier as_of be right."
     if len(values) > 2 and values[-1] > 2 * values[-2] > 0:
         yield "The highest rating is more than twice the next one: it may be a code for none; leave it out."
     if len(scores) and tickets["satisfied"].isna().all():
@@ -402,6 +412,12 @@ def _doubt_tickets(tickets):
     for event, name in NEVER.items():
         if tickets[name].isna().all():
             yield f"No event is {event}, so what rests on them is not told."
+
+
+def _is_dated(at):
+    """Whether nearly all moments have one time of day, or the two of a zone with summer time."""
+    clocks = at.dropna().dt.round("s")
+    return len(clocks) >= FEW and (clocks - clocks.dt.floor("D")).value_counts(normalize=True)[:2].sum() > MOST_DATED
 
 
 def check_desk(source, tickets, frame, design) -> tuple[Check, ...]:

@@ -246,8 +246,10 @@ def test_check_desk_of_replies_before_their_tickets(source, n_early, status, mor
 
 
 def tell_tickets(n, **columns):
-    """Return tickets as the checks read them: all answered and solved in time, half of them rated."""
+    """Return tickets as the checks read them: three a day, all answered and solved in time, half of them rated."""
+    days = np.arange(n) * 0.37
     told = {"replied": 0.2, "solved": 0.4, "satisfied": np.resize([0.0, 1.0, np.nan, np.nan], n)}
+    told |= {"opened": OPENED + pd.to_timedelta(days, "D"), "end": n * 0.37 - days}
     return pd.DataFrame(told | {"score": np.resize([2.0, 5.0, np.nan, np.nan], n)} | columns, index=range(n))
 
 
@@ -256,6 +258,8 @@ def check_events(source, tickets):
     return found.status, found.message
 
 
+OPENED = pd.Timestamp("2022-01-01", tz="UTC")
+DATES = OPENED + pd.to_timedelta((np.arange(400) * 0.37).astype(int), "D")
 CLEAN = "Tickets answered or solved before they were opened: 0.0 %."
 
 
@@ -269,6 +273,12 @@ CLEAN = "Tickets answered or solved before they were opened: 0.0 %."
      " Ratings lie on one side of satisfied_from, so who was satisfied is not told; set it on their scale."),
     ({"replied": np.nan}, " No event is first_reply or reply, so what rests on them is not told."),
     ({"solved": np.nan}, " No event is solved, so what rests on them is not told."),
+    ({"opened": DATES, "replied": np.resize(np.linspace(0.01, 0.4, 97), 400)},
+     " Nearly all openings stand at one time of day, as dates alone do; give their times."),
+    ({"opened": DATES, "replied": 0.0},  # not automatic replies
+     " Nearly all openings and first replies stand at one time of day, as dates alone do; give their times."),
+    ({"end": 178 - np.arange(400) * 0.37},
+     " No ticket was opened in the last 30 days: the log may stop early, and an earlier as_of be right."),
 ])  # fmt: skip
 def test_check_desk_tells_what_makes_a_desk_look_better(source, columns, told):
     assert check_events(source, tell_tickets(400, **columns)) == ("warn", CLEAN + told)
@@ -279,6 +289,7 @@ def test_check_desk_tells_what_makes_a_desk_look_better(source, columns, told):
     {"replied": np.resize([30 / 86_400, 0.2], 400)},  # a chat
     {"score": np.resize([0.0, 1.0, np.nan], 400)},
     {"score": np.nan, "satisfied": np.nan},
+    {"end": 153 - np.arange(400) * 0.37},  # a quiet end of five days
 ])  # fmt: skip
 def test_check_desk_tells_nothing_of_quick_replies_and_scores_as_they_are(source, columns):
     assert check_events(source, tell_tickets(400, **columns)) == ("pass", CLEAN)

@@ -17,6 +17,7 @@ from helpers.sources.opening import fetch
 FIRSTS = {"opened": "ticket_opened", "replied": "first_reply", "merged": "merged", "solved": "solved"}
 FIRSTS |= {"reopened": "reopened"}
 MOST_EARLY = 0.1  # of those who left, before their start
+APART = pd.Timedelta(days=5)  # up to which renewals and losses of a customer are one that is told again
 FEW = 100  # fewer ratings may all lie on one side of the line by chance
 TICKET_EVENTS = (*FIRSTS.values(), "reply", "rated", "reviewed")
 ENDS = {"left": "left", "bought": "premium_bought"}
@@ -160,15 +161,17 @@ def read_customers(source: AccountSource, design) -> pd.DataFrame:
 def read_renewals(source: AccountSource, design) -> pd.DataFrame:
     """Return one row a renewal that came due, renewed or left: unit, at (UTC), left (0/1), amount (of what renewed).
 
-    What stands twice at one moment counts once, by the lower amount that is known.
+    What stands within five days is one that came due, lost if any of it is lost, by the lowest amount that is known.
     """
     events, _ = _cut(source, design)
     ended = events.filter(events["event"].isin(["left", "renewed"]))
     ended = ended.inner_join(source.accounts.select("unit"), "unit").order_by("unit", "at", "event")
     rows = fetch(ended, "renewals and losses").to_pandas()
     rows = rows.assign(at=pd.to_datetime(rows["at"], utc=True), left=(rows["event"] == "left").astype(int))
-    rows = rows.rename(columns={"value": "amount"})[["unit", "at", "left", "amount"]]
-    return rows.sort_values("amount").drop_duplicates(["unit", "at", "left"]).sort_index().reset_index(drop=True)
+    due = ((rows["unit"] != rows["unit"].shift()) | (rows["at"].diff() > APART)).cumsum()
+    told = {"unit": ("unit", "first"), "at": ("at", "first"), "left": ("left", "max"), "amount": ("value", "min")}
+    rows = rows.groupby(due).agg(**told)
+    return rows.assign(amount=rows["amount"].where(rows["left"] == 0)).reset_index(drop=True)
 
 
 def judge_tickets(tickets: pd.DataFrame, rules) -> pd.DataFrame:

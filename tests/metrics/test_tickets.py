@@ -152,6 +152,18 @@ def test_a_renewal_that_stands_twice_has_the_amount_that_is_known_whichever_row_
         assert tickets.read_renewals(source, DESIGN)["amount"].tolist() == [120]
 
 
+@pytest.mark.parametrize(("told", "left"), [
+    ([("left", 90), ("left", 93)], [1]),
+    ([("renewed", 90), ("left", 94)], [1]),  # the loss is what came of it
+    ([("renewed", 90), ("renewed", 95)], [0]),
+    ([("renewed", 90), ("renewed", 97)], [0, 0]),  # a contract of a week
+])  # fmt: skip
+def test_a_renewal_that_is_told_again_within_days_came_due_once(told, left):
+    found = tickets.read_renewals(make_source([("a", event, day, 120.0, None) for event, day in told]), DESIGN)
+    assert found["left"].tolist() == left and (found["at"].iloc[0] == at(90))
+    assert found["amount"].tolist() == pytest.approx([NO if lost else 120 for lost in left], nan_ok=True)
+
+
 def test_one_reply_is_not_told_where_no_reply_is_written_down():
     told = [row for row in ROWS if row[1] not in ("first_reply", "reply")]
     found = tickets.judge_tickets(tickets.read_tickets(make_source(told), DESIGN), RULES)
