@@ -22,8 +22,8 @@ ANSWERS = [
     # effect, its error, other assumptions, the answer, what is next
     # a gain that chance may have made
     (12, 5, {}, OPEN + "+$70,000 a year net, between -$170,000 and +$300,000 by chance alone, "
-     f"between -$270,000 and +$530,000 {DOUBTS} 68 % likely.", "let the test run on, with the standard team as before: "
-     "by the plan's rule revenue rises, perhaps not by enough."),
+     f"between -$270,000 and +$530,000 {DOUBTS} 68 % likely.", "run the test on, with the standard team as before: "
+     "revenue rises, perhaps not by enough."),
     # neither money nor revenue is clear
     (7, 5, {}, OPEN + "-$50,000 a year net, between -$290,000 and +$180,000 by chance alone, "
      f"between -$400,000 and +$370,000 {DOUBTS} 31 % likely.",
