@@ -17,7 +17,7 @@ from helpers.inference.decisions import adjust_families, decide, make_estimate
 from helpers.inference.planning import sample_size_proportions
 from helpers.inference.replies import GROUPS, bound_answers, jackknife
 from helpers.metrics.events import measure_silence
-from helpers.metrics.tickets import METRICS, judge_tickets, serve_renewals
+from helpers.metrics.tickets import METRICS, find_dated, judge_tickets, serve_renewals
 from helpers.milestones import contrasts
 from helpers.records import Check, Effect, Estimate, Refused, Results
 from helpers.survival import build_life_table, estimate_incidence
@@ -30,13 +30,13 @@ NEVER = {"first_reply or reply": "replied", "solved": "solved"}
 NO_TICKET = "No event opens a ticket, so nothing is told of tickets; name their events as data/README.md lists them."
 ONE_SIDED = {0: " None of them left; outcomes.retained.lost of the plan names the event of a loss."}
 ONE_SIDED |= {1: " All of them left; events of those who stay are called renewed."}
-MOST_DATED = 0.9  # of the moments, above which one time of day is none
 SPAN = 3  # customers within this factor of the line in seats are compared
 
 
 def _follow(tickets, event, competing=False):
     """When one event came to each ticket, and its code: merging and leaving compete with it, or end what is seen."""
-    tickets = tickets if tickets[event].notna().any() else tickets.head(0)  # what never stands is not written down
+    known = tickets["replied in time" if event == "replied" else event]  # what never stands is not written down
+    tickets = tickets if known.notna().any() else tickets.head(0)
     at, merged, left, end = tickets[[event, "merged", "left", "end"]].to_numpy(float).T
     ends = np.fmin(merged, left)
     days = np.fmin(np.fmin(at, ends), end)
@@ -395,10 +395,8 @@ def _doubt_tickets(tickets):
     """Sentences on what makes a desk look other than it is: automatic replies, another scale, what the log lacks."""
     scores = tickets["score"].dropna().astype(float)
     values = np.unique(scores)
-    replied = tickets["opened"] + pd.to_timedelta(tickets["replied"], "D")
-    dated = [what for what, at in (("openings", tickets["opened"]), ("first replies", replied)) if _is_dated(at)]
-    if dated:
-        yield f"Nearly all {' and '.join(dated)} stand at one time of day, as dates alone do; give their times."
+    if dated := " and ".join(find_dated(tickets)):
+        yield f"Nearly all {dated} stand at one time of day, as dates alone do, so how soon replies come is not told."
     elif told := find_automatic(86_400 * tickets["replied"]):
         yield told
     end = tickets["opened"].iloc[0] + pd.Timedelta(days=tickets["end"].iloc[0])
@@ -412,12 +410,6 @@ def _doubt_tickets(tickets):
     for event, name in NEVER.items():
         if tickets[name].isna().all():
             yield f"No event is {event}, so what rests on them is not told."
-
-
-def _is_dated(at):
-    """Whether nearly all moments have one time of day, or the two of a zone with summer time."""
-    clocks = at.dropna().dt.round("s")
-    return len(clocks) >= FEW and (clocks - clocks.dt.floor("D")).value_counts(normalize=True)[:2].sum() > MOST_DATED
 
 
 def check_desk(source, tickets, frame, design) -> tuple[Check, ...]:

@@ -99,7 +99,7 @@ def test_measure_desk_knows_of_satisfaction_what_those_who_rated_tell():
 
 
 def test_measure_desk_leaves_out_what_no_ticket_has_and_a_median_of_fewer_than_half():
-    rows, none = make_tickets(400), {"replied": np.nan, "solved": np.nan, "solved in one reply": np.nan}
+    rows, none = make_tickets(400), dict.fromkeys(["replied", "replied in time", "solved", *service.ANSWERED], np.nan)
     assert service.measure_desk(rows.assign(**none), RULES).empty
     known = service.measure_desk(rows, RULES)["measure"].tolist()
     assert {"replied in time", "median reply", "solved soon", "median solution", "solved in one reply"} <= set(known)
@@ -274,9 +274,11 @@ CLEAN = "Tickets answered or solved before they were opened: 0.0 %."
     ({"replied": np.nan}, " No event is first_reply or reply, so what rests on them is not told."),
     ({"solved": np.nan}, " No event is solved, so what rests on them is not told."),
     ({"opened": DATES, "replied": np.resize(np.linspace(0.01, 0.4, 97), 400)},
-     " Nearly all openings stand at one time of day, as dates alone do; give their times."),
+     " Nearly all openings stand at one time of day, as dates alone do, so how "
+     "soon replies come is not told."),
     ({"opened": DATES, "replied": 0.0},  # not automatic replies
-     " Nearly all openings and first replies stand at one time of day, as dates alone do; give their times."),
+     " Nearly all openings and first replies stand at one time of day, as dates alone do, so how "
+     "soon replies come is not told."),
     ({"end": 178 - np.arange(400) * 0.37},
      " No ticket was opened in the last 30 days: the log may stop early, and an earlier as_of be right."),
 ])  # fmt: skip

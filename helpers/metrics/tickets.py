@@ -18,7 +18,8 @@ FIRSTS = {"opened": "ticket_opened", "replied": "first_reply", "merged": "merged
 FIRSTS |= {"reopened": "reopened"}
 MOST_EARLY = 0.1  # of those who left, before their start
 APART = pd.Timedelta(days=5)  # up to which renewals and losses of a customer are one that is told again
-FEW = 100  # fewer ratings may all lie on one side of the line by chance
+FEW = 100  # fewer ratings may all lie on one side of the line by chance, and fewer moments have one time of day
+MOST_DATED = 0.9  # of the moments, above which one time of day is none
 TICKET_EVENTS = (*FIRSTS.values(), "reply", "rated", "reviewed")
 ENDS = {"left": "left", "bought": "premium_bought"}
 TEXTS = ("ticket", "topic")
@@ -177,8 +178,9 @@ def read_renewals(source: AccountSource, design) -> pd.DataFrame:
 def judge_tickets(tickets: pd.DataFrame, rules) -> pd.DataFrame:
     """Return tickets with what each shows of the desk: 1, 0, or nan where it cannot be told (merged, or too young).
 
-    What no ticket of the log has, such as a reply, is not known of any; nor is who was satisfied where a hundred
-    ratings or more lie below the line, or above it up to more than twice as high, as they are on another scale.
+    What no ticket of the log has, such as a reply, is not known of any; nor is how soon a reply came where openings or
+    replies have dates alone, or who was satisfied where a hundred ratings or more lie below the line, or above it up
+    to more than twice as high, as they are on another scale.
 
     Parameters
     ----------
@@ -202,7 +204,7 @@ def judge_tickets(tickets: pd.DataFrame, rules) -> pd.DataFrame:
     too_young = single & (follow < tickets["solved"] + rules["return_days"])
     found["solved in one reply"] = np.where(open_still | too_young, np.nan, single.astype(float))
     is_open = tickets["solved"].isna().all()
-    unheard = {"replied in time": tickets["replied"].isna().all(), "solved soon": is_open}
+    unheard = {"replied in time": tickets["replied"].isna().all() or bool(find_dated(tickets)), "solved soon": is_open}
     unheard["solved in one reply"] = is_open or not tickets["replies"].any()
     unknown = {name: tickets["merged"].notna() | unheard.get(name, False) for name in found}
     found = {name: np.where(unknown[name], np.nan, value) for name, value in found.items()}
@@ -212,6 +214,20 @@ def judge_tickets(tickets: pd.DataFrame, rules) -> pd.DataFrame:
     is_apart = reached.count() >= FEW and (high < line or (low >= line and high > 2 * line))
     found["satisfied"] = np.nan if is_apart else reached
     return tickets.assign(**found)
+
+
+def find_dated(tickets: pd.DataFrame) -> list[str]:
+    """Return which of a hundred openings and first replies or more have dates alone: nearly all at one time of day.
+
+    Of a zone with summer time dates have two, in UTC.
+    """
+    found, replied = [], tickets["opened"] + pd.to_timedelta(tickets["replied"], "D")
+    for what, at in (("openings", tickets["opened"]), ("first replies", replied)):
+        clocks = at.dropna().dt.round("s")
+        clocks = (clocks - clocks.dt.floor("D")).value_counts()
+        if clocks.sum() >= FEW and clocks[:2].sum() > MOST_DATED * clocks.sum():
+            found.append(what)
+    return found
 
 
 def serve_renewals(renewals: pd.DataFrame, tickets: pd.DataFrame, *, window, lead, shift=0.0) -> pd.DataFrame:

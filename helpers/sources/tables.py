@@ -168,7 +168,7 @@ def _count_columns(table, asked, shown):
     Each column comes with the function that names the tests of a value of its type. A text that is neither an id nor a
     number has few levels: these are tested, each once, and not the rows.
     """
-    flat, beside, names = {"rows": table.count()}, [], {}
+    flat, apart, beside, names = {"rows": table.count()}, {}, [], {}
     texts = {
         f"c{i}": value
         for i, (tests, value, kind) in enumerate(asked.values())
@@ -186,10 +186,11 @@ def _count_columns(table, asked, shown):
             beside += [levels.aggregate(**named)] if named else []
         else:
             found = tests(value, kind)
-            flat |= {f"c{i}_{key}": test.sum() if isinstance(test, ir.Column) else test for key, test in found.items()}
+            for key, test in found.items():
+                asked_with = apart if key == "odd" else flat  # a file tells the others without reading its values
+                asked_with[f"c{i}_{key}"] = test.sum() if isinstance(test, ir.Column) else test
         names[target] = {key: f"c{i}_{key}" for key in found}
     beside += [bare.aggregate(**numbers)] if numbers else []
-    apart = {name: flat.pop(name) for name in [*flat] if name.endswith("_odd")}  # of others a file needs no scan
     beside += [table.aggregate(**apart)] if apart else []
     counts = opening.count_all(table, flat, shown, *beside)
     told = {target: {key: counts[name] for key, name in keys.items()} for target, keys in names.items()}

@@ -171,6 +171,20 @@ def test_one_reply_is_not_told_where_no_reply_is_written_down():
     assert found["solved soon"].notna().any()
 
 
+@pytest.mark.parametrize(("opened", "replied", "dated"), [  # what a day later adds, beside the day
+    (0, 1 / 400, ["openings"]),
+    (1 / 400, 0, ["first replies"]),
+    (0, 0, ["openings", "first replies"]),
+    (1 / 400, 1 / 300, []),
+])  # fmt: skip
+def test_how_soon_replies_come_is_not_told_of_dates_alone(opened, replied, dated):
+    told = [("a", "ticket_opened", day * (1 + opened), NO, f"t{day}") for day in range(110)]
+    told += [("a", "first_reply", day * (1 + replied) + 1, NO, f"t{day}") for day in range(110)]
+    found = tickets.judge_tickets(tickets.read_tickets(make_source(told), DESIGN), RULES)
+    assert tickets.find_dated(found) == dated and tickets.find_dated(found.head(99)) == []
+    assert found["replied in time"].isna().all() == bool(dated)
+
+
 def test_who_left_before_the_start_is_left_out_and_said():
     assert tickets.leave_out_early(make_source(ROWS), DESIGN).info.messages == ()
     source = tickets.leave_out_early(make_source([*ROWS, ("a", "left", -3, NO, None)]), DESIGN)
