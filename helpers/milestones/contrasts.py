@@ -516,20 +516,19 @@ def compare_strategies(histories, *, landmark, horizon, seed, n_resamples, confi
     International Journal of Epidemiology 49: 1719-1729.
     """
     rows = histories[histories["followed_days"] >= landmark + horizon]
-    sides = _group_alike(rows)
-    controls = np.hstack([make_controls(pd.DataFrame({"tier": side, "size": 1.0})) for side in sides])
+    controls = _group_alike(rows)
     alive = ~(rows["lost_day"] <= landmark).to_numpy()
     activated = (rows["day_activated"] < landmark).to_numpy()
     if reason := find_obstacle(activated[alive], controls[alive]):
         return Effect(method=CLONES, reason=f"at the landmark: {reason}")
-    shape, counts = _count_courses(rows, sides, landmark, horizon)
+    strata, counts = _count_courses(rows, controls, landmark, horizon)
     filled, rng = np.flatnonzero(counts), np.random.default_rng(seed)
     draws = np.zeros((min(n_resamples, MOST_RESAMPLES) + 1, *counts.shape))
     draws[0] = counts
     known = counts.flat[filled]
     draws.reshape(len(draws), -1)[1:, filled] = rng.multinomial(int(known.sum()), known / known.sum(), len(draws) - 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        without, following = _follow_without(shape, draws), _follow_with(shape, draws)
+        without, following = _follow_without(strata, draws), _follow_with(strata, draws)
     gaps = following - without
     found = gaps[1:][np.isfinite(gaps[1:])]
     error = float(found.std(ddof=1)) if len(found) > 1 else math.nan
@@ -540,41 +539,40 @@ def compare_strategies(histories, *, landmark, horizon, seed, n_resamples, confi
 
 
 def _group_alike(rows):
-    """Plan tier and group of size, one of each an account; an unknown size is a group of its own."""
+    """Indicators of plan tier and of group of size, one row an account; an unknown size is a group of its own."""
     size = rows["size"].to_numpy(float)
     n_groups = int(np.clip(len(rows) // ACCOUNTS_A_SIZE, 2, MOST_SIZES))
     known = size[~np.isnan(size)]
     cuts = np.quantile(known, np.arange(1, n_groups) / n_groups) if len(known) else []
     groups = np.where(np.isnan(size), "unknown", np.searchsorted(cuts, size).astype(str))
-    return rows["tier"].astype("str").to_numpy(), groups
+    parts = ({"tier": rows["tier"].to_numpy(), "size": 1.0}, {"tier": groups, "size": 1.0})
+    return np.hstack([make_controls(pd.DataFrame(part)) for part in parts])
 
 
-def _count_courses(rows, sides, landmark, horizon):
-    """How many tiers and groups of size there are; accounts by both, interval of activation and interval of loss.
+def _count_courses(rows, controls, landmark, horizon):
+    """The controls of each stratum, and accounts by stratum, interval of activation and interval of loss.
 
     The last interval of activation is never (by the landmark); the last two of loss are by the horizon, and kept.
     """
-    codes, levels = zip(*(pd.factorize(side, sort=True, use_na_sentinel=False) for side in sides), strict=True)
-    shape = tuple(map(len, levels))
-    place = np.ravel_multi_index(codes, shape)
+    strata, place = np.unique(controls, axis=0, return_inverse=True)
     n = max(round(landmark / INTERVAL_DAYS), 1)
     day, lost = rows["day_activated"].to_numpy(float), rows["lost_day"].to_numpy(float)
     begins = np.where(day < landmark, np.floor(np.where(day < landmark, day, 0) * n / landmark), n).astype(int)
     early = np.clip(np.ceil(np.where(lost <= landmark, lost, 0) * n / landmark) - 1, 0, n - 1)
     ends = np.where(lost <= landmark, early, np.where(lost <= landmark + horizon, n, n + 1)).astype(int)
-    counts = np.zeros((math.prod(shape), n + 1, n + 2))
-    np.add.at(counts, (place, np.minimum(begins, n), ends), 1)
-    return shape, counts
+    counts = np.zeros((len(strata), n + 1, n + 2))
+    np.add.at(counts, (place.reshape(-1), np.minimum(begins, n), ends), 1)
+    return strata, counts
 
 
-def _follow_without(shape, draws):
+def _follow_without(strata, draws):
     """Share kept of clones that must not activate: censored at the end of the interval in which they do."""
     n = draws.shape[2] - 1
     # axes: resample, stratum, interval; who activates and leaves in one interval is a loss, then nobody is censored
     at_risk = np.stack([draws[:, :, k:, k:].sum(axis=(2, 3)) for k in range(n)], axis=2)
     losses = np.stack([draws[:, :, k:, k].sum(axis=2) for k in range(n)], axis=2)
     leaves = np.stack([draws[:, :, k, k + 1 :].sum(axis=2) for k in range(n)], axis=2)
-    chance = [_foretell(shape, leaves[..., k], (at_risk - losses)[..., k]) for k in range(n)]
+    chance = [_foretell(strata, leaves[..., k], (at_risk - losses)[..., k]) for k in range(n)]
     stays = np.cumprod(1 / np.maximum(1 - np.stack(chance, axis=2), 1e-9), axis=2)
     weights = np.concatenate([np.ones((*stays.shape[:2], 1)), stays], axis=2)
     hazard = (weights[..., :-1] * losses).sum(axis=1) / (weights[..., :-1] * at_risk).sum(axis=1)
@@ -582,32 +580,16 @@ def _follow_without(shape, draws):
     return np.prod(1 - hazard, axis=1) * left[:, 1] / left.sum(axis=1)
 
 
-def _follow_with(shape, draws):
+def _follow_with(strata, draws):
     """Share kept of clones that must activate by the landmark: none is censored before it."""
     n = draws.shape[2] - 1
     alive, activated = draws[:, :, :, n:].sum(axis=(2, 3)), draws[:, :, :n, n:].sum(axis=2)
-    chance = _foretell(shape, activated.sum(axis=2), alive)
+    chance = _foretell(strata, activated.sum(axis=2), alive)
     weighted = (activated / np.maximum(chance, 1e-9)[..., None]).sum(axis=1)
     return alive.sum(axis=1) / draws.sum(axis=(1, 2, 3)) * weighted[:, 1] / weighted.sum(axis=1)
 
 
-def _foretell(shape, events, trials):
-    """Fitted chance of each stratum by a logistic model of tier and size, one model a resample (shape of `events`).
-
-    Newton's method, whose steps of the tiers follow from those of the sizes: the information of many tiers is diagonal.
-    """
-    events, trials = (part.reshape(-1, *shape) for part in (events, trials))
-    beta = np.zeros((len(events), sum(shape) - 1))  # the tiers, each at the first size, and the other sizes
-    for _ in range(associations.STEPS):
-        share = expit(beta[:, : shape[0], None] + np.pad(beta[:, None, shape[0] :], ((0, 0), (0, 0), (1, 0))))
-        rest, weight = events - trials * share, trials * share * (1 - share)
-        own, part = weight.sum(axis=2) + associations.RIDGE, weight[..., 1:].transpose(0, 2, 1)
-        pull, left = part / own[:, None, :], rest.sum(axis=2)[..., None]
-        inner = (part.sum(axis=2) + associations.RIDGE)[..., None] * np.eye(shape[1] - 1) - pull @ weight[..., 1:]
-        sizes = np.linalg.solve(inner, rest[..., 1:].sum(axis=1)[..., None] - pull @ left)
-        step = np.hstack([left / own[..., None] - pull.transpose(0, 2, 1) @ sizes, sizes])[..., 0]
-        longest = np.abs(step).max(axis=1, keepdims=True)
-        beta = beta + step * np.minimum(1.0, associations.LONGEST / np.maximum(longest, associations.LONGEST))
-        if longest.max() < associations.CLOSE:
-            break
-    return share.reshape(len(events), -1)
+def _foretell(strata, events, trials):
+    """Fitted chance of each stratum by a logistic model on its controls, one model a resample (shape of `events`)."""
+    x = np.column_stack([np.ones(len(strata)), strata])
+    return expit(associations.fit_logit(x, events, trials)[0] @ x.T)

@@ -8,7 +8,6 @@ import pytest
 import statsmodels.api as sm
 from accounts_samples import HORIZON, LANDMARK, draw_histories
 from scipy import stats
-from scipy.special import expit
 from statsmodels.duration.hazard_regression import PHReg
 
 from helpers.inference.associations import fit_logit
@@ -384,17 +383,6 @@ def test_compare_strategies_by_hand():
 def cloned():
     """Return 8,000 accounts whose rate of loss halves at activation."""
     return draw_histories(5, 8000, factor=0.5)
-
-
-@pytest.mark.parametrize("shape", [(7, 4), (5, 1), (1, 3)])
-def test_chances_of_many_tiers_are_those_of_the_logistic_model(shape):
-    rng = np.random.default_rng(2)
-    trials = rng.integers(0, 40, (3, shape[0] * shape[1])).astype(float)
-    events = rng.binomial(trials.astype(int), 0.3).astype(float)
-    tier, size = (place.ravel() for place in np.indices(shape))
-    x = np.column_stack([tier[:, None] == np.arange(shape[0]), size[:, None] == np.arange(1, shape[1])]).astype(float)
-    expected = expit(fit_logit(x, events, trials)[0] @ x.T)
-    assert contrasts._foretell(shape, events, trials) == pytest.approx(expected, abs=1e-8)
 
 
 def test_compare_strategies_follows_sizes_that_activate_at_different_times():
