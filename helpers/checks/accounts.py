@@ -9,14 +9,15 @@ import pandas as pd
 
 from helpers import metrics, schema
 from helpers.checks.leavers import check_leavers
-from helpers.checks.logs import find_quiet
+from helpers.checks.logs import LEAST_TOLD, QUIET, TENTH, count_days, find_quiet, percent, write_day
 from helpers.checks.trust import report_duplicates
 from helpers.metrics import Accounts
 from helpers.metrics.events import STALE_DAYS, ask, list_recurring, measure_silence
 from helpers.records import NAN, Check
 from helpers.sources import AccountSource
 
-DAY = 86_400
+DAY, YEAR = 86_400, dt.timedelta(days=365)
+HEAP = 0.1  # of the accounts, from which on their common start is told; where as many do not share it
 FEW = 100  # accounts, below which hardly any difference can be seen
 MOST_SHORT = 0.5  # of the accounts may be too young before the check warns
 MOST_EARLY = 0.01  # of the events may come before their account's start
@@ -69,7 +70,7 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
         doubt = "; the start may be written down too late, or in another time zone"
         words = ("Events before their account's start, not used", "", doubt)
         found += [*_check_events(heard, design), _grade("events_before_start", share, MOST_EARLY, *words)]
-        found.append(_check_reach(source, accounts, design))
+        found.append(_check_reach(source, accounts, heard, design))
     found += [*_check_missing(frame, design), *_check_begun(source, frame, heard, design)]
     found += [*check_leavers(source, accounts, frame), *(_check_needs(frame, design) if design.is_snapshot else ())]
     untimed = [design.label_of(feature.name) for feature in design.features if not feature.is_timed]
@@ -113,7 +114,8 @@ def _hear(source, accounts):
     at, known = joined["at"], joined["at"] < ibis.literal(accounts.cutoff)
     start = joined["started_at"].truncate("D") if accounts.dated else joined["started_at"]
     told = {"n": joined.count(), "early": (at < start).sum(), "in_time": known.sum()}
-    told |= {"first": at.min(where=known), "last": at.max(where=known)}
+    told |= {"first": at.min(where=known), "last": at.max(where=known), "late": (~known).sum()}
+    told["next"] = at.min(where=~known)
     return joined.group_by("event").aggregate(**told).order_by("event").to_pyarrow().to_pylist()
 
 
@@ -129,7 +131,7 @@ def _check_events(heard, design):
     return [Check("events_occur", "fail", float(len(said)), 0.0, f"{'; '.join(said)}.")] if said else []
 
 
-def _check_reach(source, accounts, design):
+def _check_reach(source, accounts, heard, design):
     """Whether the log of events is there from the first account's start to the last day; what it leaves unread."""
     reach, told = accounts.reach, []
     early, late = (schema.say(n, design.unit) for n in (reach.n_early, reach.n_late))
@@ -140,26 +142,59 @@ def _check_reach(source, accounts, design):
         told.append(f"{where}: {late} cannot be followed to the end")
     share, said = (reach.n_early + reach.n_late) / max(1, accounts.n_loaded), "; and ".join(told)
     said = [f"{said[0].upper()}{said[1:]}; left out."] if told else []
-    said += [hole] if (hole := _find_hole(source, accounts)) else []
+    said += [*_find_holes(source, accounts), *_find_far(heard, accounts), *_find_heap(source, design)]
     if said:
         return Check("events_fit", "warn", share, 0.0, " ".join(said))
     return Check("events_fit", "pass", 0.0, 0.0, f"Events reach from the first {design.unit}'s start to the end.")
 
 
-def _find_hole(source, accounts):
-    """The sentence on some days on which the log holds hardly an event, for longer than ever else; None where none."""
+def _find_holes(source, accounts):
+    """Yield a sentence on days on which the log holds hardly an event, or of one that decides, unlike before and after.
+
+    Losses, which may come once a year, are judged by age (`leavers`).
+    """
     joined = source.events.inner_join(source.accounts.select("unit", "started_at"), "unit")
     counts = (joined["at"] >= joined["started_at"]) & (joined["at"] < ibis.literal(accounts.cutoff))
-    events = joined.filter(counts).select(day=joined["at"].date())
-    days = events.group_by("day").aggregate(n=events.count()).order_by("day").to_pyarrow().to_pandas()
-    if days.empty:
-        return None
+    events = joined.filter(counts).select("event", day=joined["at"].date())
+    days = events.group_by("event", "day").aggregate(n=events.count()).order_by("day").to_pyarrow().to_pandas()
     days["day"] = days["day"].astype("datetime64[s]").astype("int64") // DAY
-    _, hole, _ = find_quiet(days)
-    if not hole or hole[1] - hole[0] < STALE_DAYS:
-        return None
-    first, last = (dt.date(1970, 1, 1) + dt.timedelta(days=day) for day in hole)
-    return f"Hardly an event stands from {first} to {last}: what was done then is unread, and counts as not done."
+    design = accounts.design
+    decide = [name for of in (design.activation, design.usage) if of for name in of.event]
+    for what in ["", *decide]:
+        held = (days[days["event"] == what] if what else days).groupby("day", as_index=False)["n"].sum()
+        _, hole, _ = find_quiet(held) if len(held) else (0, None, None)
+        length = hole[1] - hole[0] + 1 if hole else 0
+        if length > STALE_DAYS:
+            before, within, after = count_days(held, "n", hole[0] - length, 3 * length).reshape(3, length).sum(axis=1)
+            if min(before, after) >= LEAST_TOLD and within <= QUIET * min(before, after):
+                where = f"from {write_day(hole[0])} to {write_day(hole[1])}"
+                of = f"event {what}" if what else "event"
+                yield f"Hardly an {of} stands {where}: what was done then is unread, and counts as not done."
+                return
+
+
+def _find_far(heard, accounts):
+    """Yield a sentence on events of the plan long after the last day, with none between: no as_of cuts a log so."""
+    planned, end = schema.list_account_event_names(accounts.design), accounts.cutoff
+    far = [row for row in heard if row["event"] in planned and row["next"] and row["next"] - end > YEAR]
+    if n := sum(row["late"] for row in far):
+        yield (
+            f"{schema.say(n, 'event')} of {', '.join(row['event'] for row in far[:3])} "
+            f"stand{'s' * (n == 1)} a year and more after the last day, and none before that: their dates may be wrong."
+        )
+
+
+def _find_heap(source, design):
+    """Yield a sentence on many accounts that start at one moment, where hardly any share another."""
+    starts = source.accounts.group_by("started_at").aggregate(n=source.accounts.count())
+    rows = starts.order_by(ibis.desc("n"), "started_at").limit(2).to_pyarrow().to_pylist()
+    most, n = rows[0]["n"], source.info.units
+    if len(rows) == 2 and HEAP * n <= most <= (1 - HEAP) * n and rows[1]["n"] <= TENTH * most and most >= LEAST_TOLD:
+        yield (
+            f"Of the {schema.pluralise(design.unit)} {percent(most / n)} start at one moment, "
+            f"{rows[0]['started_at']:%Y-%m-%d %H:%M}, as they do that were moved or written down later: what they did "
+            "before is unread; give their own start, or leave them out."
+        )
 
 
 def _check_begun(source, frame, heard, design):

@@ -11,9 +11,9 @@ import ibis
 import pandas as pd
 
 from helpers import schema
-from helpers.checks.logs import LEAST_TOLD, TENTH, expect_lost, percent, write_day
+from helpers.checks.logs import LEAST_TOLD, TENTH, expect_lost, find_quiet, percent, write_day
 from helpers.metrics import Accounts
-from helpers.metrics.events import add_days, ask
+from helpers.metrics.events import add_days
 from helpers.records import Check
 from helpers.sources import AccountSource
 from helpers.sources.opening import fetch
@@ -22,7 +22,9 @@ DAY = 86_400
 NEARLY_ALL, MANY, HARDLY_ANY, OFTEN = 0.98, 0.5, 0.01, 0.5  # of those who left, or stayed, with one value
 PURGED = 0.2  # of those who left late without any event
 GRACE, MOST_AFTER = 30, 0.1  # days after a loss, to which a contract may run; the share of losses with later events
-CLOSE, TWICE = 10, 0.35  # seconds in which few do one thing twice; share of such from which on a log stands twice
+CLOSE, TWICE = 10, 0.35  # seconds to which a gap is told; share of one gap from which on a log stands twice
+TWICE_WITHIN = 43_200  # seconds, to which a copy may come later: what is done once a day is no copy
+DEAD = 0.1  # of the accounts, from which on those that never do anything and never leave decide the answer
 SOME = 5_000  # accounts whose events tell whether the log stands twice
 LEAST_LACKED = 20.0  # losses before the first one, by when accounts of such ages leave since
 
@@ -116,18 +118,23 @@ def _list_done(accounts) -> list[str]:
 
 
 def _find_twice(source, accounts):
-    """A sentence where the log holds each event twice, as of some accounts hardly one stands alone in its moment."""
+    """A sentence where the log holds each event twice: in some accounts it follows its like after always one time."""
     some = accounts.table.select("unit").order_by("unit").limit(SOME)
     heard = source.events.filter(source.events["event"].isin(_list_done(accounts))).semi_join(some, "unit")
     second = heard["at"].epoch_seconds().floor().cast("int64")
-    moments = heard.group_by("unit", "event", moment=second // CLOSE).aggregate(
-        n=heard.count(), timed=(second % 60 != 0).sum()
-    )
-    told = ask(moments, {"n": moments["n"].sum(), "moments": moments.count(), "timed": moments["timed"].sum()})
-    share = 1 - told["moments"] / told["n"] if told["n"] else 0.0
-    if told["n"] and told["n"] >= LEAST_TOLD and share >= TWICE and told["timed"]:
-        said = f"{percent(share)} of the events come in the same {CLOSE} seconds as another"
-        yield f"{said}: the log may hold each twice."
+    before = second.lag().over(group_by=["unit", "event"], order_by=second)
+    gaps = heard.select("event", gap=(second - before) // CLOSE, is_timed=second % 60 != 0)
+    gaps = gaps.group_by("event", "gap").aggregate(n=gaps.count(), timed=gaps["is_timed"].sum())
+    rows = gaps.to_pyarrow().to_pandas()
+    for name in ["", *(name for of in (accounts.design.activation, accounts.design.usage) if of for name in of.event)]:
+        counts = (rows[rows["event"] == name] if name else rows).groupby("gap", dropna=False)[["n", "timed"]].sum()
+        told, soon = counts.sum(), counts["n"][(counts.index >= bool(name)) & (counts.index < TWICE_WITHIN // CLOSE)]
+        if soon.max() >= max(TWICE * told["n"], LEAST_TOLD) and told["timed"]:
+            when = f"{soon.idxmax() * CLOSE / 60:,.0f} minutes" if soon.idxmax() else f"within {CLOSE} seconds"
+            what = f"events {name}" if name else "events"
+            said = f"{percent(soon.max() / told['n'])} of the {what} come {when} after another of their kind"
+            yield f"{said}: the log may hold each twice."
+            return
 
 
 def _find_silent(source, accounts):
@@ -156,9 +163,10 @@ def _find_silent(source, accounts):
     (n, lost), (others, leave) = old.to_numpy().tolist()
     expected = n * leave / max(1, others)
     if expected >= LEAST_LACKED and lost <= TENTH * expected:
-        doubts.append(
+        (grave if n >= DEAD * (n + others) else doubts).append(
             f"Of the {n:,} {noun} without any event {lost:,} left, where the others would lead to expect "
-            f"{expected:,.0f}: their losses may be missing as well, so that they seem to stay."
+            f"{expected:,.0f}: their losses may be missing as well, so that they seem to stay; leave them out, or give "
+            "the losses."
         )
     n, late = rows.loc[left, "units"].sum(), rows.loc[rows["late"].eq(True), "units"].sum()
     if late >= LEAST_TOLD and late > MOST_AFTER * n:
@@ -170,8 +178,8 @@ def _find_silent(source, accounts):
 
 
 def _find_no_losses(accounts):
-    """The sentence on losses that begin late, though accounts of such ages leave since: earlier ones may be deleted."""
-    table = accounts.table
+    """Yield a sentence on losses that begin late, or lack some days, though accounts of such ages leave on others."""
+    table, noun = accounts.table, schema.pluralise(accounts.design.unit)
     start, lost = (
         (table[n].epoch_seconds().cast("float64") / DAY).floor().cast("int64") for n in ("started_at", "lost_at")
     )
@@ -181,11 +189,18 @@ def _find_no_losses(accounts):
         return
     first, longest = int(known["lost"].iloc[0]), known["lost"].diff().max()
     ages = known.assign(day=known["lost"] - known["start"]).rename(columns={"n": "known"})
-    end = (accounts.as_of - dt.date(1970, 1, 1)).days
-    found = expect_lost(ages, rows.rename(columns={"start": "day"}), reach=(first, end), end=end, window=(0.0, None))
+    starts, end = rows.rename(columns={"start": "day"}), (accounts.as_of - dt.date(1970, 1, 1)).days
+    found = expect_lost(ages, starts, reach=(first, end), end=end, window=(0.0, None))
     if found[1] > LEAST_LACKED and first - rows["start"].min() > 2 * longest + 2:
-        noun = schema.pluralise(accounts.design.unit)
         yield (
             f"The first loss stands on {write_day(first)}, before which {found[1]:,.0f} would be expected by when "
             f"{noun} leave since: those that left earlier may be deleted, so that too many seem to stay."
+        )
+        return
+    _, hole, _ = find_quiet(known.groupby("lost")["n"].sum().rename_axis("day").reset_index())
+    found = expect_lost(ages, starts, reach=(first, end), end=end, window=(0.0, None), hole=hole) if hole else (0, 0)
+    if found[1] > LEAST_LACKED:
+        yield (
+            f"Hardly a loss stands from {write_day(hole[0])} to {write_day(hole[1])}, where {found[1]:,.0f} would be "
+            f"expected by when {noun} leave else: they may be missing, so that too many seem to stay."
         )

@@ -111,6 +111,8 @@ def _at(day, text=PLAN):
 FAR = PLAN.replace("landmark_days: [30, 60]", "landmark_days: [30, 60, 400, 900]")
 LATE = "".join(f"a{i},calls,2024-03-{10 + i % 20},1\n" for i in range(100))
 HOLE = "\n".join(row for row in make_events().splitlines() if not "2024-06-01" <= row.split(",")[2] <= "2024-07-10")
+PINGS = "".join(f"a59,ping,{dt.date(2024, 3, 1) + dt.timedelta(i)},1\n" for i in range(306))
+MOVED = make_accounts(start=lambda i: "2024-02-05" if i % 3 == 0 else None)
 FAULTS = [
     ({"given": {30.0: compared(99)}}, "enough_accounts", "warn", 99,
      "99 accounts can be compared at day 30; below 100 only very large differences show."),
@@ -131,6 +133,14 @@ FAULTS = [
      "zone."),
     ({"events": HOLE}, "events_fit", "warn", 0,
      "Hardly an event stands from 2024-06-01 to 2024-07-10: what was done then is unread, and counts as not done."),
+    ({"events": HOLE + "\n" + PINGS}, "events_fit", "warn", 0,
+     "Hardly an event chat stands from 2024-06-01 to 2024-07-10: what was done then is unread, and counts as not "
+     "done."),
+    ({"events": make_events() + "a1,left,2034-05-01,1\n"}, "events_fit", "warn", 0,
+     "1 event of left stands a year and more after the last day, and none before that: their dates may be wrong."),
+    ({"accounts": MOVED}, "events_fit", "warn", 0,
+     "Of the accounts 35.0 % start at one moment, 2024-02-05 00:00, as they do that were moved or written down later: "
+     "what they did before is unread; give their own start, or leave them out."),
     ({"text": CALLS, "events": make_events() + LATE, "given": None}, "events_begun", "warn", 80 / 120,
      "calls is first heard on 2024-03-10, before which 66.7 % of the accounts passed day 30: if it was not there yet, "
      "they count as without it for that alone."),
@@ -151,6 +161,10 @@ def test_check_accounts_leaves_out_what_does_not_apply(check):
     assert "landmarks_in_data" not in check(text=_at("2024-03-10", FAR), **none)  # not even the first one is within
     early = check(text=CALLS, events=make_events() + LATE.replace("2024-03", "2024-01"))
     assert not {"events_begun", "events_occur"} & {*early}
+    soon = check(events=make_events() + "a1,left,2025-02-01,1\na2,left,2026-05-01,1\n")  # an earlier as_of cuts so
+    assert soon["events_fit"].status == "pass"
+    for some in (lambda i: None if i % 10 else "2024-02-05", lambda i: "2024-02-05"):  # a busy day; one for all
+        assert check(accounts=make_accounts(start=some))["events_fit"].status == "pass"
     rare = make_events().replace("left,2024-12-31", "left,2024-03-01")  # one event long ago says nothing
     assert check(events=rare)["freshness"].status == "pass"
 

@@ -44,6 +44,9 @@ def check(accounts, events=None, content=PLAN):
 A, E = make_world()
 ROW, OF, STAYS = A.index, E["id"].str[1:-1].astype(int), A["left"].isna()
 GONE, EARLY = A["id"][~STAYS], A["left"] < "2023-10-01"
+CHATS, HOUR = E[E["event"] == "chat"], pd.Timedelta(hours=1)
+MANY = pd.concat([A.assign(id=A["id"] + str(i)) for i in range(3)], ignore_index=True)
+MORE, FEW = pd.concat([E.assign(id=E["id"] + str(i)) for i in range(3)]), MANY.index % 15 > 0
 FAULTS = {
     "one plan for all who left": ((A.assign(tier=A["tier"].where(STAYS, "none")), E), "fail",
      "Of the accounts that left 100.0 % have one and the same plan tier, and 0.0 % of the others: it may be written "
@@ -61,10 +64,20 @@ FAULTS = {
      "The first loss stands on 2023-10-04, before which 35 would be expected by when accounts leave since: those "
      "that left earlier may be deleted, so that too many seem to stay."),
     "the whole log twice": ((A, pd.concat([E, E])), "warn",
-     "50.0 % of the events come in the same 10 seconds as another: the log may hold each twice."),
-    "losses lost with the events": ((A.assign(left=A["left"].where(ROW % 5 > 1)), E[OF % 5 > 1]), "warn",
+     "50.0 % of the events come within 10 seconds after another of their kind: the log may hold each twice."),
+    "the whole log twice, in two time zones": ((A, pd.concat([E, E.assign(at=E["at"] + HOUR)])), "warn",
+     "50.0 % of the events come 60 minutes after another of their kind: the log may hold each twice."),
+    "one kind of event twice": ((A, pd.concat([E, CHATS.assign(at=CHATS["at"] + HOUR)])), "warn",
+     "50.0 % of the events chat come 60 minutes after another of their kind: the log may hold each twice."),
+    "losses lost with the events": ((A.assign(left=A["left"].where(ROW % 5 > 1)), E[OF % 5 > 1]), "fail",
      "Of the 120 accounts without any event 0 left, where the others would lead to expect 60: their losses may be "
-     "missing as well, so that they seem to stay."),
+     "missing as well, so that they seem to stay; leave them out, or give the losses."),
+    "those of a few": ((MANY.assign(left=MANY["left"].where(FEW)), MORE[~MORE["id"].isin(MANY["id"][~FEW])]), "warn",
+     "Of the 60 accounts without any event 0 left, where the others would lead to expect 30: their losses may be "
+     "missing as well, so that they seem to stay; leave them out, or give the losses."),
+    "losses of some months": ((A.assign(left=A["left"].where(~A["left"].between("2023-08-01", "2023-12-10"))), E),
+     "warn", "Hardly a loss stands from 2023-07-29 to 2023-12-10, where 64 would be expected by when accounts leave "
+     "else: they may be missing, so that too many seem to stay."),
 }  # fmt: skip
 
 
