@@ -6,6 +6,7 @@ A treatment makes events more or fewer, and moves what follows assignment. It mo
 from collections.abc import Iterator
 
 import numpy as np
+import scipy  # its parts load when they are first used
 
 from helpers import schema
 from helpers.checks import logs
@@ -17,6 +18,8 @@ NAMED = 0.7  # of the events that an arm lacks, from which on those of another n
 STRANGE_FAILS = 0.05  # of all events those whose ids are unlike any unit's
 ALIKE = 0.1  # of the values of two events that are equal by themselves: fewer, and one that comes again is a repeat
 DOUBLED = 0.35  # of the events of all arms alike: some orders have equal lines
+TURNED, MOST = 0.7, 0.6  # of what is due, below which a rate has turned; of the days on either side that say so
+AROUND, STEPS = 7, 30  # days on either side of a turn, and of assignment; of a fit
 NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 CLOCKS = "times may be filled in, or of another clock."
 
@@ -94,6 +97,61 @@ def find_weekdays(log, event, arm) -> Iterator[Finding]:
         when = " and ".join(name for name, is_lost in zip(NAMES, lacks, strict=True) if is_lost)
         told = f"Events of {LABEL} in {arm} are lost: hardly any stands on {when}, where {percent(share)} of all would "
         yield Finding(share, f"{told}be expected.", share > LOST_FAILS)
+
+
+def find_turn(log, event, arm) -> Iterator[Finding]:
+    """Yield the day of the calendar from which on an arm has far fewer events than are due.
+
+    A treatment moves a rate by the days since assignment, and a season that of all arms. Rates by both are fitted
+    without and with a turn in one arm (Poisson); where all were assigned at once, nothing tells the two apart.
+    """
+    n, sides = int(log.end + 1 - log.first), log.split("aged", event, arm)
+    if not 2 * AROUND < n <= logs.MOST_DAYS or min(rows["known"].sum() for rows in sides) < LEAST_TOLD:
+        return
+    ages = [logs.count_days(rows, "known", 0, n) for rows in sides]
+    days = [logs.count_days(rows, "known", log.first, n) for rows in log.split("day", event, arm)]
+    begun = [logs.count_days(rows, "n", log.first, n) for rows in log.split("begun", "", arm)]
+    if any((one > 0).sum() < AROUND for one in begun):
+        return
+    # an age in hours lies on two days of the calendar
+    alive = [scipy.linalg.toeplitz((one + np.append(0.0, one[:-1])) / 2, np.zeros(n)) for one in begun]
+    before, due, _ = _fit_rates(alive, ages, days, n)
+    turn = AROUND + int(np.abs((due - days[0]).cumsum()[AROUND - 1 : n - AROUND]).argmax())
+    after, _, times = _fit_rates(alive, ages, days, turn)
+    held = days[0][turn:].sum()
+    lost = max(0.0, held / times - held) if times else 0.0
+    share = float(lost / max(1.0, days[0].sum() + lost))
+    is_more, is_told = days[0] > due, due >= 1
+    sides = is_more[:turn][is_told[:turn]], ~is_more[turn:][is_told[turn:]]
+    is_steady = all(side.sum() > MOST * len(side) for side in sides)  # a sale of a day is no turn
+    is_sure = is_steady and after - before > logs.SURE * max(1.0, log.spreads.get(event, 1.0))
+    if is_sure and times < TURNED and share > LOST_WARNS:
+        told = f"From {write_day(log.first + turn)} on, {arm} has {percent(times)} of the events of {LABEL} that other "
+        told += "days and arms lead to expect: either some are lost, or what was tested changed that day."
+        yield Finding(share, told, fails=False, cut=("from", int(log.first + turn)))
+
+
+def _fit_rates(alive, ages, days, turn):
+    """The log-likelihood of counts by age and day in two arms, those due in the first by day, and its factor of a turn.
+
+    Each step gives the ages, the days of both arms, and the days of the first from the turn on the sums that they have.
+    """
+    season, factors, times = np.ones(len(days[0])), [np.ones(len(days[0])) for _ in days], 1.0
+    for _ in range(STEPS):
+        rates = [_divide(a, (f * season) @ e) for a, f, e in zip(ages, factors, alive, strict=True)]
+        due = [f * (e @ rate) for f, e, rate in zip(factors, alive, rates, strict=True)]
+        season = _divide(days[0] + days[1], due[0] + due[1])
+        if late := (due[0] * season)[turn:].sum():
+            times *= days[0][turn:].sum() / late
+            factors[0][turn:] = times
+    rates = [_divide(a, (f * season) @ e) for a, f, e in zip(ages, factors, alive, strict=True)]
+    told = sum(scipy.special.xlogy(a, rate).sum() for a, rate in zip(ages, rates, strict=True))
+    told += sum(scipy.special.xlogy(d, f * season).sum() for d, f in zip(days, factors, strict=True))
+    return told, factors[0] * season * (alive[0] @ rates[0]), times
+
+
+def _divide(counts, due):
+    return np.divide(counts, due, out=np.zeros(len(due)), where=due > 0)
 
 
 def find_repeats(log, event, arm) -> Iterator[Finding]:
