@@ -115,43 +115,31 @@ def find_turn(log, event, arm) -> Iterator[Finding]:
         return
     # an age in hours lies on two days of the calendar
     alive = [scipy.linalg.toeplitz((one + np.append(0.0, one[:-1])) / 2, np.zeros(n)) for one in begun]
-    before, due, _ = _fit_rates(alive, ages, days, n)
-    turn = AROUND + int(np.abs((due - days[0]).cumsum()[AROUND - 1 : n - AROUND]).argmax())
-    after, _, times = _fit_rates(alive, ages, days, turn)
-    held = days[0][turn:].sum()
-    lost = max(0.0, held / times - held) if times else 0.0
-    share = float(lost / max(1.0, days[0].sum() + lost))
-    is_more, is_told = days[0] > due, due >= 1
-    sides = is_more[:turn][is_told[:turn]], ~is_more[turn:][is_told[turn:]]
+    turn, chances = n, []
+    for _ in range(2):  # without a turn, then with the likeliest
+        season, factors, times = np.ones(n), np.ones((2, n)), 1.0
+        for _ in range(STEPS):  # each gives ages, days and the days from the turn on the sums that they have
+            held = [(factor * season) @ units for factor, units in zip(factors, alive, strict=True)]
+            rates = [np.divide(*pair, out=np.zeros(n), where=pair[1] > 0) for pair in zip(ages, held, strict=True)]
+            due = [f * (units @ rate) for f, units, rate in zip(factors, alive, rates, strict=True)]
+            season = np.divide(sum(days), sum(due), out=np.zeros(n), where=sum(due) > 0)
+            if late := (due[0] * season)[turn:].sum():
+                factors[0, turn:] = times = times * days[0][turn:].sum() / late
+        pairs = zip((*ages, *days), (*rates, *(factors * season)), strict=True)
+        chances.append(sum(scipy.special.xlogy(came, rate).sum() for came, rate in pairs))
+        if turn == n:
+            more, is_due = days[0] - due[0] * season, due[0] * season >= 1
+            turn = AROUND + int(np.abs(more.cumsum()[AROUND - 1 : n - AROUND]).argmax())
+    sides = (more > 0)[:turn][is_due[:turn]], (more <= 0)[turn:][is_due[turn:]]
     is_steady = all(side.sum() > MOST * len(side) for side in sides)  # a sale of a day is no turn
-    is_sure = is_steady and after - before > logs.SURE * max(1.0, log.spreads.get(event, 1.0))
+    came, gain = days[0][turn:].sum(), chances[1] - chances[0]
+    lost = max(0.0, came / times - came) if times else 0.0
+    share = float(lost / max(1.0, days[0].sum() + lost))
+    is_sure = is_steady and gain > logs.SURE * max(1.0, log.spreads.get(event, 1.0))
     if is_sure and times < TURNED and share > LOST_WARNS:
         told = f"From {write_day(log.first + turn)} on, {arm} has {percent(times)} of the events of {LABEL} that other "
         told += "days and arms lead to expect: either some are lost, or what was tested changed that day."
         yield Finding(share, told, fails=False, cut=("from", int(log.first + turn)))
-
-
-def _fit_rates(alive, ages, days, turn):
-    """The log-likelihood of counts by age and day in two arms, those due in the first by day, and its factor of a turn.
-
-    Each step gives the ages, the days of both arms, and the days of the first from the turn on the sums that they have.
-    """
-    season, factors, times = np.ones(len(days[0])), [np.ones(len(days[0])) for _ in days], 1.0
-    for _ in range(STEPS):
-        rates = [_divide(a, (f * season) @ e) for a, f, e in zip(ages, factors, alive, strict=True)]
-        due = [f * (e @ rate) for f, e, rate in zip(factors, alive, rates, strict=True)]
-        season = _divide(days[0] + days[1], due[0] + due[1])
-        if late := (due[0] * season)[turn:].sum():
-            times *= days[0][turn:].sum() / late
-            factors[0][turn:] = times
-    rates = [_divide(a, (f * season) @ e) for a, f, e in zip(ages, factors, alive, strict=True)]
-    told = sum(scipy.special.xlogy(a, rate).sum() for a, rate in zip(ages, rates, strict=True))
-    told += sum(scipy.special.xlogy(d, f * season).sum() for d, f in zip(days, factors, strict=True))
-    return told, factors[0] * season * (alive[0] @ rates[0]), times
-
-
-def _divide(counts, due):
-    return np.divide(counts, due, out=np.zeros(len(due)), where=due > 0)
 
 
 def find_repeats(log, event, arm) -> Iterator[Finding]:
