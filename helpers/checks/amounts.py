@@ -94,7 +94,7 @@ def check_amounts(units: Units, design: ExperimentPlan) -> tuple[Check, ...]:
         ratio) has codes for none, values of no payments, or without a currency in one arm; has one arm in another
         unit, or without the money back of the control; adds an event that is named as money back to others; sums
         several currencies or another one than its unit. Of other metrics, and of names, signs and sizes that can be
-        read in two ways, it warns.
+        read in two ways, and of scores whose scale one arm turns, it warns.
         `value` counts the faults. `events_add_<metric>` fails where another metric has such a fault;
         `acknowledge: {events_add: why}` releases it too.
     """

@@ -46,7 +46,8 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     the others hold few. Whether events reach from the first assignment to the last complete day is judged by what the
     days that the log does hold would lead to expect on the others (a Poisson count whose rate is itself counted), and
     by its own quiet days. One of several events of a metric, or a part of a ratio, may end by itself, in all arms
-    alike, or where another takes over. A log as long as exports are cut is told.
+    alike, or where another takes over. Where one arm alone has far fewer from a day on that is not of their age, this
+    is in doubt. A log as long as exports are cut is told.
 
     Parameters
     ----------
