@@ -105,19 +105,21 @@ def find_turn(log, event, arm) -> Iterator[Finding]:
     A treatment moves a rate by the days since assignment, and a season that of all arms. Rates by both are fitted
     without and with a turn in one arm (Poisson); where all were assigned at once, nothing tells the two apart.
     """
-    n, sides = int(log.end + 1 - log.first), log.split("aged", event, arm)
-    if not 2 * AROUND < n <= logs.MOST_DAYS or min(rows["known"].sum() for rows in sides) < LEAST_TOLD:
+    n, arms = int(log.end + 1 - log.first), (arm, *(other for other in log.arms if other != arm))
+    if not 2 * AROUND < n <= logs.MOST_DAYS or min(log.count("aged", event, arm, "known")) < LEAST_TOLD:
         return
-    ages = [logs.count_days(rows, "known", 0, n) for rows in sides]
-    days = [logs.count_days(rows, "known", log.first, n) for rows in log.split("day", event, arm)]
-    begun = [logs.count_days(rows, "n", log.first, n) for rows in log.split("begun", "", arm)]
+    asked = (("aged", event, "known", 0), ("day", event, "known", log.first), ("begun", "", "n", log.first))
+    ages, days, begun = (
+        [logs.count_days(log.split(what, of, own)[0], name, first, n) for own in arms]
+        for what, of, name, first in asked
+    )
     if any((one > 0).sum() < AROUND for one in begun):
         return
     # an age in hours lies on two days of the calendar
     alive = [scipy.linalg.toeplitz((one + np.append(0.0, one[:-1])) / 2, np.zeros(n)) for one in begun]
     turn, chances = n, []
     for _ in range(2):  # without a turn, then with the likeliest
-        season, factors, times = np.ones(n), np.ones((2, n)), 1.0
+        season, factors, times = np.ones(n), np.ones((len(arms), n)), 1.0
         for _ in range(STEPS):  # each gives ages, days and the days from the turn on the sums that they have
             held = [(factor * season) @ units for factor, units in zip(factors, alive, strict=True)]
             rates = [np.divide(*pair, out=np.zeros(n), where=pair[1] > 0) for pair in zip(ages, held, strict=True)]

@@ -411,6 +411,18 @@ def test_a_treatment_that_all_get_after_the_windows_is_no_turn():
         assert _check(units, late, kinds, as_of="2024-02-29")[0].status == status
 
 
+def test_an_arm_that_joins_later_is_no_turn_of_the_others():
+    units, events = _draw_many(3, n=6000)
+    joins = (units["assigned_at"] >= "2024-01-15") & (np.arange(len(units)) % 3 == 0)
+    units["variant"] = units["variant"].mask(joins, "c")
+    is_own = events["id"].isin(units.loc[joins, "id"]).to_numpy()
+    events = events[is_own | (np.random.default_rng(4).random(len(events)) < 0.4)]  # more than twice as many as others
+    arms = {"column": "variant", "control": "a", "treatments": ["b", "c"], "split": "unknown"}
+    assert _check(units, events, REVENUE, as_of="2024-02-29", variant=arms)[0].status == "pass"
+    lost = _check(units, _halve(units, events, "2024-01-21", kept=0.4), REVENUE, as_of="2024-02-29", variant=arms)[0]
+    assert lost.message.startswith("From 2024-01-21 on, b has ")
+
+
 def test_a_promotion_day_that_one_arm_takes_to_is_no_turn():
     units, events = _draw_many(1, n=3000)
     is_day = (events["at"].dt.date == pd.Timestamp("2024-01-25").date()).to_numpy()
