@@ -46,6 +46,10 @@ UNANSWERED = (
     "The answers of {label} are 0 far too often, {n:,} of {all:,}{where}, as where nobody answered; leave those cells "
     "empty."
 )
+REVERSED = (
+    "The answers of {label} in {arm} are spread as those in {other} would be if read backwards; the scale may "
+    "be turned in one arm."
+)
 TURNED = "The values of {event} in {label} are below 0 in one arm and above in another; give both one sign."
 UNITS = (
     "The {part}values of {label} in {arm} are about {factor:,.0f} times those in {other}, as cents beside whole units "
@@ -65,9 +69,10 @@ NINES_OF_COUNTS, NINES_OF_AMOUNTS = 2, 4  # that a code has: 999 is a price
 LARGEST = {2**power - shift for power in (15, 16, 31, 32, 63, 64) for shift in (0, 1)}  # that numbers can be
 BELOW = {-float(str(digit) * times) for digit in (1, 8, 9) for times in range(1, 7)}  # codes below 0
 HEAP, STEEP = 1 / 3, 20  # of the answers, and times those of 1, above which answers of 0 are none
+MIRRORED, UNLIKE = 1 / 3, 0.5  # of how unlike arms are, up to which they are when one is read backwards; and from where
 LOW, DOUBT = 3, 0.05  # answers up to it become more with those of 0 where people are unhappier; below this p they did
 APART, QUARTERS = 50, (0.25, 0.5, 0.75)  # times, above which no treatment makes values larger; where it is judged
-LEAST_SIZED = 50  # values of an arm, below which their unit is not read
+LEAST_SIZED, LEAST_ANSWERS = 50, 4  # values of an arm, below which nothing is read; and answers of a scale
 DURATION = re.compile("(milli|micro)?sec(ond)?s?|ms|s|min(ute)?s?|h(ou)?rs?|h|days?", re.IGNORECASE)
 ALIKE = 0.97  # 98 and 99, two codes
 NO_EFFECT = "Its effect is not estimated."
@@ -89,7 +94,7 @@ def check_amounts(units: Units, design: ExperimentPlan) -> tuple[Check, ...]:
         ratio) has codes for none, values of no payments, or without a currency in one arm; has one arm in another
         unit, or without the money back of the control; adds an event that is named as money back to others; sums
         several currencies or another one than its unit. Of other metrics, and of names, signs and sizes that can be
-        read in two ways, it warns.
+        read in two ways, and of scores whose scale one arm turns, it warns.
         `value` counts the faults. `events_add_<metric>` fails where another metric has such a fault;
         `acknowledge: {events_add: why}` releases it too.
     """
@@ -154,6 +159,7 @@ def _find_values(name, units, design):
     for read, told in found.items():
         if "answers" in told[0]:
             yield from ((True, said) for said in _find_unanswered(told, label))
+            yield from ((False, said) for said in _find_reversed(told, label, design.variant))
         if "sizes" in told[0]:
             yield from ((True, said) for said in _find_code(told, label, design, metric))
             yield from _find_units(told, label, design, metric)
@@ -191,6 +197,20 @@ def _find_unanswered(arms, label):
     shares = [none / max(1, n) for none, n in zeros]
     if min(shares) <= MINOR * max(shares) and compare_counts(zeros) < ALERT and not compare_rates(low) < DOUBT:
         yield UNANSWERED.format(n=worst[0], all=worst.total(), label=label, where=" in one arm")
+
+
+def _find_reversed(arms, label, variant):
+    """Yield a sentence where an arm's answers are far from the control's, and near them when read backwards."""
+    counts = [read_answers(told["answers"])[0] for told in arms]
+    given = sorted(set().union(*counts))
+    if min(sum(one.values()) for one in counts) < LEAST_SIZED or given[-1] - given[0] < LEAST_ANSWERS - 1:
+        return
+    levels = np.arange(given[0], given[-1] + 1)
+    control, *treated = ([one.get(level, 0) / sum(one.values()) for level in levels] for one in counts)
+    for arm, own in zip(variant.treatments, treated, strict=True):
+        apart, turned = (np.abs(np.subtract(own, side)).sum() / 2 for side in (control, control[::-1]))
+        if apart > UNLIKE and turned < MIRRORED * apart:
+            yield REVERSED.format(label=label, arm=arm, other=variant.control)
 
 
 def _find_units(arms, label, design, metric):

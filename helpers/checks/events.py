@@ -6,6 +6,7 @@ fewer events, is no fault; where ids or names are lost beside, both are said.
 """
 
 import itertools
+import math
 from dataclasses import replace
 from functools import cache
 
@@ -45,7 +46,8 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     the others hold few. Whether events reach from the first assignment to the last complete day is judged by what the
     days that the log does hold would lead to expect on the others (a Poisson count whose rate is itself counted), and
     by its own quiet days. One of several events of a metric, or a part of a ratio, may end by itself, in all arms
-    alike, or where another takes over. A log as long as exports are cut is told.
+    alike, or where another takes over. Where one arm alone has far fewer from a day on that is not of their age, this
+    is in doubt. A log as long as exports are cut is told.
 
     Parameters
     ----------
@@ -113,6 +115,7 @@ def _list_findings(log, design):
     if design.exposure and design.exposure.event:
         watched.append((TAKE_UP, "the take-up", design.exposure.event, (0.0, design.exposure.within_days), None))
     judge, lose = cache(lambda find, event, arm: tuple(find(log, event, arm))), cache(log.find_lost)
+    last = log.take("begun")["day"].max()
     for of, label, events, window, metric in watched:
         named = {event: f"{label} ({event})" if len(events) > 1 else label for event in events}
         is_own = not metric or events == (metric.event or [of])
@@ -130,10 +133,11 @@ def _list_findings(log, design):
                 yield max(lost, key=lambda one: one.share)
         for arm, event in itertools.product(log.arms, events):
             finds = [faults.find_elsewhere, faults.find_outside]
-            finds += [faults.find_weekdays] if metric else []
+            finds += [faults.find_weekdays, faults.find_turn] if metric else []
             finds += [faults.find_repeats] if metric and metric.kind not in ONCE else []
             for one in itertools.chain.from_iterable(judge(find, event, arm) for find in finds):
-                yield _name(one, named[event], of)
+                if not one.cut or one.cut[1] <= last + (window[1] or math.inf):  # what comes later is not counted
+                    yield _name(one, named[event], of)
 
 
 def _name(found, label, of):

@@ -6,6 +6,7 @@ A treatment makes events more or fewer, and moves what follows assignment. It mo
 from collections.abc import Iterator
 
 import numpy as np
+import scipy  # its parts load when they are first used
 
 from helpers import schema
 from helpers.checks import logs
@@ -17,6 +18,8 @@ NAMED = 0.7  # of the events that an arm lacks, from which on those of another n
 STRANGE_FAILS = 0.05  # of all events those whose ids are unlike any unit's
 ALIKE = 0.1  # of the values of two events that are equal by themselves: fewer, and one that comes again is a repeat
 DOUBLED = 0.35  # of the events of all arms alike: some orders have equal lines
+TURNED, MOST = 0.7, 0.6  # of what is due, below which a rate has turned; of the days on either side that say so
+AROUND, STEPS = 7, 30  # days on either side of a turn, and of assignment; of a fit
 NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 CLOCKS = "times may be filled in, or of another clock."
 
@@ -94,6 +97,51 @@ def find_weekdays(log, event, arm) -> Iterator[Finding]:
         when = " and ".join(name for name, is_lost in zip(NAMES, lacks, strict=True) if is_lost)
         told = f"Events of {LABEL} in {arm} are lost: hardly any stands on {when}, where {percent(share)} of all would "
         yield Finding(share, f"{told}be expected.", share > LOST_FAILS)
+
+
+def find_turn(log, event, arm) -> Iterator[Finding]:
+    """Yield the day of the calendar from which on an arm has far fewer events than are due.
+
+    A treatment moves a rate by the days since assignment, and a season that of all arms. Rates by both are fitted
+    without and with a turn in one arm (Poisson); where all were assigned at once, nothing tells the two apart.
+    """
+    n, arms = int(log.end + 1 - log.first), (arm, *(other for other in log.arms if other != arm))
+    if not 2 * AROUND < n <= logs.MOST_DAYS or min(log.count("aged", event, arm, "known")) < LEAST_TOLD:
+        return
+    asked = (("aged", event, "known", 0), ("day", event, "known", log.first), ("begun", "", "n", log.first))
+    ages, days, begun = (
+        [logs.count_days(log.split(what, of, own)[0], name, first, n) for own in arms]
+        for what, of, name, first in asked
+    )
+    if any((one > 0).sum() < AROUND for one in begun):
+        return
+    # an age in hours lies on two days of the calendar
+    alive = [scipy.linalg.toeplitz((one + np.append(0.0, one[:-1])) / 2, np.zeros(n)) for one in begun]
+    turn, chances = n, []
+    for _ in range(2):  # without a turn, then with the likeliest
+        season, factors, times = np.ones(n), np.ones((len(arms), n)), 1.0
+        for _ in range(STEPS):  # each gives ages, days and the days from the turn on the sums that they have
+            held = [(factor * season) @ units for factor, units in zip(factors, alive, strict=True)]
+            rates = [np.divide(*pair, out=np.zeros(n), where=pair[1] > 0) for pair in zip(ages, held, strict=True)]
+            due = [f * (units @ rate) for f, units, rate in zip(factors, alive, rates, strict=True)]
+            season = np.divide(sum(days), sum(due), out=np.zeros(n), where=sum(due) > 0)
+            if late := (due[0] * season)[turn:].sum():
+                factors[0, turn:] = times = times * days[0][turn:].sum() / late
+        pairs = zip((*ages, *days), (*rates, *(factors * season)), strict=True)
+        chances.append(sum(scipy.special.xlogy(came, rate).sum() for came, rate in pairs))
+        if turn == n:
+            more, is_due = days[0] - due[0] * season, due[0] * season >= 1
+            turn = AROUND + int(np.abs(more.cumsum()[AROUND - 1 : n - AROUND]).argmax())
+    sides = (more > 0)[:turn][is_due[:turn]], (more <= 0)[turn:][is_due[turn:]]
+    is_steady = all(side.sum() > MOST * len(side) for side in sides)  # a sale of a day is no turn
+    came, gain = days[0][turn:].sum(), chances[1] - chances[0]
+    lost = max(0.0, came / times - came) if times else 0.0
+    share = float(lost / max(1.0, days[0].sum() + lost))
+    is_sure = is_steady and gain > logs.SURE * max(1.0, log.spreads.get(event, 1.0))
+    if is_sure and times < TURNED and share > LOST_WARNS:
+        told = f"From {write_day(log.first + turn)} on, {arm} has {percent(times)} of the events of {LABEL} that other "
+        told += "days and arms lead to expect: either some are lost, or what was tested changed that day."
+        yield Finding(share, told, fails=False, cut=("from", int(log.first + turn)))
 
 
 def find_repeats(log, event, arm) -> Iterator[Finding]:

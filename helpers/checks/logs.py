@@ -30,7 +30,7 @@ class Finding:
     """What is wrong with the events of a metric in an arm: the share of them, in words, and whether it withholds.
 
     `told` holds `LABEL` where the name of the events goes. `cut` is the side, before or after, and the day of the first
-    or last event, where the log is cut; `of` the metric.
+    or last event, where the log is cut, or from which day on it has less; `of` the metric.
     """
 
     share: float

@@ -373,6 +373,65 @@ def test_what_no_treatment_explains_is_a_fault_of_the_log(how):
     assert said in check.message and (check.status, withheld) == (status, check.message if status == "fail" else None)
 
 
+def _halve(units, events, day, arm="b", kept=0.5):
+    """Return events without half of those of an arm from a day on."""
+    is_lost = (events["id"].map(units.set_index("id")["variant"]) == arm).to_numpy() & (events["at"] >= day).to_numpy()
+    return events[~is_lost | (np.random.default_rng(5).random(len(events)) < kept)]
+
+
+@pytest.mark.parametrize(("day", "kept", "effect", "told"), [
+    ("2024-01-21", 0.5, 1.0, "From 2024-01-21 on, b has 50.9 %"),
+    ("2024-01-21", 0.5, 2.0, "From 2024-01-21 on, b has 54.4 %"),  # a treatment that hides it
+    ("2024-01-21", 0.85, 1.0, None),
+    ("2024-02-27", 0.5, 1.0, None),  # in the last days
+])  # fmt: skip
+def test_half_of_the_events_of_an_arm_that_are_lost_from_a_day_on_are_told(day, kept, effect, told):
+    units, events = _draw_many(3, n=3000, effect=effect)
+    check, withheld = _check(units, _halve(units, events, day, kept=kept), REVENUE, as_of="2024-02-29")
+    said = f"{told} of the events of revenue that other days and arms lead to expect: either some are lost, or what "
+    said += f"was tested changed that day.{LIMITS.removeprefix(' would be expected.')}"
+    assert (check.status, check.message) == (("warn", said) if told else ("pass", FITS)) and withheld is None
+
+
+@pytest.mark.parametrize("of", [
+    {"effect": 0.3, "turn": 7, "enrolment": 8},  # by days since assignment
+    {"effect": 0.4, "turn": 7, "enrolment": 1},  # where nothing tells them from days of the calendar
+    {"season": lambda at: (at < "2024-01-21") | (at.hour < 12)},  # of all arms
+])  # fmt: skip
+def test_what_turns_by_days_since_assignment_or_in_all_arms_is_not_lost(of):
+    for seed in range(3):
+        assert _check(*_draw_many(seed, n=3000, **of), REVENUE, as_of="2024-02-29")[0].status == "pass"
+
+
+def test_a_treatment_that_all_get_after_the_windows_is_no_turn():
+    units, events = _draw_many(3, n=3000)
+    late = _halve(units, events, "2024-01-30")
+    for days, status in ((30, "warn"), (1, "pass")):  # the last are assigned on 28 January
+        kinds = {"revenue": REVENUE["revenue"] | {"within_days": days}}
+        assert _check(units, late, kinds, as_of="2024-02-29")[0].status == status
+
+
+def test_an_arm_that_joins_later_is_no_turn_of_the_others():
+    units, events = _draw_many(3, n=6000)
+    joins = (units["assigned_at"] >= "2024-01-15") & (np.arange(len(units)) % 3 == 0)
+    units["variant"] = units["variant"].mask(joins, "c")
+    is_own = events["id"].isin(units.loc[joins, "id"]).to_numpy()
+    events = events[is_own | (np.random.default_rng(4).random(len(events)) < 0.4)]  # more than twice as many as others
+    arms = {"column": "variant", "control": "a", "treatments": ["b", "c"], "split": "unknown"}
+    assert _check(units, events, REVENUE, as_of="2024-02-29", variant=arms)[0].status == "pass"
+    lost = _check(units, _halve(units, events, "2024-01-21", kept=0.4), REVENUE, as_of="2024-02-29", variant=arms)[0]
+    assert lost.message.startswith("From 2024-01-21 on, b has ")
+
+
+def test_a_promotion_day_that_one_arm_takes_to_is_no_turn():
+    units, events = _draw_many(1, n=3000)
+    is_day = (events["at"].dt.date == pd.Timestamp("2024-01-25").date()).to_numpy()
+    is_b = (events["id"].map(units.set_index("id")["variant"]) == "b").to_numpy()
+    more = [events[is_day & (is_b | (k < 5))].assign(at=events["at"] + pd.Timedelta(minutes=k)) for k in range(1, 20)]
+    found = _check(units, pd.concat([events, *more]), REVENUE, as_of="2024-02-29")[0]
+    assert "From 2024" not in found.message
+
+
 def test_a_log_that_fades_by_itself_is_not_lost():
     for seed in range(3):  # a few days of assignment, and a survey a week later that all answer within days
         rng = np.random.default_rng(seed)

@@ -557,6 +557,27 @@ def test_answers_of_0_in_one_arm_alone_are_none(values, n):
         assert _tell({"m": values}, metric) == (_fails(said) if n else None)
 
 
+HAPPY = np.random.default_rng(8).choice([1, 2, 3, 4, 5], N, p=[0.05, 0.05, 0.1, 0.3, 0.5])
+UNHAPPY = np.random.default_rng(9).choice([1, 2, 3, 4, 5], N, p=[0.3, 0.25, 0.2, 0.15, 0.1])
+
+
+@pytest.mark.parametrize(("values", "is_told"), [
+    (np.where(B, 6 - HAPPY, HAPPY), True),
+    (np.where(B, UNHAPPY, HAPPY), False),  # a treatment that hurts
+    (np.where(B, HAPPY, UNHAPPY), False),
+    (np.where(MANY, 6 - HAPPY, HAPPY), False),  # in both arms alike
+    (HAPPY, False),
+    (np.where(B, UNHAPPY, 6 - UNHAPPY), False),  # one that moves a middling score to the other side of the middle
+    (np.where(B & (np.arange(N) % 10 < 8), np.nan, np.where(B, 6 - HAPPY, HAPPY)), False),  # too few
+    (np.where(B, 3 - HAPPY.clip(1, 2), HAPPY.clip(1, 2)), False),  # two answers
+    (np.where(B, 6 - HAPPY.clip(3, 5), HAPPY.clip(3, 5) - 2), False),  # three
+])  # fmt: skip
+def test_answers_of_one_arm_that_are_read_backwards_are_told(values, is_told):
+    said = "The answers of m in b are spread as those in a would be if read backwards; the scale may be "
+    said += "turned in one arm."
+    assert _tell({"m": values}, RATED) == (("warn", said) if is_told else None)
+
+
 @pytest.mark.parametrize(("of_a", "of_b", "status", "said"), [
     (-1, 0, "fail", "Of refund in m hardly any stands in b, where 67 would be expected; money back may be lost."),
     (0, -1, "warn", "Of refund in m hardly any stands in a, where 67 would be expected; money back may be lost."),
