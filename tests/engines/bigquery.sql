@@ -77,14 +77,15 @@
 -- customer_milestones 309fb7449967
 -- customer_milestones 7534616e7413
 -- customer_milestones 03f04b0000a6
--- customer_milestones 5aedcde64319
--- customer_milestones 6d39ffa7bc31
+-- customer_milestones e3151aeaba34
+-- customer_milestones fc7e34fc51d3
+-- customer_milestones 0daa50ba5c13
 -- customer_milestones f5e6e6576674
 -- customer_milestones 5008a6169bca
 -- customer_milestones 35a2024717f5
 -- customer_milestones 4c17e00ab1f3
 -- customer_milestones 1df0fca45579
--- customer_milestones 8192c06aea88
+-- customer_milestones 0d2ad190589e
 -- customer_milestones 9881b3485fb1
 -- customer_milestones ebcc15ffd968
 -- customer_milestones c23bc195ea31
@@ -169,6 +170,7 @@ SELECT MAX(`t0`.`last`) AS `n0` FROM `temp`.`main`.`table_0` AS `t0`;
 SELECT `t0`.`unit`, `t0`.`started_at`, `t0`.`lost_at`, `t0`.`seats` FROM `temp`.`main`.`table_0` AS `t0` LIMIT 5000001;
 SELECT `t1`.`unit`, `t1`.`at`, `t1`.`value`, `t1`.`start` FROM ( SELECT * FROM `temp`.`main`.`table_0` AS `t0` WHERE `t0`.`event` = 'seats_changed' AND `t0`.`value` IS NOT NULL ) AS `t1` LIMIT 5000001;
 SELECT MIN(`t1`.`started_at`) AS `n0`, SUM(CAST(`t1`.`started_at` <= DATETIME('2022-12-05T00:00:00') AS INT64)) AS `n1`, COUNT(`t1`.`started_at`) AS `n2` FROM ( SELECT `t0`.`account_id` AS `unit`, CAST(`t0`.`started_at` AS DATETIME) AS `started_at`, CAST(`t0`.`seats` AS FLOAT64) AS `seats`, `t0`.`plan_tier`, `t0`.`country` FROM `table_0` AS `t0` ) AS `t1`;
+SELECT * FROM ( SELECT `t1`.`started_at`, COUNT(*) AS `n` FROM ( SELECT `t0`.`account_id` AS `unit`, CAST(`t0`.`started_at` AS DATETIME) AS `started_at`, CAST(`t0`.`seats` AS FLOAT64) AS `seats`, `t0`.`plan_tier`, `t0`.`country` FROM `table_0` AS `t0` ) AS `t1` GROUP BY 1 ) AS `t2` ORDER BY `t2`.`n` DESC, `t2`.`started_at` ASC NULLS LAST LIMIT 2;
 SELECT `t1`.`tier`, `t1`.`size`, `t1`.`seats`, CAST(`t1`.`lost_at` IS NOT NULL AS INT64) AS `left` FROM ( SELECT * FROM `temp`.`main`.`table_0` AS `t0` WHERE COALESCE( `t0`.`lost_at` >= TIMESTAMP_ADD(`t0`.`started_at`, INTERVAL '7776000' SECOND), TRUE ) ) AS `t1` LIMIT 5000001;
 SELECT CAST(FLOOR(ieee_divide(CAST(UNIX_SECONDS(`t0`.`started_at`) AS FLOAT64), 86400)) AS INT64) AS `start`, CAST(FLOOR(ieee_divide(CAST(UNIX_SECONDS(`t0`.`lost_at`) AS FLOAT64), 86400)) AS INT64) AS `lost`, COUNT(*) AS `n` FROM `temp`.`main`.`table_0` AS `t0` GROUP BY 1, 2;
 SELECT `t2`.`event`, COUNT(*) AS `rows`, SUM(CAST(`t2`.`value` IS NULL AS INT64)) AS `missing`, MIN(`t2`.`at`) AS `first`, MAX(`t2`.`at`) AS `latest` FROM ( SELECT * FROM ( SELECT `t0`.`account_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value` FROM `table_0` AS `t0` ) AS `t1` WHERE `t1`.`at` < DATETIME('2023-09-01T00:00:00') ) AS `t2` GROUP BY 1;

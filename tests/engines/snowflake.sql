@@ -77,14 +77,15 @@
 -- customer_milestones 55cae8b1d862
 -- customer_milestones d4819c073317
 -- customer_milestones 318e71fdae8b
--- customer_milestones 73c2457ed66a
--- customer_milestones 12acc42b5c05
+-- customer_milestones e6fdeac3aa14
+-- customer_milestones d02d01c2819e
+-- customer_milestones 107721880647
 -- customer_milestones c2df1f84a2e5
 -- customer_milestones 244d7a5b2ab1
 -- customer_milestones 3b53b026d987
 -- customer_milestones 19a4d27b598b
 -- customer_milestones ca36a25645d2
--- customer_milestones 8a35ecfbd0f8
+-- customer_milestones a85893f77a4b
 -- customer_milestones dae2e729efe8
 -- customer_milestones 694d573420b6
 -- customer_milestones e475bb560fc3
@@ -169,6 +170,7 @@ SELECT MAX("t0"."last") AS "n0" FROM "temp"."main"."table_0" AS "t0";
 SELECT "t0"."unit", "t0"."started_at", "t0"."lost_at", "t0"."seats" FROM "temp"."main"."table_0" AS "t0" LIMIT 5000001;
 SELECT "t1"."unit", "t1"."at", "t1"."value", "t1"."start" FROM ( SELECT * FROM "temp"."main"."table_0" AS "t0" WHERE "t0"."event" = 'seats_changed' AND "t0"."value" IS NOT NULL ) AS "t1" LIMIT 5000001;
 SELECT MIN("t1"."started_at") AS "n0", SUM(CAST("t1"."started_at" <= TIMESTAMP_FROM_PARTS(2022, 12, 5, 0, 0, 0, 0) AS INT)) AS "n1", COUNT("t1"."started_at") AS "n2" FROM ( SELECT "t0"."account_id" AS "unit", CAST("t0"."started_at" AS TIMESTAMP) AS "started_at", CAST("t0"."seats" AS DOUBLE) AS "seats", "t0"."plan_tier", "t0"."country" FROM "table_0" AS "t0" ) AS "t1";
+SELECT * FROM ( SELECT "t1"."started_at", COUNT(*) AS "n" FROM ( SELECT "t0"."account_id" AS "unit", CAST("t0"."started_at" AS TIMESTAMP) AS "started_at", CAST("t0"."seats" AS DOUBLE) AS "seats", "t0"."plan_tier", "t0"."country" FROM "table_0" AS "t0" ) AS "t1" GROUP BY 1 ) AS "t2" ORDER BY "t2"."n" DESC NULLS LAST, "t2"."started_at" ASC LIMIT 2;
 SELECT "t1"."tier", "t1"."size", "t1"."seats", CAST("t1"."lost_at" IS NOT NULL AS INT) AS "left" FROM ( SELECT * FROM "temp"."main"."table_0" AS "t0" WHERE COALESCE("t0"."lost_at" >= DATEADD(SECOND, '7776000', "t0"."started_at"), TRUE) ) AS "t1" LIMIT 5000001;
 SELECT CAST(FLOOR(CAST(DATE_PART('epoch', "t0"."started_at") AS DOUBLE) / 86400) AS BIGINT) AS "start", CAST(FLOOR(CAST(DATE_PART('epoch', "t0"."lost_at") AS DOUBLE) / 86400) AS BIGINT) AS "lost", COUNT(*) AS "n" FROM "temp"."main"."table_0" AS "t0" GROUP BY 1, 2;
 SELECT "t2"."event", COUNT(*) AS "rows", SUM(CAST("t2"."value" IS NULL AS INT)) AS "missing", MIN("t2"."at") AS "first", MAX("t2"."at") AS "latest" FROM ( SELECT * FROM ( SELECT "t0"."account_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value" FROM "table_0" AS "t0" ) AS "t1" WHERE "t1"."at" < TIMESTAMP_FROM_PARTS(2023, 9, 1, 0, 0, 0, 0) ) AS "t2" GROUP BY 1;
