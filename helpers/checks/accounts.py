@@ -178,9 +178,9 @@ def _find_far(heard, accounts):
     planned, end = schema.list_account_event_names(accounts.design), accounts.cutoff
     far = [row for row in heard if row["event"] in planned and row["next"] and row["next"] - end > YEAR]
     if n := sum(row["late"] for row in far):
+        names = ", ".join(row["event"] for row in far[:3])
         yield (
-            f"{schema.say(n, 'event')} of {', '.join(row['event'] for row in far[:3])} "
-            f"stand{'s' * (n == 1)} a year and more after the last day, and none before that: their dates may be wrong."
+            f"{schema.say(n, 'event')} of {names} a year and more after the last day, and none before that: their dates may be wrong."
         )
 
 
