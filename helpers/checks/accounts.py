@@ -180,7 +180,8 @@ def _find_far(heard, accounts):
     if n := sum(row["late"] for row in far):
         names = ", ".join(row["event"] for row in far[:3])
         yield (
-            f"{schema.say(n, 'event')} of {names} a year and more after the last day, and none before that: their dates may be wrong."
+            f"{schema.say(n, 'event')} of {names} a year and more after the last day, and none before that: "
+            "their dates may be wrong."
         )
 
 
