@@ -71,7 +71,7 @@ def ask(program, folder, pages, script=LOOK, *, widths=(WIDE, TABLET, PHONE), li
         "for (const frame of document.querySelectorAll('iframe')) found.push(await frame.contentWindow.eval(code));"
         "document.title = 'FOUND ' + JSON.stringify(found) })"
     )
-    page = f"<!doctype html><title>waiting</title><body>{frames}<script>{go}</script>"
+    page = f"<!doctype html><meta charset=utf-8><title>waiting</title><body>{frames}<script>{go}</script>"
     said = run_chromium(program, folder, page, "--dump-dom", "--window-size=1400,900")
     found = re.search(r"<title>FOUND (.*?)</title>", said, re.DOTALL)
     assert found, said[-2000:]
