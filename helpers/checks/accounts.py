@@ -114,8 +114,9 @@ def _hear(source, accounts):
     at, known = joined["at"], joined["at"] < ibis.literal(accounts.cutoff)
     start = joined["started_at"].truncate("D") if accounts.dated else joined["started_at"]
     told = {"n": joined.count(), "early": (at < start).sum(), "in_time": known.sum()}
-    told |= {"first": at.min(where=known), "last": at.max(where=known), "late": (~known).sum()}
-    told["next"] = at.min(where=~known)
+    is_far = at >= ibis.literal(accounts.cutoff + YEAR)
+    told |= {"first": at.min(where=known), "last": at.max(where=known)}
+    told |= {"soon": (~known & ~is_far).sum(), "far": is_far.sum()}
     return joined.group_by("event").aggregate(**told).order_by("event").to_pyarrow().to_pylist()
 
 
@@ -158,9 +159,7 @@ def _find_holes(source, accounts):
     events = joined.filter(counts).select("event", day=joined["at"].date())
     days = events.group_by("event", "day").aggregate(n=events.count()).order_by("day").to_pyarrow().to_pandas()
     days["day"] = days["day"].astype("datetime64[s]").astype("int64") // DAY
-    design = accounts.design
-    decide = [name for of in (design.activation, design.usage) if of for name in of.event]
-    for what in ["", *decide]:
+    for what in ["", *accounts.design.counted_events]:
         held = (days[days["event"] == what] if what else days).groupby("day", as_index=False)["n"].sum()
         _, hole, _ = find_quiet(held) if len(held) else (0, None, None)
         length = hole[1] - hole[0] + 1 if hole else 0
@@ -174,14 +173,14 @@ def _find_holes(source, accounts):
 
 
 def _find_far(heard, accounts):
-    """Yield a sentence on events of the plan long after the last day, with none between: no as_of cuts a log so."""
-    planned, end = schema.list_account_event_names(accounts.design), accounts.cutoff
-    far = [row for row in heard if row["event"] in planned and row["next"] and row["next"] - end > YEAR]
-    if n := sum(row["late"] for row in far):
-        names = ", ".join(row["event"] for row in far[:3])
+    """Yield a sentence on events of the plan years after the last day, with hardly any sooner: no as_of cuts so."""
+    planned = schema.list_account_event_names(accounts.design)
+    far = [row for row in heard if row["event"] in planned and row["soon"] < TENTH * row["far"]]
+    if far:
+        n, names = sum(row["far"] for row in far), " and ".join(row["event"] for row in far[:3])
         yield (
-            f"{schema.say(n, 'event')} of {names} a year and more after the last day, and none before that: "
-            "their dates may be wrong."
+            f"A year and more after the last day, and hardly sooner, come {schema.say(n, 'event')} of {names}: these "
+            "dates may be wrong."
         )
 
 

@@ -26,7 +26,7 @@ CLOSE, TWICE = 10, 0.35  # seconds to which a gap is told; share of one gap from
 TWICE_WITHIN = 43_200  # seconds, to which a copy may come later: what is done once a day is no copy
 DEAD = 0.1  # of the accounts, from which on those that never do anything and never leave decide the answer
 SOME = 5_000  # accounts whose events tell whether the log stands twice
-LEAST_LACKED = 20.0  # losses before the first one, by when accounts of such ages leave since
+LEAST_LACKED = 20.0  # losses on days that hold none, by when accounts of such ages leave on others
 
 
 def check_leavers(source: AccountSource, accounts: Accounts, frame: pd.DataFrame) -> list[Check]:
@@ -126,7 +126,7 @@ def _find_twice(source, accounts):
     gaps = heard.select("event", gap=(second - before) // CLOSE, is_timed=second % 60 != 0)
     gaps = gaps.group_by("event", "gap").aggregate(n=gaps.count(), timed=gaps["is_timed"].sum())
     rows = gaps.to_pyarrow().to_pandas()
-    for name in ["", *(name for of in (accounts.design.activation, accounts.design.usage) if of for name in of.event)]:
+    for name in ["", *accounts.design.counted_events]:
         counts = (rows[rows["event"] == name] if name else rows).groupby("gap", dropna=False)[["n", "timed"]].sum()
         told, soon = counts.sum(), counts["n"][(counts.index >= bool(name)) & (counts.index < TWICE_WITHIN // CLOSE)]
         if soon.max() >= max(TWICE * told["n"], LEAST_TOLD) and told["timed"]:

@@ -92,10 +92,12 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
         if told:
             column = metric.observed if "every cell" in told and metric and metric.observed else read
             raise Refused(f"{column if column == name or not name else f'{name}, {column}'}: {told}")
+    if design.cluster:
+        return None
     shares = design.variant.shares
     even = sum(share**2 for share in shares.values()) if shares else 1 / len(design.variant.arms)
     for (name, column), facts in units.seen.items():
-        if design.cluster or name != UNPLANNED or any(word in column.lower() for word in HASHED):
+        if name != UNPLANNED or any(word in column.lower() for word in HASHED):
             continue
         several, alike = (facts[None][what] for what in ("several", "alike"))
         is_many = several >= MANY_LEVELS and alike >= ALIKE * several

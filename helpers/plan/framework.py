@@ -247,9 +247,13 @@ class FrameworkPlan(Design):
     @property
     def activity_events(self) -> list[str]:
         """Events that show that a customer uses the product: those named, else those of activation and usage."""
-        named = self.outcomes.activity
+        return self.outcomes.activity or self.counted_events
+
+    @property
+    def counted_events(self) -> list[str]:
+        """Events whose number says who is activated and who uses the product, each once."""
         parts = [part for part in (self.activation, self.usage) if part]
-        return named or list(dict.fromkeys(event for part in parts for event in part.event))
+        return list(dict.fromkeys(event for part in parts for event in part.event))
 
     @property
     def milestone_names(self) -> list[str]:

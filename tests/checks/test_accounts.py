@@ -136,8 +136,9 @@ FAULTS = [
     ({"events": HOLE + "\n" + PINGS}, "events_fit", "warn", 0,
      "Hardly an event chat stands from 2024-06-01 to 2024-07-10: what was done then is unread, and counts as not "
      "done."),
-    ({"events": make_events() + "a1,left,2034-05-01,1\n"}, "events_fit", "warn", 0,
-     "1 event of left a year and more after the last day, and none before that: their dates may be wrong."),
+    ({"events": make_events() + "a1,left,2025-01-02,1\n" + "a1,chat,2034-05-01,1\n" * 11 + "a2,chat,2025-01-02,1\n"},
+     "events_fit", "warn", 0,
+     "A year and more after the last day, and hardly sooner, come 11 events of chat: these dates may be wrong."),
     ({"accounts": MOVED}, "events_fit", "warn", 0,
      "Of the accounts 35.0 % start at one moment, 2024-02-05 00:00, as they do that were moved or written down later: "
      "what they did before is unread; give their own start, or leave them out."),

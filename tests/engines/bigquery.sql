@@ -77,7 +77,7 @@
 -- customer_milestones 309fb7449967
 -- customer_milestones 7534616e7413
 -- customer_milestones 03f04b0000a6
--- customer_milestones e3151aeaba34
+-- customer_milestones 3204bff31918
 -- customer_milestones fc7e34fc51d3
 -- customer_milestones 0daa50ba5c13
 -- customer_milestones f5e6e6576674

@@ -77,7 +77,7 @@
 -- customer_milestones 55cae8b1d862
 -- customer_milestones d4819c073317
 -- customer_milestones 318e71fdae8b
--- customer_milestones e6fdeac3aa14
+-- customer_milestones 37f8e41649d3
 -- customer_milestones d02d01c2819e
 -- customer_milestones 107721880647
 -- customer_milestones c2df1f84a2e5
