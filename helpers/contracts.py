@@ -9,6 +9,7 @@ from scipy import optimize, stats
 from scipy.special import betaln, expit, logit
 from statsmodels.tools.numdiff import approx_fprime, approx_hess
 
+from helpers.checks.desk import MOST_JUMPS, measure_jumps
 from helpers.inference.replies import jackknife
 from helpers.records import Refused
 from helpers.survival import build_life_table, read_incidence
@@ -171,7 +172,8 @@ def measure_revenue(customers, renewals, *, days, confidence_level=0.95) -> pd.D
     Returns
     -------
     DataFrame: measure, value, ci_low, ci_high, n; then starting, expansion, contraction and churn in money. A ratio of
-        sums, clustered by customer. Empty without customers at the beginning; no money where an amount is unknown.
+        sums, clustered by customer. Empty without customers at the beginning; no money where an amount is unknown, or
+        where so many amounts jump that they look like those of several currencies or units.
 
     Raises
     ------
@@ -198,13 +200,14 @@ def measure_revenue(customers, renewals, *, days, confidence_level=0.95) -> pd.D
     asked = {"renewal_rate": due, "gross": money.assign(part=np.minimum(first, last).to_numpy())}
     asked["net"] = money.assign(part=last.to_numpy())
     ratio, rows = lambda part: part["part"].sum() / part["whole"].sum(), []
+    is_told = first.notna().all() and measure_jumps(customers, renewals) <= MOST_JUMPS
     for name, table in asked.items():
-        if len(table) and table["whole"].notna().all():
+        if len(table) and (name == "renewal_rate" or is_told):
             of = table[["unit", "part", "whole"]]
             found = jackknife(of, ratio, confidence_level=confidence_level, is_share=name != "net")
             rows.append({"measure": name, "n": len(table), **found})
     change = last - first
     parts = {"starting": first, "expansion": change.clip(lower=0), "churn": first[last == 0]}
     parts["contraction"] = -change.clip(upper=0)[last > 0]
-    told = parts.items() if len(first) and first.notna().all() else ()
+    told = parts.items() if len(first) and is_told else ()
     return pd.DataFrame(rows + [{"measure": name, "n": len(first), "value": part.sum()} for name, part in told])

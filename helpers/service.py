@@ -8,28 +8,20 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers import schema
-from helpers.checks.leavers import find_rewritten, list_traits, report_leavers
-from helpers.checks.logs import LOST_FAILS, LOST_WARNS, percent
-from helpers.checks.trust import report_duplicates, withheld
-from helpers.checks.values import find_automatic
+from helpers.checks.desk import check_desk, find_codes
+from helpers.checks.trust import withheld
 from helpers.inference.decisions import adjust_families, decide, make_estimate
 from helpers.inference.planning import sample_size_proportions
 from helpers.inference.replies import GROUPS, bound_answers, jackknife
-from helpers.metrics.events import measure_silence
-from helpers.metrics.tickets import METRICS, find_dated, judge_tickets, serve_renewals
+from helpers.metrics.tickets import METRICS, judge_tickets, serve_renewals
 from helpers.milestones import contrasts
-from helpers.records import Check, Effect, Estimate, Refused, Results
+from helpers.records import Effect, Estimate, Refused, Results
 from helpers.survival import build_life_table, estimate_incidence
 
 FEW, DAY, QUARTER, MATCHED = 100, pd.Timedelta(days=1), 91.25, "matched event study, jackknife"
 RATIO = {"ratio": "value", "low": "ci_low", "high": "ci_high"}
 NAIVE = {"estimand": "naive", "population": "observational", "role": "exploratory", "family": ""}
 ANSWERED = ["solved in one reply", "replied in time"]
-NEVER = {"first_reply or reply": "replied", "solved": "solved"}
-NO_TICKET = "No event opens a ticket, so nothing is told of tickets; name their events as data/README.md lists them."
-ONE_SIDED = {0: " None of them left; outcomes.retained.lost of the plan names the event of a loss."}
-ONE_SIDED |= {1: " All of them left; events of those who stay are called renewed."}
 SPAN = 3  # customers within this factor of the line in seats are compared
 
 
@@ -391,49 +383,6 @@ def read_published(baselines, *, churn=0.04, retention=0.1, net=1.0, gaps=(0.2, 
     return {"churn_readings": pd.DataFrame(rows), "success_shift": pd.DataFrame(shifts)}
 
 
-def _doubt_tickets(tickets):
-    """Sentences on what makes a desk look other than it is: automatic replies, another scale, what the log lacks."""
-    scores = tickets["score"].dropna().astype(float)
-    values = np.unique(scores)
-    if dated := " and ".join(find_dated(tickets)):
-        yield f"Nearly all {dated} stand at one time of day, as dates alone do, so how soon replies come is not told."
-    elif told := find_automatic(86_400 * tickets["replied"]):
-        yield told
-    end = tickets["opened"].iloc[0] + pd.Timedelta(days=tickets["end"].iloc[0])
-    gap, is_stale = measure_silence(len(tickets), tickets["opened"].min(), tickets["opened"].max(), end)
-    if is_stale:
-        yield f"No ticket was opened in the last {gap:.0f} days: the log may stop early, and an earlier as_of be right."
-    if len(values) > 2 and values[-1] > 2 * values[-2] > 0:
-        yield "The highest rating is more than twice the next one: it may be a code for none; leave it out."
-    if len(scores) and tickets["satisfied"].isna().all():
-        yield "Ratings lie on one side of satisfied_from, so who was satisfied is not told; set it on their scale."
-    for event, name in NEVER.items():
-        if tickets[name].isna().all():
-            yield f"No event is {event}, so what rests on them is not told."
-
-
-def check_desk(source, tickets, frame, design) -> tuple[Check, ...]:
-    """Return the trust checks of a help desk's data; one that fails, unacknowledged, withholds the answer."""
-    n = len(frame)
-    told = f"The renewals of {n:,} customers can be compared{'' if n >= FEW else ': too few for small differences'}."
-    odd = ONE_SIDED.get(frame["left"].mean(), "") if n >= FEW else ""
-    found = [Check("enough_accounts", "warn" if n < FEW or odd else "pass", float(n), FEW, told + odd)]
-    found.append(report_duplicates(next(k for step, k, _ in source.info.steps if step == "exact duplicates dropped")))
-    if not len(tickets):
-        found += [Check("events_fit", "warn", 0.0, 0.0, NO_TICKET)] if source.info.kind == "yours" else []
-        return tuple(found)
-    early = float((tickets[["replied", "solved"]].min(axis=1) < 0).mean())
-    said, doubts = f"Tickets answered or solved before they were opened: {percent(early)}.", [*_doubt_tickets(tickets)]
-    if early > LOST_FAILS:
-        said += " Above 10 % the clocks of tickets and replies differ, and nothing can be timed; give both in UTC."
-    status = "fail" if early > LOST_FAILS else "warn" if doubts or early > LOST_WARNS else "pass"
-    found.append(Check("events_fit", status, early, LOST_WARNS, " ".join([said, *doubts])))
-    if n:
-        traits = {name: words for name, words in list_traits(design).items() if name in frame}
-        found += report_leavers(*find_rewritten(frame, frame["left"], traits, schema.pluralise(design.unit)))
-    return tuple(found)
-
-
 def study_desk(decided, source, customers, renewals, tickets, rules) -> Results:
     """Return what tickets and renewals say, before small cells are hidden and sentences written.
 
@@ -452,11 +401,14 @@ def study_desk(decided, source, customers, renewals, tickets, rules) -> Results:
     design, plan = decided.design, decided.record
     level, estimates, tables = {"confidence_level": design.confidence_level}, [], {}
     tickets = judge_tickets(tickets, rules)
+    if find_codes(tickets["score"]):
+        tickets = tickets.assign(satisfied=np.nan)
     frame = read_frame(customers, renewals, tickets, rules)
     if len(tickets) and len(frame):
         estimates, movers = study_movers(frame, design)
         tables = {"movers": movers, "desk": measure_desk(tickets, rules, **level)}
-        tables["topics"] = rank_topics(tickets, seed=rules["seed"], n_resamples=rules["n_resamples"], **level)
+        if tickets["topic"].notna().any():
+            tables["topics"] = rank_topics(tickets, seed=rules["seed"], n_resamples=rules["n_resamples"], **level)
         tables |= study_fixes(tickets, rules["fixes"], days=rules["fix_days"], **level)
         asked = {"line": rules["premium_line"], "launched_on": rules["premium_from"], "design": design}
         more, found = study_premium(customers, renewals, **asked)
@@ -465,8 +417,9 @@ def study_desk(decided, source, customers, renewals, tickets, rules) -> Results:
     tables["metrics"] = pd.DataFrame(names, dtype=object).assign(kind="binary", noun=design.unit)
     planted = (source.truth or {}).get("causal", {}).items()
     tables |= {"planted": pd.DataFrame(planted, columns=["metric", "effect"])} if planted else {}
-    found = {"tables": tables, "checks": check_desk(source, tickets, frame, design)}
-    broken = withheld(found["checks"], design)
+    checks = check_desk(source, customers, renewals, tickets, frame, design, window=rules["window_days"])
+    found = {"tables": tables, "checks": checks}
+    broken = withheld(checks, design)
     found |= {"answer": (broken,)} if broken else {"estimates": tuple(estimates)}
     status = "withheld" if broken else "answered"
     return Results("support_metrics", design.title, design.question, status, source.info, plan, **found)

@@ -16,7 +16,6 @@ from helpers.records import Check, DataInfo, Results
 from helpers.view.words import explain
 
 DESIGN = plan.read("support_metrics", kind="framework").design
-CLOCKS = "Above 10 % the clocks of tickets and replies differ, and nothing can be timed"
 START = pd.Timestamp("2022-01-01", tz="UTC")
 RULES = {"promise_hours": 8.0, "premium_hours": 1.0, "soon_days": 3.0, "return_days": 7.0, "satisfied_from": 4}
 
@@ -228,110 +227,6 @@ def test_the_answer_names_what_goes_clearly_with_renewing():
     assert "renewing, at equal tenure: with" in explain(results.but(tables={"movers": movers}), bare).answer[0]
 
 
-@pytest.fixture
-def source():
-    """Return a source of which the checks read nothing but its steps."""
-    return SimpleNamespace(info=SimpleNamespace(steps=[("exact duplicates dropped", 0, "")], kind="public"), truth=None)
-
-
-EARLY = [(1, "pass", ""), (5, "warn", ""), (20, "fail", f" {CLOCKS}; give both in UTC.")]
-
-
-@pytest.mark.parametrize("spoilt", ["replied", "solved"])
-@pytest.mark.parametrize(("n_early", "status", "more"), EARLY)
-def test_check_desk_of_replies_before_their_tickets(source, n_early, status, more, spoilt):
-    tickets = tell_tickets(100, **{spoilt: [-0.1] * n_early + [0.2] * (100 - n_early)})
-    told = f"Tickets answered or solved before they were opened: {n_early:.1f} %.{more}"
-    assert check_events(source, tickets) == (status, told)
-
-
-def tell_tickets(n, **columns):
-    """Return tickets as the checks read them: three a day, all answered and solved in time, half of them rated."""
-    days = np.arange(n) * 0.37
-    told = {"replied": 0.2, "solved": 0.4, "satisfied": np.resize([0.0, 1.0, np.nan, np.nan], n)}
-    told |= {"opened": OPENED + pd.to_timedelta(days, "D"), "end": n * 0.37 - days}
-    return pd.DataFrame(told | {"score": np.resize([2.0, 5.0, np.nan, np.nan], n)} | columns, index=range(n))
-
-
-def check_events(source, tickets):
-    found = {check.id: check for check in service.check_desk(source, tickets, make_frame(200), DESIGN)}["events_fit"]
-    return found.status, found.message
-
-
-OPENED = pd.Timestamp("2022-01-01", tz="UTC")
-DATES = OPENED + pd.to_timedelta((np.arange(400) * 0.37).astype(int), "D")
-CLEAN = "Tickets answered or solved before they were opened: 0.0 %."
-
-
-@pytest.mark.parametrize(("columns", "told"), [
-    ({"replied": np.resize([3 / 86_400] + [0.2] * 4, 400)},
-     " Of the first replies 20.0 % come within 10 seconds of their ticket, as automatic ones do: these are "
-     "none; leave them out."),
-    ({"score": np.resize([5.0, 4.0, 3.0, 99.0], 400)},
-     " The highest rating is more than twice the next one: it may be a code for none; leave it out."),
-    ({"score": np.resize([0.0, 1.0], 400), "satisfied": np.nan},
-     " Ratings lie on one side of satisfied_from, so who was satisfied is not told; set it on their scale."),
-    ({"replied": np.nan}, " No event is first_reply or reply, so what rests on them is not told."),
-    ({"solved": np.nan}, " No event is solved, so what rests on them is not told."),
-    ({"opened": DATES, "replied": np.resize(np.linspace(0.01, 0.4, 97), 400)},
-     " Nearly all openings stand at one time of day, as dates alone do, so how "
-     "soon replies come is not told."),
-    ({"opened": DATES, "replied": 0.0},  # not automatic replies
-     " Nearly all openings and first replies stand at one time of day, as dates alone do, so how "
-     "soon replies come is not told."),
-    ({"end": 178 - np.arange(400) * 0.37},
-     " No ticket was opened in the last 30 days: the log may stop early, and an earlier as_of be right."),
-])  # fmt: skip
-def test_check_desk_tells_what_makes_a_desk_look_better(source, columns, told):
-    assert check_events(source, tell_tickets(400, **columns)) == ("warn", CLEAN + told)
-
-
-@pytest.mark.parametrize("columns", [
-    {"replied": np.resize([3 / 86_400] + [0.2] * 19, 400)},  # few
-    {"replied": np.resize([30 / 86_400, 0.2], 400)},  # a chat
-    {"score": np.resize([0.0, 1.0, np.nan], 400)},
-    {"score": np.nan, "satisfied": np.nan},
-    {"end": 153 - np.arange(400) * 0.37},  # a quiet end of five days
-])  # fmt: skip
-def test_check_desk_tells_nothing_of_quick_replies_and_scores_as_they_are(source, columns):
-    assert check_events(source, tell_tickets(400, **columns)) == ("pass", CLEAN)
-
-
-def test_check_desk_says_where_nobody_left_or_everybody(source):
-    frame, more = make_frame(200), " None of them left; outcomes.retained.lost of the plan names the event of a loss."
-    every = " All of them left; events of those who stay are called renewed."
-    for left, status, said in ((0, "warn", more), (1, "warn", every), (frame["left"], "pass", "")):
-        found = service.check_desk(source, tell_tickets(0), frame.assign(left=left), DESIGN)[0]
-        assert (found.status, found.message) == (status, f"The renewals of 200 customers can be compared.{said}")
-
-
-def test_check_desk_tells_of_no_ticket_where_there_is_none(source):
-    found = service.check_desk(source, tell_tickets(0), make_frame(200), DESIGN)
-    assert [check.id for check in found] == ["enough_accounts", "duplicates"]
-    source.info.kind = "yours"
-    check = service.check_desk(source, tell_tickets(0), make_frame(200), DESIGN)[2]
-    told = "No event opens a ticket, so nothing is told of tickets; name their events as data/README.md lists them."
-    assert (check.id, check.status, check.message) == ("events_fit", "warn", told)
-
-
-def test_check_desk_of_a_plan_that_is_written_anew_at_leaving(source):
-    frame = make_frame(400)
-
-    def check(tier):
-        found = service.check_desk(source, tell_tickets(1), frame.assign(tier=tier), DESIGN)
-        return {check.id: check for check in found}.get("leavers_fit")
-
-    assert check(frame["tier"]) is None
-    renamed = np.where(frame["left"] == 1, "Starter", np.resize(["Starter", "Business"], 400))
-    share = 100 * (renamed[frame["left"] == 0] == "Starter").mean()
-    assert (check(renamed).status, check(renamed).message) == (
-        "warn",  # a yearly plan may be one that cannot be left
-        f"Of the customers that left 100.0 % have one and the same plan tier, and {share:.1f} % of the others: it may "
-        "be written anew at the loss; give that of the start.",
-    )
-    assert check(np.where(frame["left"] == 1, "Free", frame["tier"])).status == "fail"  # that nobody has who stayed
-
-
 def test_read_published_by_hand():
     tables = service.read_published([0.1], net=0.9, gaps=[0.4])
     churn, shift = tables["churn_readings"], tables["success_shift"]
@@ -351,14 +246,20 @@ def test_study_premium_is_absent_without_buyers_or_a_line():
     assert service.study_premium(customers, due, line=20, launched_on="2022-06-01", design=DESIGN) == ([], {})
 
 
+@pytest.fixture
+def source():
+    """Return a source of which nothing is read but that it is public."""
+    return SimpleNamespace(info=SimpleNamespace(kind="public"), truth=None)
+
+
 @pytest.mark.parametrize(("reasons", "status"), [({}, "withheld"), ({"leavers_fit": "as meant"}, "answered")])
 def test_study_desk_is_withheld_unless_the_plan_gives_a_reason(source, monkeypatch, reasons, status):
     failed = Check("leavers_fit", "fail", 1.0, 0.0, "Half is lost.")
-    monkeypatch.setattr(service, "check_desk", lambda *_: (failed,))
-    monkeypatch.setattr(service, "judge_tickets", lambda *_: pd.DataFrame())
+    monkeypatch.setattr(service, "check_desk", lambda *_, **__: (failed,))
+    monkeypatch.setattr(service, "judge_tickets", lambda *_: pd.DataFrame({"score": []}))
     monkeypatch.setattr(service, "read_frame", lambda *_: pd.DataFrame())
     decided = Plan(
         DESIGN.model_copy(update={"acknowledge": reasons}), {"file": "plan.yaml", "sha256": "0" * 64, "departures": []}
     )
-    results = service.study_desk(decided, source, None, None, None, {})
+    results = service.study_desk(decided, source, None, None, None, {"window_days": 365.0})
     assert (results.status, results.answer) == (status, () if reasons else ("Half is lost.",))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from helpers import metrics, schema
 from helpers.checks.leavers import check_leavers
-from helpers.checks.logs import LEAST_TOLD, QUIET, TENTH, count_days, find_quiet, percent, write_day
+from helpers.checks.logs import LEAST_TOLD, TENTH, describe_hole, percent
 from helpers.checks.trust import report_duplicates
 from helpers.metrics import Accounts
 from helpers.metrics.events import STALE_DAYS, ask, list_recurring, measure_silence
@@ -161,15 +161,9 @@ def _find_holes(source, accounts):
     days["day"] = days["day"].astype("datetime64[s]").astype("int64") // DAY
     for what in ["", *accounts.design.counted_events]:
         held = (days[days["event"] == what] if what else days).groupby("day", as_index=False)["n"].sum()
-        _, hole, _ = find_quiet(held) if len(held) else (0, None, None)
-        length = hole[1] - hole[0] + 1 if hole else 0
-        if length > STALE_DAYS:
-            before, within, after = count_days(held, "n", hole[0] - length, 3 * length).reshape(3, length).sum(axis=1)
-            if min(before, after) >= LEAST_TOLD and within <= QUIET * min(before, after):
-                where = f"from {write_day(hole[0])} to {write_day(hole[1])}"
-                of = f"event {what}" if what else "event"
-                yield f"Hardly an {of} stands {where}: what was done then is unread, and counts as not done."
-                return
+        if told := describe_hole(held, f"event {what}".strip(), STALE_DAYS):
+            yield told
+            return
 
 
 def _find_far(heard, accounts):

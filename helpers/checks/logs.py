@@ -297,6 +297,26 @@ def find_quiet(days) -> tuple[int, tuple[int, int] | None, tuple[int, int]]:
     return int(longest), (int(known[worst]) + 1, int(known[worst + 1]) - 1), reach
 
 
+def describe_hole(days, event, least) -> str | None:
+    """Return the sentence on some days that hold hardly an event, unlike as many before and after; None without.
+
+    Parameters
+    ----------
+    days : DataFrame, as for `find_quiet`
+    event : str, as the sentence names them
+    least : int, days, that they are more than
+    """
+    hole = find_quiet(days)[1] if len(days) else None
+    length = hole[1] - hole[0] + 1 if hole else 0
+    if length <= least:
+        return None
+    before, within, after = count_days(days, "n", hole[0] - length, 3 * length).reshape(3, length).sum(axis=1)
+    if min(before, after) < LEAST_TOLD or within > QUIET * min(before, after):
+        return None
+    where = f"from {write_day(hole[0])} to {write_day(hole[1])}"
+    return f"Hardly an {event} stands {where}: what was done then is unread, and counts as not done."
+
+
 def count_days(table, of, first, n) -> np.ndarray:
     """Return the sums of a column of a frame by its `day`, on each of n days from the first one on."""
     day, n = table["day"].to_numpy().astype(int) - int(first), int(n)

@@ -196,15 +196,26 @@ def _find_codes(metric, arms, least):
         return PROMOTER.format(all=n, most=PROMOTES - 1) if n >= 30 and max(counts) < PROMOTES else None
     if isinstance(metric.scale, tuple):
         return None
-    told = _find_far(counts, is_broken=is_broken)
-    if not told and not is_broken and metric.scale != "ordered":  # whose levels have no distances
-        told = _find_apart(counts)
+    told = find_apart(counts, is_broken=is_broken, is_ordered=metric.scale == "ordered")
     if not told:
         return None
     codes, why = told
     is_open = min(counts[code] for code in codes) >= least  # else it is the answer of a few
     shown = " or ".join(f"{code:g}" for code in codes[:3]) if is_open else "another number than most"
     return CODES.format(codes=shown, why=why, n=sum(counts[code] for code in codes), all=n)
+
+
+def find_apart(counts, *, is_broken=False, is_ordered=False) -> tuple[list[float], str] | None:
+    """Return answers that stand apart from all others, as codes for none do, and why; None without.
+
+    Parameters
+    ----------
+    counts : dict of int, how often each whole answer is given
+    is_broken : bool, others are given too
+    is_ordered : bool, their levels have no distances
+    """
+    told = _find_far(counts, is_broken=is_broken)
+    return told if told or is_broken or is_ordered or len(counts) < 2 else _find_gap(counts)
 
 
 def _find_far(counts, *, is_broken):
@@ -221,7 +232,7 @@ def _find_far(counts, *, is_broken):
     return ([answers[-1]], "far above all others") if is_code else None
 
 
-def _find_apart(counts):
+def _find_gap(counts):
     """The answers apart from the most common run, by an answer between them that nobody gives, or by a heap at 0."""
     answers = np.array(sorted(counts))
     gaps = np.diff(answers)

@@ -120,6 +120,14 @@ def _cut(source, design):
     return events, end
 
 
+def read_days(source: AccountSource, design) -> tuple[pd.DataFrame, pd.Timestamp]:
+    """Return how many events of each name stand on each day (since 1970), in order of time, and the end of the data."""
+    told, end = _cut(source, design)
+    day = (told["at"].epoch_seconds() / (24 * 3600)).floor().cast("int64")
+    days = told.group_by("event", day=day).aggregate(n=told.count()).order_by("event", "day")
+    return fetch(days, "days of events").to_pandas(), pd.Timestamp(end)
+
+
 def _read_ends(events):
     """When each customer left and bought premium support."""
     firsts = {name: events["at"].min(where=events["event"] == event) for name, event in ENDS.items()}
