@@ -10,10 +10,11 @@ import pandas as pd
 from helpers import metrics
 from helpers.inference import decisions
 from helpers.inference.associations import bound_missing, weight_responders
+from helpers.inference.contrasts import measure_interaction, measure_trend
 from helpers.inference.credibility import check_methods, list_posteriors
 from helpers.inference.decisions import Comparison, list_comparisons
 from helpers.inference.looks import Look, read_look
-from helpers.inference.means import exponentiate, measure_interaction, measure_trend, merge_moments, rate_ratio
+from helpers.inference.means import exponentiate, merge_moments, rate_ratio
 from helpers.inference.methods import choose_method, compare_arms, demand_method, lift_arms, pool_skewness
 from helpers.inference.take_up import study_uptake
 from helpers.plan import ExperimentPlan
@@ -369,7 +370,7 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
     -------
     list of Estimate: `segment` is "column=level", `at` is "week 1", "week 2", ..., role exploratory, family segments or
         weeks; none for times to an event and quantiles.
-    list of Test: a linear trend by weighted least squares of the weekly effect on the week, standard normal; Cochran's
+    list of Test: a linear trend of the weekly effect over the weeks, as Student and Satterthwaite judge it; Cochran's
         Q over the levels, as Welch judges it; both over groups with at least `min_cell` units in both arms, and
         adjusted within their family, weeks or segments, by Benjamini and Hochberg.
     """
@@ -402,20 +403,29 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
 
 def _test_split(comparison, by, groups, rows):
     """The one test that the effect differs over the groups that are large enough; none where these are too few."""
-    usable = [
-        (row.estimate, row.std_error**-2, int(group) if by == "week" else row.df or row.n_control + row.n_treatment - 2)
-        for group, row in zip(groups, rows, strict=True)
-        if row.std_error > 0 and min(row.n_control, row.n_treatment) >= comparison.design.min_cell
-    ]
+    usable = []
+    for group, row in zip(groups, rows, strict=True):
+        n = row.n_control, row.n_treatment
+        if row.std_error > 0 and min(n) >= comparison.design.min_cell:
+            place = int(group) if by == "week" else 0
+            usable.append((row.estimate, _vary(row), row.df or sum(n) - 2, n[0] * n[1] / sum(n), place))
+    name, family, least = f"interaction with {by}", "segments", 2
     if by == "week":
-        name, least, df, measure = "trend over weeks", 3, None, measure_trend
-    else:
-        name, least, df, measure = f"interaction with {by}", 2, len(usable) - 1, measure_interaction
+        name, family, least = "trend over weeks", "weeks", 3
     if len(usable) < least:
         return []
-    statistic, p = measure(*np.array(usable, float).T)
+    columns = np.array(usable, float).T
+    statistic, df, p = measure_trend(*columns) if by == "week" else measure_interaction(*columns[:3])
     key = f"{comparison.name}:{comparison.label}:{name}"
-    return [Test(key, comparison.name, name, statistic, df, p, family="weeks" if by == "week" else "segments")]
+    return [Test(key, comparison.name, name, statistic, df, p, family=family)]
+
+
+def _vary(row):
+    """The variance of an effect; of shares, whose standard error is that of the likeliest, without its bias."""
+    if not row.method.startswith("miettinen-nurminen"):
+        return row.std_error**2
+    arms = (row.control_value, row.n_control), (row.treatment_value, row.n_treatment)
+    return sum(p * (1 - p) / (n - 1) for p, n in arms)
 
 
 def trace_path(units: metrics.Units, look: Look, failed) -> pd.DataFrame:

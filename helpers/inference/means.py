@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import fdtrc, ndtr, ndtri, stdtr, stdtrit  # scipy.stats takes a hundred times as long
+from scipy.special import ndtr, ndtri, stdtr, stdtrit  # scipy.stats takes a hundred times as long
 
 from helpers.records import NAN, Effect, Moments
 
@@ -653,39 +653,3 @@ def pair_arms(control: Moments, treatment: Moments) -> Pair:
     if control.names[0] == "num":
         return compare_ratios(control, treatment)
     return adjust_means(control, treatment) if len(control.names) > 1 else compare_means(control, treatment)
-
-
-def measure_trend(effects, precision, positions) -> tuple[float, float]:
-    """Return the standard normal statistic of a linear trend of effects, and its two-sided p-value.
-
-    Parameters
-    ----------
-    effects, positions : array, shape (k,)
-    precision : array, shape (k,), one over each effect's squared standard error
-
-    Notes
-    -----
-    z = Σ w (x - x̄) d / √(Σ w (x - x̄)²): d the effect of a week, x its number, w = 1 / standard error²; p from the
-    normal law.
-    """
-    centred = positions - np.average(positions, weights=precision)
-    spread = float(np.sum(precision * centred**2))
-    z = float(np.sum(precision * centred * effects)) / spread**0.5
-    return z, float(2 * ndtr(-abs(z)))
-
-
-def measure_interaction(effects, precision, df) -> tuple[float, float]:
-    """Return Cochran's Q, less what it exceeds because standard errors are estimated, and its p-value by Welch.
-
-    Welch 1951, Biometrika 38: 330-336; Cochran 1954, Biometrics 10: 101-129. As for `measure_trend`, with the degrees
-    of freedom of each standard error: of many small segments Q alone finds differences by chance far too often.
-
-    Notes
-    -----
-    Q = Σ w (d - d̄)² / (1 + 2 (k - 2) λ): d the effect of a segment, w = 1 / standard error², d̄ their weighted mean,
-    λ = Σ (1 - w / Σw)² / ν / (k² - 1), ν its degrees of freedom; p of Q / (k - 1) from F with k - 1 and 1 / (3 λ).
-    """
-    k, part = len(effects), precision / np.sum(precision)
-    doubt = float(np.sum((1 - part) ** 2 / df)) / (k * k - 1)
-    q = float(np.sum(precision * (effects - part @ effects) ** 2)) / (1 + 2 * (k - 2) * doubt)
-    return q, float(fdtrc(k - 1, 1 / (3 * doubt), q / (k - 1)))

@@ -246,12 +246,12 @@ def measure_groups(measure, method, least, control, treatment, *, confidence_lev
     found = []
     for group in np.union1d(control[:, 1], treatment[:, 1]):
         pair = compare_means(*(measure_columns(arm[arm[:, 1] == group, :1]) for arm in (control, treatment)))
-        if min(pair.n_control, pair.n_treatment) >= MIN_CELL:
-            third = group if measure is means.measure_trend else pair.df
-            found.append((pair.treatment - pair.control, 1 / pair.variance, third))
+        if min(n := (pair.n_control, pair.n_treatment)) >= MIN_CELL:
+            found.append((pair.treatment - pair.control, pair.variance, pair.df, n[0] * n[1] / sum(n), group))
     if len(found) < least:
         return Effect(method=method, reason=f"fewer than {least} groups are large enough")
-    return Effect(p_value=measure(*np.array(found).T)[1], method=method)
+    columns = np.array(found).T
+    return Effect(p_value=measure(*columns[: 5 if measure is contrasts.measure_trend else 3])[2], method=method)
 
 
 def _tail(least_arm=50, **more):
@@ -330,11 +330,11 @@ METHODS = (
     Method("Holm over three metrics", "holm", "any_difference", (combine_metrics,), ("several metrics",),
            _tail(), "Holm 1979", **AT_LEAST, **TEST),
     Method("interaction across segments", "interaction", "interaction",
-           (partial(measure_groups, means.measure_interaction, "interaction", 2),), ("segments",), _tail(500),
+           (partial(measure_groups, contrasts.measure_interaction, "interaction", 2),), ("segments",), _tail(500),
            "Welch 1951; Cochran 1954", **TEST),
     Method("trend over weeks", "trend over weeks", "trend",
-           (partial(measure_groups, means.measure_trend, "trend over weeks", 3),), ("weeks",), _tail(200),
-           "Cochran 1954", **TEST),
+           (partial(measure_groups, contrasts.measure_trend, "trend over weeks", 3),), ("weeks",), _tail(200),
+           "Welch 1938; Satterthwaite 1946", **TEST),
     Method("incidence difference", SHARE, "difference", incidence, ("times to an event",), TIMES,
            "Newcombe 1998, method 10; Rothman 1978", **HORIZON),
     Method("incidence difference, competing events", SHARE, "difference", incidence, ("competing events",),

@@ -11,9 +11,9 @@ from experiments import draw_frame, make_design, run_experiment
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from helpers.inference.contrasts import measure_interaction, measure_trend
 from helpers.inference.decisions import holm
 from helpers.inference.experiment import FAILED
-from helpers.inference.means import measure_interaction
 from helpers.records import Check
 from helpers.sources import opening
 
@@ -164,21 +164,73 @@ def test_interaction_of_many_small_segments_is_found_by_chance_as_often_as_its_l
         parts = values.var(axis=2, ddof=1) / n
         df = parts.sum(axis=0) ** 2 / (parts**2 / (n - 1)).sum(axis=0)
         gaps = values[1].mean(axis=1) - values[0].mean(axis=1)
-        found += measure_interaction(gaps, 1 / parts.sum(axis=0), df)[1] <= 0.05
+        found += measure_interaction(gaps, parts.sum(axis=0), df)[2] <= 0.05
     assert in_band(found, 1000, 0.05)
     # three groups of one precision: Q = 2, lambda = 3 (2/3)^2 / 10 / 8 = 1/60, divided by 1 + 2/60; F with 2 and 20
-    statistic, p = measure_interaction(np.array([-1.0, 0.0, 1.0]), np.ones(3), np.full(3, 10.0))
-    assert (statistic, p) == pytest.approx((2 / (1 + 2 / 60), stats.f.sf(1 / (1 + 2 / 60), 2, 20)))
+    found = measure_interaction(np.array([-1.0, 0.0, 1.0]), np.ones(3), np.full(3, 10.0))
+    assert found == pytest.approx((2 / (1 + 2 / 60), 2, stats.f.sf(1 / (1 + 2 / 60), 2, 20)))
 
 
 def test_run_experiment_trend_by_hand():
     frame = dated(1200)
     frame["y"] += 0.1 * (frame["assigned_at"].dt.day - 1) * (frame["variant"] == "t")
     results = run_experiment(frame, make_design(metrics={"y": SCORE}, assigned_at="assigned_at"))
-    weeks = [e for e in results.estimates if e.at]
-    w, x, y = (np.array(v) for v in zip(*[(e.std_error**-2, i, e.estimate) for i, e in enumerate(weeks)], strict=True))
-    slope, cov = np.polyfit(x, y, 1, w=np.sqrt(w), cov="unscaled")
-    assert results.tests[0].statistic == pytest.approx(slope[0] / np.sqrt(cov[0, 0]))
+    weeks, (test,) = [e for e in results.estimates if e.at], results.tests
+    gaps, errors = np.array([(e.estimate, e.std_error) for e in weeks]).T
+    slopes = np.polynomial.Polynomial.fit  # of equal weeks each weighs the same
+    n = [e.n_control * e.n_treatment / (e.n_control + e.n_treatment) for e in weeks]
+    slope = slopes(range(len(weeks)), gaps, 1, w=np.sqrt(n)).convert().coef[1]
+    parts = [slopes(range(len(weeks)), np.eye(len(weeks))[i], 1, w=np.sqrt(n)).convert().coef[1] for i in range(len(n))]
+    variances = (np.array(parts) * errors) ** 2
+    df = variances.sum() ** 2 / sum(variances**2 / [e.df for e in weeks])
+    assert (test.statistic, test.df) == pytest.approx((slope / math.sqrt(variances.sum()), df))
+    assert test.p_value == pytest.approx(2 * stats.t.sf(abs(test.statistic), df))
+
+
+@pytest.mark.parametrize(("n_control", "share"), [(5, None), (40, 0.3)])
+def test_trend_over_small_weeks_is_found_by_chance_as_often_as_its_level_says(in_band, n_control, share):
+    """Weighted by precisions, as told until now, it is found in 11 and 13 % of experiments of eight weeks."""
+    rng, found, sizes = np.random.default_rng(4), 0, (n_control, 5 if share is None else 10)
+    for _ in range(1000):
+        arms = [rng.normal(size=(8, n)) if share is None else rng.random((8, n)) < share for n in sizes]
+        parts = np.array([arm.var(axis=1, ddof=1) / arm.shape[1] for arm in arms])
+        known = parts.sum(axis=0) > 0
+        df = parts.sum(axis=0) ** 2 / sum(part**2 / (n - 1) for part, n in zip(parts, sizes, strict=True))
+        gaps = arms[1].mean(axis=1) - arms[0].mean(axis=1)
+        columns = gaps, parts.sum(axis=0), df, np.ones(8), np.arange(8.0)
+        found += measure_trend(*(column[known] for column in columns))[2] <= 0.05
+    assert in_band(found, 1000, 0.05)
+
+
+def test_measure_trend_weighs_weeks_by_their_units_and_by_where_they_stand():
+    told = [np.array([0.0, 1.0, 5.0]), np.ones(3), np.full(3, 10.0), np.ones(3), np.arange(3.0)]
+    t, df, p = measure_trend(*told)  # c = -1, 0, 1
+    assert (t, df, p) == pytest.approx((5 / math.sqrt(2), 20, 2 * stats.t.sf(5 / math.sqrt(2), 20)))
+    for i, changed in ((3, [1.0, 3.0, 1.0]), (3, [3.0, 1.0, 1.0]), (4, [0.0, 3.0, 4.0]), (1, [1.0, 1.0, 2.0])):
+        assert (measure_trend(*told[:i], np.array(changed), *told[i + 1 :])[0] == t) == (changed == [1.0, 3.0, 1.0])
+
+
+def test_interaction_of_shares_takes_their_variance_without_bias(in_band):
+    """Of fifty segments of ten an arm, the error of all units as known found one in 18 % of experiments."""
+    rng, found = np.random.default_rng(6), 0
+    design = make_design(metrics={"y": {"kind": "binary", "role": "primary", "better": "higher"}}, segments=["country"])
+    frame = pd.DataFrame({"variant": ["c", "t"] * 200, "country": np.repeat([f"s{i:02}" for i in range(20)], 20)})
+    for _ in range(40):
+        results = run_experiment(frame.assign(y=(rng.random(400) < 0.4) * 1), design)
+        rows, (test,) = [e for e in results.estimates if e.segment], results.tests
+        shares = [((e.control_value, e.n_control), (e.treatment_value, e.n_treatment)) for e in rows]
+        variances = np.array([sum(p * (1 - p) / (n - 1) for p, n in arms) for arms in shares])
+        df = np.array([float(e.n_control + e.n_treatment - 2) for e in rows])
+        by_hand = measure_interaction(np.array([e.estimate for e in rows]), variances, df)
+        assert (test.statistic, test.df, test.p_value) == pytest.approx(by_hand)
+    for _ in range(1000):
+        arms = rng.binomial(10, 0.4, (2, 50)) / 10
+        variances = (arms * (1 - arms)).sum(axis=0) / 9
+        known = variances > 0
+        found += (
+            measure_interaction((arms[1] - arms[0])[known], variances[known], np.full(known.sum(), 18.0))[2] <= 0.05
+        )
+    assert in_band(found, 1000, 0.07)  # 8 % at the worst of the shares and sizes tried
 
 
 def test_compare_times_joins_the_families():
