@@ -34,6 +34,11 @@ SILENT = "The log holds no event {} of an assigned {}, which {} counts, so that 
 ROWS = (5_000, 10_000, 50_000, 65_535, 65_536, 100_000, 500_000, 1_000_000, 1_048_575, 1_048_576)
 # after which exports and sheets end; of rows of units these alone, as 10,000 may be planned
 SHEETS = tuple(n for n in ROWS if n % 10)
+BY_ID = (
+    "Of the {} whose ids come {} in order, {} of all, none has an event in the first week, and {} of the others: the "
+    "log may be cut by id."
+)
+BEYOND = {"first": "first", "last": "last", "same_day": "first", "without": "last"}  # of text, and of numbers
 CUT = "There are exactly {n:,} {what}, where exports and sheets are often cut; check that none is lost."
 FITS = "Events reach the last day; just before assignment come {}, of units never assigned {}."
 
@@ -47,7 +52,7 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     days that the log does hold would lead to expect on the others (a Poisson count whose rate is itself counted), and
     by its own quiet days. One of several events of a metric, or a part of a ratio, may end by itself, in all arms
     alike, or where another takes over. Where one arm alone has far fewer from a day on that is not of their age, this
-    is in doubt. A log as long as exports are cut is told.
+    is in doubt. A log as long as exports are cut is told, and one in which the first or last ids have no event.
 
     Parameters
     ----------
@@ -78,6 +83,14 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     told = list(dict.fromkeys(one.told for one in found))[:2]
     told += [MEANT.format(percent(meant))] if meant > logs.LOST_WARNS else []
     told += [UNKNOWN.format(percent(unknown))] if unknown > UNKNOWN_WARNS else []
+    order = log.take("order")
+    beyond = order[[*BEYOND]].astype(float).sum()
+    if len(order) and (lost := beyond.max() / order["n"].sum()) > logs.LOST_WARNS:
+        share = min(1.0, order["known"].max() / max(1.0, order["n"].sum() - beyond.max()))
+        if share * beyond.max() > 2 * logs.SURE:  # of as many by chance none has any
+            fails |= lost > logs.LOST_FAILS
+            noun, side = schema.pluralise(design.unit), BEYOND[beyond.idxmax()]
+            told.append(BY_ID.format(noun, side, percent(lost), percent(share)))
     told += [LIMITS] if told else []
     heard = set(ages.loc[ages["variant"].isin(log.arms), "event"])
     for name in primary:

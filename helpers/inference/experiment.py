@@ -403,29 +403,23 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
 
 def _test_split(comparison, by, groups, rows):
     """The one test that the effect differs over the groups that are large enough; none where these are too few."""
-    usable = []
-    for group, row in zip(groups, rows, strict=True):
-        n = row.n_control, row.n_treatment
-        if row.std_error > 0 and min(n) >= comparison.design.min_cell:
-            place = int(group) if by == "week" else 0
-            usable.append((row.estimate, _vary(row), row.df or sum(n) - 2, n[0] * n[1] / sum(n), place))
-    name, family, least = f"interaction with {by}", "segments", 2
+    usable, name, family, least = [], f"interaction with {by}", "segments", 2
     if by == "week":
         name, family, least = "trend over weeks", "weeks", 3
+    for group, row in zip(groups, rows, strict=True):
+        n = np.array([row.n_control, row.n_treatment])
+        if row.std_error > 0 and min(n) >= comparison.design.min_cell:
+            variance, place = row.std_error**2, int(group) if by == "week" else 0
+            if row.method.startswith("miettinen-nurminen"):  # the likeliest one is too small in small groups
+                shares = np.array([row.control_value, row.treatment_value])
+                variance = np.sum(shares * (1 - shares) / (n - 1))
+            usable.append((row.estimate, variance, row.df or sum(n) - 2, n[0] * n[1] / sum(n), place))
     if len(usable) < least:
         return []
     columns = np.array(usable, float).T
     statistic, df, p = measure_trend(*columns) if by == "week" else measure_interaction(*columns[:3])
     key = f"{comparison.name}:{comparison.label}:{name}"
     return [Test(key, comparison.name, name, statistic, df, p, family=family)]
-
-
-def _vary(row):
-    """The variance of an effect; of shares, whose standard error is that of the likeliest, without its bias."""
-    if not row.method.startswith("miettinen-nurminen"):
-        return row.std_error**2
-    arms = (row.control_value, row.n_control), (row.treatment_value, row.n_treatment)
-    return sum(p * (1 - p) / (n - 1) for p, n in arms)
 
 
 def trace_path(units: metrics.Units, look: Look, failed) -> pd.DataFrame:

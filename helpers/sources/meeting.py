@@ -1,7 +1,5 @@
 """How events and assignments lie beside each other: counted by days since assignment, by day, start, unit and name."""
 
-import datetime as dt
-
 import ibis
 import pandas as pd
 
@@ -9,6 +7,8 @@ from helpers import schema
 from helpers.sources.opening import ask, count_all
 
 DAY, HOUR, MINUTE, EARLIEST = 86_400, 3_600, 60, -9
+WEEK, WIDTH = 7, 64  # days since assignment, and signs of an id
+EPOCH = 719_163  # the ordinal of the first day of 1970
 COUNTS = ("n", "same_day", "without", "known", "squares", "first", "last")
 LACKING = {name: ibis.literal(None if name in ("first", "last") else 0, "int64") for name in COUNTS}
 NO_NAME, NO_DAY = ibis.literal(""), ibis.literal(0, "int64")
@@ -46,6 +46,9 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
         - "alike": `n` such values, one a unit and hour, and `squares`, the sum of the squares of how often each comes.
         - "strange": events of ids unlike those of any unit, as cookies are, or a word for nobody.
         - "meant": events of ids that are those of units but for what stands before them or after, if any.
+        - "order": units that were followed for a week, `known` those of all with an event in that week; of those
+          without, how many have ids before all others in the order of text (`first`) or numbers (`same_day`), or after
+          all (`last`, `without`); of clusters none.
         - "near": events that the plan does not name, of names that stand in one arm alone.
     """
     key = design.cluster or "unit"
@@ -62,13 +65,16 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     near = near.filter(near["arms"] == 1)
     parts = [starts, keys, _count(near, "near", day=NO_DAY, n=near["n"].sum()), *_count_days(heard)]
     parts += _count_repeats(shaped.table, start, design)
-    found = _collect(parts, shaped.name)
+    if not design.cluster:
+        parts.append(_count_beyond(heard, start, design))
+    counted = ibis.union(*parts).order_by("what", "event", "variant", "day")
+    found = ask(lambda: counted.to_pyarrow().to_pandas(), shaped.name)
     strangers = heard.filter(heard["variant"].isnull() & (heard["event"] != ""))  # noqa: PD003 (a column of Ibis)
     if not (found["variant"].isna() & found["what"].eq("age") & found["event"].ne("")).any():
         return found
     strange = strangers.filter(_differs(strangers["who"].cast("string"), units["unit"].cast("string"), shaped.name))
-    part = _count(strange, "strange", day=NO_DAY, n=strange.count())
-    return pd.concat([found, _collect([part], shaped.name)], ignore_index=True)
+    part = _count(strange, "strange", day=NO_DAY, n=strange.count()).order_by("event")
+    return pd.concat([found, ask(lambda: part.to_pyarrow().to_pandas(), shaped.name)], ignore_index=True)
 
 
 def _count(table, what, **told):
@@ -80,13 +86,6 @@ def _count(table, what, **told):
     counts = {name: told[name].cast("int64") if name in told else none for name, none in LACKING.items()}
     what = ibis.literal(what) if isinstance(what, str) else what
     return table.group_by(what=what, **keys).aggregate(**counts, clocked=told.get("clocked", ibis.null("boolean")))
-
-
-def _collect(parts, shown):
-    """Parts as one frame."""
-    found = ibis.union(*parts) if len(parts) > 1 else parts[0]
-    found = found.order_by("what", "event", "variant", "day")
-    return ask(lambda: found.to_pyarrow().to_pandas(), shown)
 
 
 def _differs(who, unit, shown):
@@ -115,7 +114,7 @@ def _join_events(events, start, design):
     # cast first: a division would turn the shared seconds into a float on PostgreSQL
     day, begun = (seconds.cast("float64") / DAY).floor().cast("int64"), heard["begun"]
     before = ibis.greatest(((seconds - since) / DAY).floor().cast("int64"), EARLIEST)
-    last = as_of and (as_of - dt.date(1970, 1, 1)).days
+    last = as_of and as_of.toordinal() - EPOCH
     return heard.select(
         *("variant", "key_day", "lacks", "name"),
         event=heard["name"].isin(names).ifelse(heard["name"], ""),
@@ -158,6 +157,22 @@ def _count_days(heard):
     squares = (each["n"] * each["n"]).sum()
     told = {"n": each.count(), "known": each["n"].sum(), "squares": squares, "last": each["n"].max()}
     yield _count(each, each["is_before"].ifelse("before", "since"), day="key_day", **told)
+
+
+def _count_beyond(heard, start, design):
+    """The units before the first and after the last id that has an event in its first week, as text and as numbers."""
+    soon = heard["variant"].notnull() & heard["day"].between(0, WEEK - 1)  # noqa: PD004 (of Ibis)
+    last = heard["at_day"].max().as_scalar() if design.as_of is None else design.as_of.toordinal() - EPOCH
+    start = start.filter(start["begun"] + WEEK <= last)
+    who, unit = ((who, who.lpad(WIDTH, " ")) for who in (heard["who"], start["unit"]))
+    ends = {f"low{i}": of.min(where=soon) for i, of in enumerate(who)}
+    ends |= {f"high{i}": of.max(where=soon) for i, of in enumerate(who)}
+    met = start.mutate(text=unit[0], number=unit[1])
+    met = met.cross_join(heard.aggregate(known=heard["who"].nunique(where=soon), **ends))
+    told = {"first": met["text"] < met["low0"], "last": met["text"] > met["high0"]}
+    told |= {"same_day": met["number"] < met["low1"], "without": met["number"] > met["high1"]}
+    told = {name: is_beyond.sum() for name, is_beyond in told.items()}
+    return _count(met, "order", event=NO_NAME, day=NO_DAY, n=met.count(), known=met["known"].max(), **told)
 
 
 def _count_repeats(events, start, design):

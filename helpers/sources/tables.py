@@ -352,11 +352,15 @@ def cast(value, kind, counts, *, sign=".", zone=None):
         if found.is_string():
             return _cast_time(value, counts, zone)
         if found.is_timestamp() and found.timezone and value.get_backend().name == "duckdb":
-            # DuckDB's own cast asks a calendar for every row; what has no number, such as infinity, is left to it
-            return ibis.coalesce(_make_moment(_count_micro(value)), value.cast("timestamp"))
+            return _take_zone(value)
         return (_place(zone, value) if zone and counts["clocked"] else value).cast("timestamp")
     value = value.cast("int32") if found.is_boolean() else value
     return numerals.cast_number(value, counts, sign) if found.is_string() else value.cast("float64")
+
+
+def _take_zone(value):
+    """DuckDB's own cast asks a calendar for every row; what has no number, such as infinity, is left to it."""
+    return ibis.coalesce(_make_moment(_count_micro(value)), value.cast("timestamp"))
 
 
 def _cast_time(value, counts, zone):

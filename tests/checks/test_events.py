@@ -59,6 +59,43 @@ def test_events_that_fit_pass_and_a_table_without_events_has_no_such_check():
     assert (check.status, check.value, check.message, withheld) == ("pass", 0.0, FITS, None)
 
 
+@pytest.mark.parametrize(("name", "ids", "kept", "told"), [
+    ("as text", "u{}", slice(None, 0.8), ("last", "fail")),
+    ("from the middle", "u{}", slice(0.18, None), ("first", "fail")),
+    ("as numbers", "{}", slice(None, 0.94), ("last", "warn")),
+    ("hardly any", "u{}", slice(None, 0.997), None),
+])  # fmt: skip
+def test_a_log_that_is_cut_by_id_is_told(name, ids, kept, told):
+    """Numbers are not in the order of text: 10 comes after 9."""
+    order = np.random.default_rng(3).permutation(len(UNITS))
+    names = pd.Series([ids.format(10 * int(i) if name == "as numbers" else f"{i:x}") for i in order], UNITS["id"])
+    units, events = UNITS.assign(id=names.to_numpy()), EVENTS.assign(id=EVENTS["id"].map(names))
+    assert _check(units, events)[0].status == "pass"
+    ranked = events.sort_values("id", key=lambda of: of.astype(int) if name == "as numbers" else of, kind="stable")
+    first, last = (kept.start or 0) * len(events), (kept.stop or 1) * len(events)
+    check, withheld = _check(units, ranked.iloc[int(first) : int(last)])
+    assert check.status == (told[1] if told else "pass")
+    if told:
+        said = f"Of the units whose ids come {told[0]} in order, "
+        assert check.message.startswith(said) and ": the log may be cut by id. Above 5 %" in check.message
+        assert withheld == (check.message if told[1] == "fail" else None)
+
+
+def test_a_log_is_not_cut_by_id_where_the_last_have_had_no_time_yet_or_few_have_any():
+    units = UNITS.sort_values("assigned_at").assign(number=np.arange(len(UNITS)))
+    names = ("u" + units["number"].astype(str).str.zfill(5)).set_axis(units["id"])
+    fresh = EVENTS.assign(id=EVENTS["id"].map(names))
+    since = fresh["at"] - fresh["id"].map(units.set_index(names.to_numpy())["assigned_at"])
+    late = fresh[(since > pd.Timedelta(days=6)) & (fresh["at"] < "2024-01-29")]
+    assert "cut by id" not in _check(units.assign(id=names.to_numpy()), late, as_of="2024-01-28")[0].message
+    rare = EVENTS.sort_values("id").iloc[: int(0.8 * len(EVENTS)) : 50]
+    assert "cut by id" not in _check(UNITS, rare)[0].message
+    grouped = UNITS.assign(team=UNITS["id"].str[-3:])
+    cut = EVENTS.sort_values("id").head(int(0.8 * len(EVENTS)))
+    assert "cut by id" in _check(grouped, cut)[0].message
+    assert "cut by id" not in _check(grouped, cut, cluster="team")[0].message  # of clusters it is not asked
+
+
 @pytest.mark.parametrize(("years", "ran"), [(1, "2025-01-0"), (-2, "2022-01-0")])
 def test_a_log_of_another_year_is_withheld_and_says_from_when_to_when_it_runs(years, ran):
     units, events = _draw()
