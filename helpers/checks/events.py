@@ -86,7 +86,7 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     order = log.take("order")
     beyond = order[[*BEYOND]].astype(float).sum()
     if len(order) and (lost := beyond.max() / order["n"].sum()) > logs.LOST_WARNS:
-        share = min(1.0, order["known"].max() / max(1.0, order["n"].sum() - beyond.max()))
+        share = order["known"].max() / max(1.0, order["n"].sum() - beyond.max())
         if share * beyond.max() > 2 * logs.SURE:  # of as many by chance none has any
             fails |= lost > logs.LOST_FAILS
             noun, side = schema.pluralise(design.unit), BEYOND[beyond.idxmax()]

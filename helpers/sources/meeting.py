@@ -46,7 +46,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
         - "alike": `n` such values, one a unit and hour, and `squares`, the sum of the squares of how often each comes.
         - "strange": events of ids unlike those of any unit, as cookies are, or a word for nobody.
         - "meant": events of ids that are those of units but for what stands before them or after, if any.
-        - "order": units that were followed for a week, `known` those of all with an event in that week; of those
+        - "order": units that were followed for a week, `known` those of all arms with an event in that week; of those
           without, how many have ids before all others in the order of text (`first`) or numbers (`same_day`), or after
           all (`last`, `without`); of clusters none.
         - "near": events that the plan does not name, of names that stand in one arm alone.
@@ -168,7 +168,8 @@ def _count_beyond(heard, start, design):
     ends = {f"low{i}": of.min(where=soon) for i, of in enumerate(who)}
     ends |= {f"high{i}": of.max(where=soon) for i, of in enumerate(who)}
     met = start.mutate(text=unit[0], number=unit[1])
-    met = met.cross_join(heard.aggregate(known=heard["who"].nunique(where=soon), **ends))
+    known = heard["who"].nunique(where=soon & (heard["begun"] + WEEK <= last))
+    met = met.cross_join(heard.aggregate(known=known, **ends))
     told = {"first": met["text"] < met["low0"], "last": met["text"] > met["high0"]}
     told |= {"same_day": met["number"] < met["low1"], "without": met["number"] > met["high1"]}
     told = {name: is_beyond.sum() for name, is_beyond in told.items()}
