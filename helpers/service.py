@@ -22,6 +22,7 @@ FEW, DAY, QUARTER, MATCHED = 100, pd.Timedelta(days=1), 91.25, "matched event st
 RATIO = {"ratio": "value", "low": "ci_low", "high": "ci_high"}
 NAIVE = {"estimand": "naive", "population": "observational", "role": "exploratory", "family": ""}
 ANSWERED = ["solved in one reply", "replied in time"]
+SURVEYED = 600  # almost: the article's survey of support leaders
 SPAN = 3  # customers within this factor of the line in seats are compared
 
 
@@ -349,6 +350,11 @@ def study_premium(customers, renewals, *, line, launched_on, design) -> tuple[li
 def _change(rows):
     gaps = _match(rows, "after")
     return float(gaps.get(True, math.nan) - gaps.get(False, math.nan))
+
+
+def size_survey(n: int | None, kind: str) -> int:
+    """Return how many answered the survey that is told of: as given, else of simulated data the article's, or none."""
+    return SURVEYED * (kind == "simulated") if n is None else n
 
 
 def read_published(baselines, *, churn=0.04, retention=0.1, net=1.0, gaps=(0.2, 0.4), power=0.8, alpha=0.05) -> dict:

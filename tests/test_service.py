@@ -227,6 +227,11 @@ def test_the_answer_names_what_goes_clearly_with_renewing():
     assert "renewing, at equal tenure: with" in explain(results.but(tables={"movers": movers}), bare).answer[0]
 
 
+def test_size_survey_is_the_articles_of_simulated_data_alone():
+    found = [service.size_survey(n, kind) for n in (None, 0, 30) for kind in ("simulated", "public", "yours")]
+    assert found == [600, 0, 0, 0, 0, 0, 30, 30, 30]
+
+
 def test_read_published_by_hand():
     tables = service.read_published([0.1], net=0.9, gaps=[0.4])
     churn, shift = tables["churn_readings"], tables["success_shift"]
