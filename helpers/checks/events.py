@@ -32,6 +32,8 @@ DOUBLED = 0.35  # of the events of all arms alike: some orders have equal lines
 TURNED, MOST = 0.7, 0.6  # of what is due, below which a rate has turned; of the days on either side that say so
 AROUND, STEPS = 7, 30  # days on either side of a turn, and of assignment; of a fit
 NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+IN_A_ROW = 6
+HOURS = tuple(f"from {hour} to {(hour + IN_A_ROW) % 24} o'clock UTC" for hour in range(24))
 CLOCKS = "times may be filled in, or of another clock."
 UNKNOWN_WARNS = 0.5  # of all events
 MEANT = (
@@ -159,7 +161,7 @@ def _list_findings(log, design):
                 yield max(lost, key=lambda one: one.share)
         for arm, event in itertools.product(log.arms, events):
             finds = [find_elsewhere, find_outside]
-            finds += [find_weekdays, find_turn] if metric else []
+            finds += [find_times, find_turn] if metric else []
             finds += [find_repeats] if metric and metric.kind not in ONCE else []
             for one in itertools.chain.from_iterable(judge(find, event, arm) for find in finds):
                 if not one.cut or one.cut[1] <= last + (window[1] or math.inf):  # what comes later is not counted
@@ -236,19 +238,29 @@ def find_outside(log, event, arm) -> Iterator[Finding]:
         yield Finding(share, f"{told}{write_day(late.idxmax())}; {CLOCKS}", fails=True)
 
 
-def find_weekdays(log, event, arm) -> Iterator[Finding]:
-    """Yield the weekdays on which an arm hardly has events that the others have: a treatment takes none from those."""
+def find_times(log, event, arm) -> Iterator[Finding]:
+    """Yield the weekdays, or six hours, at which an arm hardly has events that others have: no treatment takes them."""
     # 1970 began on a Thursday
-    days = [rows.assign(day=(rows["day"] + 3) % WEEK) for rows in log.split("day", event, arm)]
-    own, rest = (logs.count_days(rows, "known", 0, WEEK) / log.spreads.get(event, 1.0) for rows in days)
-    ratio = np.median(own[rest > 0] / rest[rest > 0]) if (rest > 0).any() else 0.0
-    lacks = own < TENTH * ratio * rest
-    lost = float(ratio * rest[lacks].sum() - own[lacks].sum())
-    share = lost / max(1.0, own.sum() + lost)
-    if share > LOST_WARNS and logs.measure_chance(own[lacks].sum(), rest[lacks].sum(), ratio) > logs.SURE:
-        when = " and ".join(name for name, is_lost in zip(NAMES, lacks, strict=True) if is_lost)
-        told = f"Events of {LABEL} in {arm} are lost: hardly any stands on {when}, where {percent(share)} of all would "
-        yield Finding(share, f"{told}be expected.", share > LOST_FAILS)
+    weekdays = [rows.assign(day=(rows["day"] + 3) % WEEK) for rows in log.split("day", event, arm)]
+    for names, times in ((NAMES, weekdays), (HOURS, log.split("hour", event, arm))):
+        own, rest = (logs.count_days(rows, "known", 0, len(names)) / log.spreads.get(event, 1.0) for rows in times)
+        every = own.sum()
+        if names is HOURS:  # in a row, as one lacks some by chance
+            own, rest = (sum(np.roll(of, -i) for i in range(IN_A_ROW)) for of in (own, rest))
+        ratio = np.median(own[rest > 0] / rest[rest > 0]) if (rest > 0).any() else 0.0
+        lacks = own < TENTH * ratio * rest
+        if names is HOURS:
+            lacks &= np.arange(len(names)) == (rest * lacks).argmax()
+        lost = float(ratio * rest[lacks].sum() - own[lacks].sum())
+        share = lost / max(1.0, every + lost)
+        if share <= LOST_WARNS or lost <= logs.SURE:  # no chance is smaller than that none of the lost came
+            continue
+        if logs.measure_chance(own[lacks].sum(), rest[lacks].sum(), ratio) > logs.SURE + math.log(len(names)):
+            at = " and ".join(name for name, is_lost in zip(names, lacks, strict=True) if is_lost)
+            at = at if names is HOURS else f"on {at}"
+            told = f"Events of {LABEL} in {arm} are lost: hardly any stands {at}, where {percent(share)} of all would "
+            yield Finding(share, f"{told}be expected.", share > LOST_FAILS)
+            return
 
 
 def find_turn(log, event, arm) -> Iterator[Finding]:

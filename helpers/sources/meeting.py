@@ -34,6 +34,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
           (whether any has a time of day), `without` (those without a value that the plan reads) and `known` (those by
           the plan's `as_of`).
         - "day": events by day since 1970, `known` those since the day of assignment.
+        - "hour": events since the day of assignment by hour of the day (UTC), `known`.
         - "start": units by the day of their assignment; "key": what was randomised, units by that day
           or clusters in all.
         - "before", "since": what was randomised that has an event before its assignment, or since, by the day of
@@ -152,6 +153,8 @@ def _count_days(heard):
     since = (cells["at_day"] >= cells["begun"]).ifelse(cells["n"], 0).sum()
     yield _count(cells, "day", day="at_day", n=n, known=since)
     planned = heard.filter(heard["event"] != "")
+    later = planned.filter(planned["at_day"] >= planned["begun"])
+    yield _count(later, "hour", day=((later["seconds"] % DAY) / HOUR).floor(), known=later.count())
     each = planned.group_by("event", "variant", "who", is_before=(planned["day"] < 0).fill_null(False))
     each = each.aggregate(n=planned.count(), key_day=planned["key_day"].min())
     squares = (each["n"] * each["n"]).sum()

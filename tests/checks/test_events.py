@@ -591,6 +591,22 @@ def test_weekdays_that_one_arm_lacks_are_told():
         assert check.status == status and (not when or check.message.startswith(told))
 
 
+def test_hours_that_one_arm_lacks_are_told():
+    units, events = _draw_many(n=1500)
+    is_b = (events["id"].map(units.set_index("id")["variant"]) == "b").to_numpy()
+    late = (22, 23, 0, 1, 2, 3)
+    for hours, when in ((range(6), "from 0 to 6"), (late, "from 22 to 4"), ((), None), ((7, 8), None)):
+        kept = events[~(is_b & events["at"].dt.hour.isin(hours).to_numpy())]
+        check, _ = _check(units, kept, REVENUE, as_of="2024-02-29")
+        told = f"Events of revenue in b are lost: hardly any stands {when} o'clock UTC, where "
+        assert check.status == ("fail" if when else "pass") and (not when or check.message.startswith(told))
+    dates = events.assign(at=events["at"].mask(is_b, events["at"].dt.floor("D")))
+    assert "o'clock" not in _check(units, dates, REVENUE, as_of="2024-02-29")[0].message
+    few = units[: len(units) // 8]  # who pay at one hour again and again
+    again = pd.concat([few.assign(at=few["assigned_at"] + pd.Timedelta(days=7 * i), event="paid") for i in range(5)])
+    assert "o'clock" not in _check(few, again[["id", "event", "at"]], REVENUE, as_of="2024-02-29")[0].message
+
+
 def test_an_arm_that_grew_in_a_ramp_has_no_hole():
     rng, (units, events) = np.random.default_rng(2), _draw_many(n=3000)
     early = (units["assigned_at"] < "2024-01-15").to_numpy()

@@ -5,7 +5,7 @@
 -- proactive_help 58028e6fd82d
 -- proactive_help 431f3ec776a7
 -- proactive_help 0f1854e23d6d
--- proactive_help 9f402d6876f6
+-- proactive_help d5d8c0919aa1
 -- proactive_help 8c1c0ed2cd2b
 -- proactive_help ef379e270bfa
 -- proactive_help 24a807c1e6b0
@@ -28,7 +28,7 @@
 -- live_support 679eae1a1085
 -- live_support 6d253321ff1f
 -- live_support 01caf2be52ce
--- live_support 361ecfff178c
+-- live_support 3d8470a30bd5
 -- live_support 1168fb69c6d7
 -- live_support a8486da800b5
 -- live_support 1e1cac26260c
@@ -100,7 +100,7 @@
 -- in_app_support 0541c245e568
 -- in_app_support 91af359741e0
 -- in_app_support 441a44e057b9
--- in_app_support 2d91fab58bbe
+-- in_app_support f98e370debf9
 -- in_app_support a131201659c0
 -- in_app_support 06517f9065f2
 -- in_app_support 7eaff57a3df4
@@ -137,7 +137,7 @@
 -- experiment 9b551565517a
 -- experiment ed2b1deed98a
 -- experiment 0ca5afe8d58f
--- experiment 455aed9505a6
+-- experiment b1aca9b235a5
 -- experiment f14e57ec30f2
 -- experiment 1527a7025460
 -- experiment 5b64f8ea9961

@@ -5,7 +5,7 @@
 -- proactive_help bf7c15310d83
 -- proactive_help 8f7cc2f3b0ce
 -- proactive_help 3c0966d9320f
--- proactive_help 1b43644b8184
+-- proactive_help 51f6c3055bc8
 -- proactive_help f61006a08bbd
 -- proactive_help 9d2b6d7aa24a
 -- proactive_help 02118647f271
@@ -28,7 +28,7 @@
 -- live_support c5b5aadec244
 -- live_support 88b98307369b
 -- live_support 6c06395bab7c
--- live_support 93a17993df33
+-- live_support 33ade9d71015
 -- live_support c23edf2a78c6
 -- live_support 56ebb3d1a51f
 -- live_support 84b245f15b9f
@@ -100,7 +100,7 @@
 -- in_app_support 21b09b110aed
 -- in_app_support 6dafda845185
 -- in_app_support ab2907a2d81f
--- in_app_support 99483111467f
+-- in_app_support 19cb18905ea4
 -- in_app_support 1e1c54d32212
 -- in_app_support cab584be9e06
 -- in_app_support 927f96477c1a
@@ -137,7 +137,7 @@
 -- experiment 5d1db65c50b5
 -- experiment 5bf8a8ab9f90
 -- experiment 809f50f088c9
--- experiment 8fee4fcc6641
+-- experiment 0407a0bf4f3d
 -- experiment ef7341c6bf8d
 -- experiment b18167f3ea02
 -- experiment 989c7beb362f
