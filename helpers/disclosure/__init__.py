@@ -128,7 +128,7 @@ def _state_all(frames, cells, known, known_of):
     said, together = [], {}
     for name, frame in frames.items():
         if name == "estimates" and not cells[name].counts:
-            said += statements.state_estimates(frame, known["shares"], *known_of)
+            said += statements.state_estimates(frame, known["shares"], *known_of, known["sooner"])
         else:
             said += statements.state(name, frame, cells[name], known)
         together |= statements.group_together(name, frame, cells[name], known)
@@ -196,8 +196,22 @@ def _list_known(design) -> dict[str, Any]:
         "shares": [name for name, metric in metrics.items() if metric.kind in SHARES],
         "quantiles": {name: getattr(metric, "quantile", None) for name, metric in metrics.items()},
         "main": [*getattr(design, "landmarks", ()), math.nan][0],
+        "sooner": {name: _list_sooner(name, metrics) for name in metrics},
         "plain": [name for name, category in categories.items() if not category.basic],
     }
+
+
+def _list_sooner(name, metrics):
+    """The metrics that say whether the event of this one came, from the same day on and in a shorter time."""
+    times = {
+        one: (metric.event or [one], metric.from_days, metric.window or math.inf)
+        for one, metric in metrics.items()
+        if metric.kind == "binary"
+    }
+    if name not in times:
+        return []
+    *same, until = times[name]
+    return [one for one, (*told, end) in times.items() if told == same and end < until]
 
 
 def _hide(name, frames, view: View, known, reason) -> pd.DataFrame:

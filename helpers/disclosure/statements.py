@@ -201,6 +201,7 @@ def state_estimates(
     shares: Sequence[str],
     overlap: pd.DataFrame | None = None,
     payers: Mapping[tuple, int] | None = None,
+    sooner: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Said]:
     """Return what the estimates of an experiment say: units of each arm, those with the event and those without.
 
@@ -219,6 +220,8 @@ def state_estimates(
     payers : mapping or None
         Metric that adds up, arm, `segment` or `at` (None of the whole arm) -> how many have any there; 1 where one
         holds most. With "guard" in place of a part: how many guard the whole arm, where any must.
+    sooner : mapping or None
+        Metric -> those of the same event in a part of its time, whose counts lie within its own.
     """
     if frame.empty:
         return []
@@ -229,6 +232,7 @@ def state_estimates(
     for row in by_arms[~is_part & (by_arms["adjustment"] == "none")].itertuples():
         for arm, n, value in _list_sides(row):
             totals.setdefault((row.metric, row.population, arm), (n, value))
+    plain = {_find_place(row): row for row in by_arms[is_part & (by_arms["adjustment"] == "none")].itertuples()}
     for row in by_arms[is_part].itertuples():
         for side, (arm, n, value) in enumerate(_list_sides(row)):
             whole, share = totals.get((row.metric, row.population, arm), (math.nan, math.nan))
@@ -237,6 +241,13 @@ def state_estimates(
             if row.metric in shares and row.adjustment == "none" and _is_whole(n * value):
                 more = [(n * value, whole * share, "with"), (n - n * value, whole - whole * share, "without")]
                 kinds += [(count, total, (kind, row.metric), parts) for count, total, kind in more]
+                within = [plain.get((name, *_find_place(row)[1:])) for name in (sooner or {}).get(row.metric, ())]
+                for other in filter(None, within):  # those with an event in the rest of the time alone
+                    _, n_other, part = _list_sides(other)[side]
+                    all_other, share_other = totals.get((other.metric, row.population, arm), (math.nan, math.nan))
+                    if n_other == n and all_other == whole:
+                        between = ("between", other.metric, row.metric), parts
+                        kinds.append((n * (value - part), whole * (share - share_other), *between))
             paid = [payers.get((row.metric, arm, place)) for place in (row.place, None)]
             if paid[0] is not None and n > 0:  # whose one payer holds most is left by all others: they sum up with a 1
                 kinds += [(*paid, ("paid", row.metric), parts), (paid[0], math.nan, ("paid", row.metric), alone)]
@@ -252,6 +263,10 @@ def state_estimates(
             counts = [n, *([payers.get((row.metric, arm, "guard"), math.nan)] if n > 0 else [])]
             found += [_say(f"arm {k}", row, side, np.round(x), is_open=True) for k, x in enumerate(counts)]
     return found + _state_takers(frame, shares, payers)
+
+
+def _find_place(row):
+    return row.metric, row.population, row.pair, row.place
 
 
 def _is_whole(count) -> bool:

@@ -100,6 +100,30 @@ def test_protect_hides_small_segments_and_their_partner():
     assert hidden_parts(cell(80, 80, at="week 1"), cell(49, 49, at="week 2"), design=stricter) == ["week 1", "week 2"]
 
 
+@pytest.mark.parametrize(("event", "from_days", "hidden"), [
+    ("paid", None, ["tier=a", "tier=b"]), ("asked", None, []), ("paid", 1, []),
+])  # fmt: skip
+def test_protect_looks_between_two_times_of_one_event(event, from_days, hidden):
+    """40 of 200 pay in a week and 43 in two: 3 in the second, and all but 3 of those of the other level."""
+    soon = {"kind": "binary", "event": event, "within_days": 7, "from_days": from_days}
+    metrics = {"soon": soon, "paid": {"kind": "binary", "within_days": 14}}
+    design = ExperimentPlan(**PLANNED, assigned_at="at", metrics=metrics)
+    rows = [
+        cell(200 * n, 200 * n, metric=metric, shares=(share, share), segment=segment)
+        for metric, shares in (("soon", (0.2, 0.2, 0.2)), ("paid", (0.2575, 0.3, 0.215)))
+        for segment, n, share in zip((None, "tier=a", "tier=b"), (2, 1, 1), shares, strict=True)
+    ]
+    found = guard(design=design, estimates=tuple(rows)).estimates
+    assert [e.segment for e in found if e.reason] == hidden
+    assert {e.metric for e in found if e.reason} == ({"paid"} if hidden else set())
+    more = [
+        e.but(control_value=0.3, treatment_value=0.3) if e.segment == "tier=b" and e.metric == "paid" else e
+        for e in rows
+    ]
+    more = [e.but(control_value=0.3, treatment_value=0.3) if not e.segment and e.metric == "paid" else e for e in more]
+    assert not [e for e in guard(design=design, estimates=tuple(more)).estimates if e.reason]
+
+
 @pytest.mark.parametrize(("metric", "shares", "hidden"), [
     ("active", (0.05, 0.5), ["week 1", "week 2"]),  # 5 of 100 did it
     ("active", (0.5, 0.97), ["week 1", "week 2"]),  # 3 of 100 did not
