@@ -9,7 +9,7 @@ from scipy import optimize, stats
 from scipy.special import betaln, expit, logit
 from statsmodels.tools.numdiff import approx_fprime, approx_hess
 
-from helpers.checks.desk import MOST_JUMPS, measure_jumps
+from helpers.checks.desk import MOST_JUMPS, MOST_OVERDUE, measure_jumps, measure_overdue
 from helpers.inference.replies import jackknife
 from helpers.records import Refused
 from helpers.survival import build_life_table, read_incidence
@@ -118,8 +118,11 @@ def study_contracts(customers, renewals, *, months, term_days, fit_renewals=None
     -------
     dict: tables `contracts` (a row a plan; all customers together where there are more than three plans), `retention`
         (a row a plan and month, `basis` counted or projection; `held` is what came, where a projection lies within the
-        data, `constant` what one chance of leaving for all would say) and `retention_curve`.
+        data, `constant` what one chance of leaving for all would say) and `retention_curve`. None without any renewal
+        or loss: nobody knows whether all stay.
     """
+    if renewals.empty:
+        return {}
     tiers, level = sorted(customers["tier"].unique()), {"confidence_level": confidence_level}
     parts = {tier: customers[customers["tier"] == tier] for tier in tiers if len(tiers) < 4} or {"all": customers}
     plans, marks, curve = [], [], []
@@ -172,8 +175,8 @@ def measure_revenue(customers, renewals, *, days, confidence_level=0.95) -> pd.D
     Returns
     -------
     DataFrame: measure, value, ci_low, ci_high, n; then starting, expansion, contraction and churn in money. A ratio of
-        sums, clustered by customer. Empty without customers at the beginning; no money where an amount is unknown, or
-        where so many amounts jump that they look like those of several currencies or units.
+        sums, clustered by customer. Empty without customers at the beginning, or any renewal or loss; no money where an
+        amount is unknown, and where what `checks.desk` doubts would move it: amounts that jump, and lacking renewals.
 
     Raises
     ------
@@ -201,6 +204,7 @@ def measure_revenue(customers, renewals, *, days, confidence_level=0.95) -> pd.D
     asked["net"] = money.assign(part=last.to_numpy())
     ratio, rows = lambda part: part["part"].sum() / part["whole"].sum(), []
     is_told = first.notna().all() and measure_jumps(customers, renewals) <= MOST_JUMPS
+    is_told &= len(renewals) > 0 and measure_overdue(customers, renewals) <= MOST_OVERDUE
     for name, table in asked.items():
         if len(table) and (name == "renewal_rate" or is_told):
             of = table[["unit", "part", "whole"]]

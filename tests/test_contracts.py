@@ -111,6 +111,15 @@ def test_measure_revenue_without_amounts_has_the_rate_alone_and_refuses_amounts_
     assert contracts.measure_revenue(*make([("a", 1, np.nan, 100)], []), days=365.0).empty
 
 
+def test_without_any_renewal_or_loss_nothing_is_told_of_who_stays():
+    rows = [(f"u{i}", 100, np.nan, 1200) for i in range(200)]
+    assert contracts.measure_revenue(*make(rows, []), days=365.0).empty
+    assert contracts.study_contracts(*make(rows, []), months=[12], term_days=365.0) == {}
+    some = make(rows, [("u1", 365, 0, 110)])
+    assert "net" in set(contracts.measure_revenue(*some, days=365.0)["measure"])
+    assert len(contracts.study_contracts(*some, months=[12], term_days=365.0)["retention"])
+
+
 def test_projections_of_few_renewals_hold_the_truth_about_as_often_as_they_say():
     rng, alpha, beta, hits = np.random.default_rng(5), 0.8, 2.5, []
     truth = float(contracts.survive(alpha, beta, 10))

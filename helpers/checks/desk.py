@@ -130,7 +130,7 @@ def _doubt_renewals(customers, renewals, noun):
     if overdue > MOST_OVERDUE:
         yield (
             f"{percent(overdue)} of the {noun} neither renewed nor left when contracts usually end: renewals or losses "
-            "may be missing."
+            "may be missing, and nothing is told in money."
         )
     if jumps > MOST_JUMPS:
         yield (
