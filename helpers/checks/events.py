@@ -7,6 +7,7 @@ do, such as more or fewer events, is no fault; where ids or names are lost besid
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -15,13 +16,13 @@ import numpy as np
 import pandas as pd
 import scipy  # its parts load when they are first used
 
-from helpers import schema
+from helpers import metrics, schema
 from helpers.checks import logs
 from helpers.checks.logs import LABEL, LEAST_TOLD, LOST_FAILS, LOST_WARNS, TENTH, WEEK, Finding, percent, write_day
-from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import TAKE_UP, Check
 
+ADDED = ("binary", "count", "amount")
 ONCE = ("binary", "score", "nps", "time_to_event")  # kinds to which an event that is repeated says nothing more
 EARLY_WARNS, EARLY_FAILS = 0.05, 0.25  # of the events around assignment, beyond what the days before lead to expect
 REPEATED_FAILS = 0.02  # of the events of an arm, as of rows of units
@@ -58,7 +59,7 @@ CUT = "There are exactly {n:,} {what}, where exports and sheets are often cut; c
 FITS = "Events reach the last day; just before assignment come {}, of units never assigned {}."
 
 
-def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentPlan) -> tuple[Check, ...]:
+def check_events(units: metrics.Units, meeting: pd.DataFrame | None, design: ExperimentPlan) -> tuple[Check, ...]:
     """Return the check `events_fit`, and one of each metric that events fail; none for a table without events.
 
     Each event that a metric reads is judged by itself, in each arm. Just before assignment come no more events than in
@@ -71,7 +72,7 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
 
     Parameters
     ----------
-    units : Units
+    units : metrics.Units
     meeting : DataFrame or None
         As `sources.meeting.meet_events` counts.
     design : ExperimentPlan
@@ -88,7 +89,8 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
         return ()
     log = logs.Log(units, meeting, design)
     ages, names = log.take("aged"), schema.list_event_names(design)
-    found = sorted(_list_findings(log, design), key=lambda one: (not one.fails, -one.share))
+    found = [*_list_findings(log, design), *(_find_silent(units, design) if design.segments else ())]
+    found = sorted(found, key=lambda one: (not one.fails, -one.share))
     grave = {one.of: one for one in reversed(found) if one.fails}
     rates = {arm: max((log.early[event, arm] for event in names), default=0.0) for arm in log.arms}
     every = ages["n"].sum()
@@ -166,6 +168,28 @@ def _list_findings(log, design):
             for one in itertools.chain.from_iterable(judge(find, event, arm) for find in finds):
                 if not one.cut or one.cut[1] <= last + (window[1] or math.inf):  # what comes later is not counted
                     yield _name(one, named[event], of)
+
+
+def _find_silent(units, design):
+    """Levels of a segment in which one arm has no event of a metric, as it has in others, and the others have there."""
+    for by in design.segments:
+        levels, n_of = metrics.summarise(units, by=by), Counter()
+        for of in levels.values():
+            n_of.update({arm: m.n for arm, m in next(iter(of.values())).items()})
+        for name, level, arm in itertools.product(design.metrics, levels, design.variant.arms):
+            own = levels[level].get(name, {}).get(arm)
+            if own is None or own.mean[0] or design.metrics[name].kind not in ADDED:
+                continue
+            rest = [levels[level][name][other] for other in design.variant.arms if other != arm]
+            # at least so many have any (Cauchy and Schwarz): of a share as many as do
+            shares = [m.mean[0] ** 2 / (m.mean[0] ** 2 + m.cov[0][0]) if m.n and m.mean[0] else 0.0 for m in rest]
+            goes_on = any(of[name][arm].mean[0] for of in levels.values())
+            if goes_on and own.n * min(shares) > 2 * logs.SURE and schema.list_metric_events(design, name):
+                label, share = design.label_of(name), own.n / n_of[arm]
+                told = f"No {design.unit} of {arm} with {by} {schema.cut(str(level))} has an event of {label}, and "
+                yield Finding(
+                    share, f"{told}{percent(min(shares))} elsewhere: some are lost.", share > LOST_FAILS, of=name
+                )
 
 
 def _name(found, label, of):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from made_sources import make_design, make_source
 
-from helpers import checks
+from helpers import checks, metrics, sources
 from helpers.checks.events import check_events
 from helpers.checks.logs import expect_lost
 from helpers.sources.meeting import meet_events
@@ -632,3 +632,29 @@ def test_a_promotion_that_all_arms_have_leads_to_expect_no_more_after_it(seed):
     assert _check(units, pd.concat([soon, sold]), counts)[0].status == "pass"
     check, withheld = _check(units, pd.concat([events[events["at"] < "2024-01-26"], sold]), counts)
     assert "none stands after 2024-01-25" in check.message and withheld  # a log that ends is still seen
+
+
+@pytest.mark.parametrize(("lost", "share", "status"), [
+    ("variant == 'b' and land == 'br'", 0.2, "fail"),
+    ("variant == 'b' and land == 'it'", 0.06, "warn"),
+    ("land == 'br'", 0.2, "pass"),  # of all arms: it may not be sold there
+    ("variant == 'b'", 0.2, None),  # everywhere: another rule's, or the treatment did it
+    ("variant == 'b' and land == 'mt'", 0.02, "pass"),  # few
+])  # fmt: skip
+def test_a_level_of_which_one_arm_has_no_event_is_told(lost, share, status):
+    units = UNITS.assign(
+        land=np.random.default_rng(5).choice(["br", "it", "mt", "us"], 4000, p=[0.2, 0.06, 0.01, 0.73])
+    )
+    gone = units.query(lost)
+    kinds = {"paid": PAID["paid"] | {"label": "paid", "better": "higher"}}
+    more = {"assigned_at": "assigned_at", "as_of": "2024-02-18", "segments": ["land"], "unit_id": "id"}
+    design = make_design(kinds, **more)
+    source = sources.load(design, units, events=EVENTS[~EVENTS["id"].isin(gone["id"])])
+    found = {check.id: check for check in checks.run(metrics.fold(source, design), source, design)}["events_fit"]
+    land = gone["land"].iloc[0]
+    told = f"No unit of b with land {land} has an event of paid, and "
+    assert (told in found.message) == (status in ("fail", "warn"))
+    assert status is None or found.status == status
+    if status == "fail":
+        here = units[(units["variant"] == "b") & (units["land"] == land)]
+        assert found.value == pytest.approx(len(here) / (units["variant"] == "b").sum())
