@@ -9,6 +9,7 @@ from helpers.checks.logs import LEAST_TOLD
 from helpers.checks.rates import ALERT, compare_counts, compare_rates, count_shares, write_rates
 from helpers.checks.values import Size, read_answers, read_sizes
 from helpers.metrics import Units, count_units, payments
+from helpers.metrics.moments import see_values
 from helpers.plan import ExperimentPlan
 from helpers.records import Check
 
@@ -98,8 +99,8 @@ def check_amounts(units: Units, design: ExperimentPlan) -> tuple[Check, ...]:
         `value` counts the faults. `events_add_<metric>` fails where another metric has such a fault;
         `acknowledge: {events_add: why}` releases it too.
     """
-    read = dict.fromkeys(of for of, _ in units.seen if of in design.metrics)
-    apart = {name: told for name in read if (told := [*_find_values(name, units, design)])}
+    seen = {of for of, _ in see_values(units)}
+    apart = {name: told for name in design.metrics if name in seen and (told := [*_find_values(name, units, design)])}
     if not units.added and not apart:
         return ()
     decide, grave, doubts, failed = {*design.by_role("primary", "guardrail"), *design.asked}, [], [], []
@@ -155,7 +156,7 @@ def _is_money_in(event):
 def _find_values(name, units, design):
     """Yield whether it is sure, and a sentence, of values that are codes for none, or of no payments."""
     metric, label, arms = design.metrics[name], design.label_of(name), design.variant.arms
-    found = {read: [told[arm] for arm in arms] for (of, read), told in units.seen.items() if of == name}
+    found = {read: [told[arm] for arm in arms] for (of, read), told in see_values(units).items() if of == name}
     for read, told in found.items():
         if "answers" in told[0]:
             yield from ((True, said) for said in _find_unanswered(told, label))

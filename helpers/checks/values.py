@@ -11,6 +11,7 @@ from helpers import schema
 from helpers.checks.logs import LOST_FAILS, percent
 from helpers.checks.rates import ALERT, compare_counts
 from helpers.metrics import Units
+from helpers.metrics.moments import see_values
 from helpers.metrics.values import UNPLANNED
 from helpers.plan import ExperimentPlan
 from helpers.records import Check, Refused
@@ -73,7 +74,7 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
         the event; answers that stand apart from all others, without a scale; a net promoter score that is none; a row
         that holds the sum of all others.
     """
-    for (name, read), arms in units.seen.items():
+    for (name, read), arms in see_values(units).items():
         told, metric = None, design.metrics.get(name)
         whats = next(iter(arms.values()))
         if name == UNPLANNED:
@@ -96,7 +97,7 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
         return None
     shares = design.variant.shares
     even = sum(share**2 for share in shares.values()) if shares else 1 / len(design.variant.arms)
-    for (name, column), facts in units.seen.items():
+    for (name, column), facts in see_values(units).items():
         if name != UNPLANNED or any(word in column.lower() for word in HASHED):
             continue
         several, alike = (facts[None][what] for what in ("several", "alike"))
@@ -155,7 +156,8 @@ def read_sizes(arms) -> list[Size]:
     for text in (text for told in arms for text in told or ()):
         step, *numbers = text.split(":")
         n, low, high, total = map(float, numbers)
-        found.setdefault((step, low > 0), []).append((int(n), low, high, total))
+        # two steps are one size: finer ones are for the percentile of amounts
+        found.setdefault((int(int(step) / 2), low > 0), []).append((int(n), low, high, total))
     columns = [tuple(zip(*same, strict=True)) for same in found.values()]
     sizes = [Size(sum(n), min(low), max(high), sum(total)) for n, low, high, total in columns]
     return sorted(sizes, key=lambda size: -size.high)

@@ -4,7 +4,6 @@ import json
 import math
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from helpers import plan as plans
@@ -35,7 +34,7 @@ def check_table(arguments):
         steps = (*info.steps, *metrics.accounts.explain_accounts(accounts))
         return _print_checks(steps, (*info.messages, *accounts.messages), trust, f"A study of these accounts {told}")
     source = sources.load(design, arguments.data, **read)
-    units = replace(metrics.fold(source, design), capped=())  # the row beside, of lowered amounts, is not told
+    units = metrics.fold(source, design)
     trust = checks.run(units, source, design)
     reason = checks.withheld(trust, design)
     told = f"withholds its answer: {reason}" if reason else _tell_gaps(inference.explain_gaps(units, trust), design)

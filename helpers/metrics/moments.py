@@ -1,24 +1,26 @@
 """One row a unit becomes counts, means, covariances and skewness of each arm, by one query a grouping.
 
-Sums about constants keep their digits: more than one query is asked only where a group lies far off. All arms and the
-levels of the first segment are read in one pass, since sums about one constant add up.
+Sums about constants keep their digits: more than one query is asked only where a group lies far off. All arms, the
+levels of the first segment and sizes of the first amount are read in one pass: sums about one constant add up.
 """
 
 import datetime as dt
+import math
 from dataclasses import replace
+from itertools import accumulate
 
 import ibis
 import numpy as np
 import pandas as pd
 
-from helpers.metrics import sums
+from helpers.metrics import sums, values
 from helpers.metrics.events import find_end
 from helpers.metrics.units import Units
 from helpers.records import Moments
 from helpers.sources import opening
 
 UPPER = 0.99  # the percentile to which the largest values are lowered
-BOUND = 0.97  # of the first rows: what lies above it most likely holds that percentile of all
+SIZE = "fold:size"  # of the values of an amount, as `values.find_size` tells it
 SHARES = ("missing_", "asked_", "exposed")  # columns of 0, 1 or null
 ROWS = ("variant", "cluster", "exposed", "y_", "time_", "observed_", "complete_", "x_")  # what row-level methods read
 FIRST_ROWS = 10_000  # a column's constant is near their mean
@@ -55,11 +57,14 @@ def describe_arms(units: Units) -> pd.DataFrame:
             is_open, count = name in units.unfinished, table[outcome].count(where=table[complete])
             found[complete] = table[complete].sum() if is_open else None
             found[f"known_{name}"] = count if is_open or outcome not in units.full else None
-        asked = table.group_by("variant").aggregate(**{name: fact for name, fact in found.items() if fact is not None})
-        frame = asked.to_pyarrow().to_pandas().set_index("variant")
+        asked = {name: fact for name, fact in found.items() if fact is not None}
+        if asked.keys() == {"units"}:  # which moments tell
+            frame = pd.DataFrame({"units": _measure(units, None, adjusted=True)[None]["rows"]}).query("units > 0")
+        else:
+            frame = table.group_by("variant").aggregate(**asked).to_pyarrow().to_pandas().set_index("variant")
         kept["frame"] = frame.assign(**{name: frame["units"] for name, fact in found.items() if fact is None})[[*found]]
     arms = [arm for arm in (*design.variant.arms, *design.variant.observational) if arm in kept["frame"].index]
-    return kept["frame"].loc[arms].reset_index()
+    return kept["frame"].loc[arms].rename_axis("variant").reset_index()
 
 
 def tell_days(units: Units) -> tuple[str, str] | None:
@@ -67,7 +72,7 @@ def tell_days(units: Units) -> tuple[str, str] | None:
 
     The first and the last day of all may be one customer's.
     """
-    arms = units.seen.get(("", ""), {}).values() if units.assigned else ()
+    arms = see_values(units).get(("", ""), {}).values() if units.assigned else ()
     counts = pd.DataFrame(
         [hour.split(":") for arm in arms for hour in arm["hours"] or ()], columns=["hour", "n"]
     ).astype(int)
@@ -165,48 +170,87 @@ def summarise(units: Units, *, by=None, adjusted=False, has_tails=True) -> dict:
 def winsorise(units: Units, metric: str) -> dict[str, Moments]:
     """Return the moments of a metric whose largest values are lowered to their 99th percentile in all arms together.
 
-    The percentile is that of the values above 0 over the randomised arms, since most amounts may be 0.
+    The percentile is that of the values above 0 over the randomised arms, since most amounts may be 0. Sums of the
+    sizes below it are known with the moments; what is above them is asked for.
 
     Parameters
     ----------
     units : Units
     metric : str
-        Not a ratio or a time to event.
+        One of `units.capped`.
 
     Returns
     -------
     dict: arm -> Moments, as `summarise` gives them.
     """
-    return _measure(units, None, adjusted=True)[None][f"{sums.CAPPED}{metric}"]
+    cells, variant, look = _sum_sizes(units, metric), units.design.variant, units.keep("look", lambda: _look_at(units))
+    block, pair = _list_blocks(units, adjusted=False)[f"y_{metric}"], (f"y_{metric}", None)
+    total, square = ("sum", pair), ("product", pair, pair)
+    sizes = sorted(((size, of["rows"]) for (arm, size), of in cells if size > 0 and arm in variant.arms), reverse=True)
+    place, reached = (
+        (sum(n for _, n in sizes) - 1) * (1 - UPPER),
+        accumulate(n for _, n in sizes),
+    )  # the largest is at 0
+    least = next((size for (size, _), n in zip(sizes, reached, strict=True) if n > math.ceil(place)), math.inf)
+    bound = max((of["largest", pair] for (_, size), of in cells if 0 < size < least), default=0.0)
+    centre = look.constants.get(pair[0], 0.0)
+    rows = units.keep(("largest", metric), lambda: _ask_largest(units, pair[0], bound, place, centre))
+    limit, outcome = rows[0]["limit"] if rows else math.inf, units.table[pair[0]]
+    parts = [(key, {total: of[total], square: of[square]}) for key, of in cells if key[1] < least]
+    parts += [((row["variant"],), {total: row["total"], square: row["square"]}) for row in rows]
+    parts = dict(sums.join_groups(parts, [0]))
+    given = [(key, of | parts[key]) for key, of in sums.join_groups(cells, [0])]
+    table = units.table.mutate(**{pair[0]: (outcome > limit).ifelse(limit, outcome)})
+    lowered, query = sums.lower(table, {metric: block}, look, ["variant"], has_tails=False)
+    found = sums.sum_up(lowered, {metric: block}, query, given)
+    arms = (*variant.arms, *variant.observational)
+    return {arm: found.get((arm,), {}).get(metric) or sums.count_none(block) for arm in arms}
 
 
-def _cap(units):
-    """The table with these outcomes lowered, beside the outcomes themselves."""
-    table, design, columns = units.table, units.design, {}
-    for name in units.capped:
-        positive = table.filter(table[f"y_{name}"] > 0)
-        if design.variant.observational:
-            positive = positive.filter(positive["variant"].isin(design.variant.arms))
-        outcome, bound = table[f"y_{name}"], units.keep("look", lambda: _look_at(units)).bounds.get(name, 0.0)
-        limit = _find_quantile(positive[f"y_{name}"], UPPER, bound)
-        columns[f"{sums.CAPPED}{name}"] = outcome if limit is None else (outcome > limit).ifelse(limit, outcome)
-    return table.mutate(**columns)
+def _ask_largest(units, outcome, bound, place, centre):
+    """Of the values above a bound, by arm, the sums of what is lowered to the percentile, less a constant; and that.
 
-
-def _find_quantile(values, share, bound):
-    """A quantile of a column without nulls; only what lies above the bound is sorted, where that is enough.
-
-    It lies between the two values around place share x (n - 1), as in `numpy.quantile`; None without values.
+    They are sorted: it lies between the two values around a place, as in `numpy.quantile`.
     """
-    table = values.name("value").as_table()
-    place = ((table.count() - 1).cast("float64") * (1 - share)).as_scalar()  # from the largest on, which is 0
-    top = table.filter(table["value"] > bound)
-    top = top.mutate(place=ibis.row_number().over(order_by=top["value"].desc()), middle=place)
-    near = top.filter((top["place"] - top["middle"]).abs() < 1).order_by("place").to_pyarrow().to_pylist()
-    if near and near[-1]["place"] >= near[0]["middle"]:
-        low, high = near[-1]["value"], near[0]["value"]
-        return low + (high - low) * (near[-1]["place"] - near[0]["middle"])
-    return None if bound == 0 else _find_quantile(values, share, 0.0)
+    above = units.table.filter(units.table[outcome] > bound).select("variant", value=outcome)
+    ranked = above.filter(above["variant"].isin(units.design.variant.arms))
+    ranked = ranked.mutate(place=ibis.row_number().over(order_by=ranked["value"].desc()))
+    near = ranked.filter(ranked["place"].isin([math.floor(place), math.ceil(place)]))["value"]
+    limit = near.min() + (near.max() - near.min()) * (math.ceil(place) - place)
+    above = above.mutate(limit=limit.name("limit").as_scalar())
+    less = ibis.least(above["value"], above["limit"]) - centre
+    facts = {"limit": above["limit"].max(), "total": less.sum(), "square": (less * less).sum()}
+    return above.group_by("variant").aggregate(**facts).to_pyarrow().to_pylist()
+
+
+def _sum_sizes(units, name):
+    """Arm and size, and the sums of an amount's values of that size in it; 0 is that of 0 and of what is unknown."""
+    keys, found = _share_sums(units, True, None if name == units.capped[0] else name)
+    return [((key[-1], key[keys.index(SIZE)] or 0), of) for key, of in found]
+
+
+def see_values(units: Units) -> dict:
+    """Return what stands in values, by metric, and event or column; then by arm; then as `values.ask_values` asks.
+
+    Parameters
+    ----------
+    units : Units
+    """
+    seen, design = units.keep("seen", dict), units.design
+    if seen:
+        return seen
+    for (_, *of, what, arm), fact in ((key, fact) for key, fact in units.values().items() if key[0] == "seen"):
+        seen.setdefault(tuple(of), {}).setdefault(arm, {})[what] = fact or 0
+    for name in (name for name in units.capped if name not in units.heard):
+        told, pair = seen.setdefault((name, design.metrics[name].column or name), {}), (f"y_{name}", None)
+        told |= {arm: told.get(arm, {}) | {"sizes": [], "n": 0} for arm in design.variant.arms}
+        centre = units.keep("look", lambda: _look_at(units)).constants.get(pair[0], 0.0)
+        for (arm, size), of in _sum_sizes(units, name):
+            if size and arm in told:
+                n, ends = of["rows"], f"{of['smallest', pair]}:{of['largest', pair]}"
+                told[arm]["sizes"].append(f"{size:.0f}:{n}:{ends}:{of['sum', pair] + n * centre}")
+                told[arm]["n"] += n
+    return seen
 
 
 def summarise_shares(units: Units, columns, *, by=None) -> dict:
@@ -281,8 +325,8 @@ def count_levels(units: Units, name, *, by=None) -> dict:
     return found
 
 
-def _list_blocks(units, adjusted, has_tails=False):
-    """What is measured together: each metric by its outcome, each column of shares, all covariates, lowered outcomes.
+def _list_blocks(units, adjusted):
+    """What is measured together: each metric by its outcome, each column of shares, all covariates.
 
     Counts of events are known for the units whose window is over, so metrics with one window share the moments of
     their covariates.
@@ -300,11 +344,6 @@ def _list_blocks(units, adjusted, has_tails=False):
             gapped = None if y in full else known
             blocks[y] = sums.Block(("y", *beside), ((y, None), *((x, gapped) for x in beside)), known, complete)
     blocks |= {column: sums.Block(("y",), ((column, None),), column) for column in columns if column.startswith(SHARES)}
-    for name in units.capped if has_tails else ():
-        known = blocks[f"y_{name}"]
-        blocks[f"{sums.CAPPED}{name}"] = sums.Block(
-            ("y",), ((f"{sums.CAPPED}{name}", None),), known.known, known.complete
-        )
     return blocks | ({"x": sums.Block(beside, tuple((x, None) for x in beside), beside[0])} if beside else {})
 
 
@@ -314,20 +353,21 @@ def _measure(units, by, adjusted, has_tails=True):
     n = 0 where an arm has no row.
     """
     design, table, given = units.design, units.table, None
-    has_tails = has_tails and by is None and not design.units_in_row  # sums do not tell a tail
+    has_tails = has_tails and not design.units_in_row  # sums do not tell a tail
     if arranged := units.keep(("moments", by, adjusted, has_tails), dict):
         return arranged
-    blocks = _list_blocks(units, adjusted, has_tails)
+    blocks = _list_blocks(units, adjusted)
     keys = [*([f"s_{by}" if by != "week" and by in design.segments else by] if by else []), "variant"]
     if design.cluster:
         first, wide = _sum_clusters(table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True), keys)
         look = units.keep(("look", by), lambda: sums.find_constants(first, wide, ())[0])
         table, blocks = _sum_clusters(table, blocks, keys)
     else:
-        look, table = units.keep("look", lambda: _look_at(units)), _cap(units) if has_tails and units.capped else table
-        if look.is_split and by in (None, design.segments[0]):
-            given = _share_sums(units, table, keys, has_tails)
-    lowered, query = sums.lower(table, blocks, look, keys, has_tails)
+        look = units.keep("look", lambda: _look_at(units))
+        if (by is None and has_tails and units.capped) or (look.is_split and by in (None, design.segments[0])):
+            fine, found = _share_sums(units, has_tails)
+            given = sums.join_groups(found, [fine.index(key) for key in keys])
+    lowered, query = sums.lower(table, blocks, look, keys, has_tails and by is None)
     found = sums.sum_up(lowered, blocks, query, given)
     arms = (*design.variant.arms, *design.variant.observational)
     for group in sorted({key[0] for key in found if key[0] is not None}) if by else [None]:
@@ -340,40 +380,36 @@ def _measure(units, by, adjusted, has_tails=True):
 
 def _look_at(units):
     """What `Look` tells; where every unit knows an outcome, and none was filled, none is missing in any group."""
-    design, table, facts = units.design, units.table, {}
+    design, table = units.design, units.table
     marks = {x for x in units.covariates if "=" in x or x.endswith(":missing")}
     marks |= {column for column in table.columns if column.startswith(SHARES)}
     marks |= {f"y_{name}" for name, metric in design.metrics.items() if metric.how.is_share}
     first, blocks = table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True)
-    for name in units.capped:
-        facts["bound", name] = first[f"y_{name}"].approx_quantile(BOUND, where=first[f"y_{name}"] > 0)
-    if design.segments:
-        facts["levels"] = first[f"s_{design.segments[0]}"].nunique()
+    facts = {"levels": first[f"s_{design.segments[0]}"].nunique()} if design.segments else {}
     look, row = sums.find_constants(first, blocks, marks, facts)
     sure = {name for name, metric in design.metrics.items() if metric.missing != "zero"}
     void = {f"missing_{name}" for name in sure if units.full & {f"y_{name}", f"num_{name}"}} & marks
-    bounds = {key[1]: row[key] for key in facts if key[0] == "bound" and row[key] is not None}
-    capped = {f"{sums.CAPPED}{name}": look.constants.get(f"y_{name}", 0.0) for name in units.capped}
-    look = replace(look, constants=look.constants | capped)
     is_split = 1 <= row.get("levels", 0) <= FEW_LEVELS
-    return replace(look, full=units.full.union(units.covariates, void), void=void, bounds=bounds, is_split=is_split)
+    return replace(look, full=units.full.union(units.covariates, void), void=void, is_split=is_split)
 
 
-def _share_sums(units, table, keys, has_tails):
-    """The sums of all arms, or of the levels of the first segment too, from one query for both; kept."""
-    kept, fine = units.keep("sums", dict), [f"s_{units.design.segments[0]}", "variant"]
-    look = units.keep("look", lambda: _look_at(units))
-    if has_tails not in kept and True not in kept:
-        blocks = _list_blocks(units, True, has_tails)
-        lowered, query = sums.lower(table, blocks, look, fine, has_tails)
-        kept[has_tails] = sums.ask_sums(lowered, blocks, query)
-    found = kept.get(True) or kept[has_tails]
-    if keys == fine:
-        return found
-    parts = {}
-    for key, cell in found:
-        parts.setdefault(key[-1:], []).append(cell)
-    return [(key, sums.join_sums(of)) for key, of in parts.items()]
+def _share_sums(units, has_tails, further=None):
+    """The keys and the sums of arms, by the levels of the first segment and the sizes of the first amount too; kept.
+
+    Of a `further` amount they are its own, by its sizes.
+    """
+    look, kept = units.keep("look", lambda: _look_at(units)), units.keep("sums", dict)
+    if (has_tails, further) not in kept:
+        table, blocks, keys = units.table, _list_blocks(units, adjusted=not further), ["variant"]
+        if sized := further or (has_tails and next(iter(units.capped), None)):
+            table, keys = table.mutate(**{SIZE: values.find_size(table[f"y_{sized}"])}), [SIZE, *keys]
+        if further:
+            blocks = {further: blocks[f"y_{further}"]}
+        elif look.is_split:
+            keys = [f"s_{units.design.segments[0]}", *keys]
+        lowered, query = sums.lower(table, blocks, look, keys, has_tails)
+        kept[has_tails, further] = keys, sums.ask_sums(lowered, blocks, query)
+    return kept[has_tails, further]
 
 
 def _sum_clusters(table, blocks, keys):

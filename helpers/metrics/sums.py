@@ -5,7 +5,7 @@ Sums about a constant keep their digits and add up; only a group that lies far o
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import ibis
@@ -21,7 +21,6 @@ TURNS = 3  # about the constant; about each group's mean, which is rounded itsel
 FEW_BITS, LARGEST = 1024.0, 2.0**36  # sums of whole numbers and of few binary places, below it, are exact
 NO_VALUE = ibis.null("float64")
 TAILED = ("y", "num")  # what a block begins with whose skewness is known
-CAPPED = "cap_"  # before the name of an outcome whose largest values are lowered
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,7 @@ class Look:
     """What is known before sums are asked for: constants near the columns' means, ratios, columns of 0, 1 or null.
 
     `ratios`, by numerator, are near those about which skewness is taken. `full` columns are known for every unit; of
-    the 0/1 columns in `void`, full too, none is 1. `bounds` lie below the largest values of amounts; `is_split` tells
-    whether the first segment has few levels.
+    the 0/1 columns in `void`, full too, none is 1. `is_split` tells whether the first segment has few levels.
     """
 
     constants: dict[str, float]
@@ -52,7 +50,6 @@ class Look:
     marks: Collection[str]
     full: Collection[str] = ()
     void: Collection[str] = ()
-    bounds: dict[str, float] = field(default_factory=dict)
     is_split: bool = False
 
 
@@ -74,6 +71,14 @@ def join_sums(parts):
         add = sum if known and isinstance(known[0], int) else math.fsum
         joined[what] = {"largest": max, "smallest": min}.get(what[0], add)(known) if known else None
     return joined
+
+
+def join_groups(found, places):
+    """Return key and sums of the groups that some places of their keys tell apart, from those of finer groups."""
+    parts = {}
+    for key, sums in found:
+        parts.setdefault(tuple(key[place] for place in places), []).append(sums)
+    return [(key, join_sums(of) if len(of) > 1 else of[0]) for key, of in parts.items()]
 
 
 def find_constants(first, blocks, marks, facts=None):
@@ -142,7 +147,7 @@ def lower(table, blocks, look, keys, has_tails):
     pairs = dict.fromkeys(pair for block in blocks.values() for pair in (*block.pairs, (block.known, None)))
     aliases, columns = {pair: f"v{i}" for i, pair in enumerate(pairs)}, {}
     complete = sorted({block.complete for block in blocks.values() if isinstance(block.complete, str)})
-    tails = {b.pairs[0] for b in blocks.values() if b.names[0] in TAILED and not b.pairs[0][0].startswith(CAPPED)}
+    tails = {b.pairs[0] for b in blocks.values() if b.names[0] in TAILED}
     for (column, beside), alias in aliases.items():
         less = table[column] - ibis.literal(look.constants[column]) if look.constants.get(column) else table[column]
         for name, value in ((f"raw_{alias}", table[column]), (alias, less)):
@@ -165,7 +170,8 @@ def ask_sums(table, blocks, query):
             ratio = query.look.ratios.get(block.pairs[0][0], 0.0)
             left = top - ratio * value[block.pairs[1]] if block.names[0] == "num" else top
             asked["cube", block.pairs[0]] = (left * left * left).sum()
-            asked |= {("largest", block.pairs[0]): left.max(), ("smallest", block.pairs[0]): left.min()}
+            ends = left if block.names[0] == "num" else table[f"raw_{query.aliases[block.pairs[0]]}"]
+            asked |= {("largest", block.pairs[0]): ends.max(), ("smallest", block.pairs[0]): ends.min()}
         for i, pair in enumerate(block.pairs if block.known not in query.look.void else ()):
             asked["sum", pair] = value[pair].sum()
             others = block.pairs[i + (pair[0] in query.look.marks) :]  # a mark is its own square
@@ -223,7 +229,8 @@ def _read(row, block, query):
         mean_left, m2 = float(weights @ totals[:k]) / n, variance * (n - 1) / n
         cubes = row.get(("cube", block.pairs[0]), totals[0])  # g1 = m3 / m2^1.5; nan when all values are equal
         skewness = (cubes / n - 3 * mean_left * m2 - mean_left**3) / math.pow(m2, 1.5) if m2 > 0 else NAN
-        ends = [row[end, block.pairs[0]] for end in ("largest", "smallest") if (end, block.pairs[0]) in row]
+        less = centres[0] if k == 1 else 0.0
+        ends = [row[end, block.pairs[0]] - less for end in ("largest", "smallest") if (end, block.pairs[0]) in row]
         if ends and m2 > 0:
             top_share = max((end - mean_left) ** 2 for end in ends) / (n * m2)
         if ends and len(weights) == 1:  # by Cauchy and Schwarz, of the distances from an end

@@ -59,7 +59,7 @@ class Units:
     added : tuple of dict
         What each event adds to each amount: `metric`, `event` and what `payments.add_up` counts; `total` to 3 digits.
     values : Callable
-        Gives what `seen` asks the engine, the first time that it is read.
+        Gives what is asked of the engine for `moments.see_values`.
     full : frozenset of str
         The columns of outcomes (`y_`, `num_`, `den_`) that are known of every unit.
     own : ibis.Table
@@ -91,15 +91,6 @@ class Units:
         if question not in self._answers:
             self._answers[question] = answer()
         return self._answers[question]
-
-    @property
-    def seen(self) -> dict:
-        """What stands in values, by metric, and event or column; then by arm; then as `values.ask_values` asks."""
-        found = {} if "seen" in self._answers else self.values()
-        seen = self.keep("seen", dict)
-        for (_, *of, what, arm), fact in ((key, fact) for key, fact in found.items() if key[0] == "seen"):
-            seen.setdefault(tuple(of), {}).setdefault(arm, {})[what] = fact or 0
-        return seen
 
     def _repr_html_(self) -> str:
         """Return how many units there are, of which metrics, in one line, for notebooks."""
@@ -164,32 +155,30 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
         units = units.mutate(**{values.START: units[design.assigned_at]})
     totals = [] if events is None else log.list_totals(units, events, design)
     clock = _read_clock(units, totals, source, design)
-    dated = clock["dated"]
+    dated, end = clock["dated"], log.find_end(clock["as_of"])
     if dated and dated == clock["heard"]:
         units = units.mutate(**{values.START: units[values.START].truncate("D")})
-    table, end = units, log.find_end(clock["as_of"])
-    if design.assigned_at and end:
-        table = units.filter(units[values.START] < ibis.literal(end))
-    alone = table
+    table = alone = units.filter(units[values.START] < ibis.literal(end)) if design.assigned_at and end else units
     if events is not None:
         heard = log.hear(table, events, start=values.START, dated=dated)
         table = log.fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     columns = _make_columns(table, alone, design, end, clock)
     folded = log.store(table.select("unit", "variant", **columns), copied=events is not None)
-    beside, lost, sums, look = values.ask_beside(source, units, totals, design, (end, dated, clock["found"]))
+    told = [(name, metric.how, metric.within_days) for name, metric in design.metrics.items()]
+    amounts = (name for name, how, _ in told if how.total == "amount" and how.outcome == "y" and how.is_mean)
+    capped = () if design.cluster or design.units_in_row else tuple(amounts)
+    beside, lost, sums, look = values.ask_beside(source, units, totals, design, (end, dated, clock["found"]), capped)
     at_once = look() if source.info.rows <= opening.MOST_UNITS else []  # of few units at once: questions take longer
     notes, found = _write_notes(folded, [*beside, *at_once], lost, design, clock)
     added = {}
     for column, event, what in sums:
-        about, told = found[column, event, what], {} if (column, event, "events") in sums else UNADDED
-        row = added.setdefault((column, event), {"metric": column.removeprefix("fold:"), "event": event, **told})
+        about, unread = found[column, event, what], {} if (column, event, "events") in sums else UNADDED
+        row = added.setdefault((column, event), {"metric": column.removeprefix("fold:"), "event": event, **unread})
         row[what] = float(f"{about or 0:.3g}") if what == "total" else about
     days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
-    kept = {"full": full, "own": source.units, "heard": frozenset(t.column.removeprefix("fold:") for t in totals)}
-    told = [(name, metric.how, metric.within_days) for name, metric in design.metrics.items()]
-    amounts = (name for name, how, _ in told if how.total == "amount" and how.outcome == "y" and how.is_mean)
-    kept["capped"] = () if design.cluster else tuple(amounts)
+    heard = frozenset(total.column.removeprefix("fold:") for total in totals)
+    kept = {"full": full, "own": source.units, "heard": heard, "capped": capped}
     if design.assigned_at and clock["as_of"]:
         kept["unfinished"] = frozenset(n for n, how, days in told if how.outcome != "y" or days is not None)
     kept["values"] = lambda: found if at_once else found | log.ask_apart(look())

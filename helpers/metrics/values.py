@@ -18,7 +18,7 @@ START = "fold:start"  # the column of the time of assignment, UTC, while units a
 MONEY = "fold:money"  # the currency of an event, where a column names it
 OWN = ("unit", "event", "variant", "at", "value", "start")  # columns that every table may have
 UNPLANNED = "*"  # in the place of a metric: a column that the plan does not name
-STEPS = 8  # of the natural logarithm, in which values are counted by their size
+STEPS, BEYOND = 16, 12_000  # of the natural logarithm, in which values are counted by their size; more than any has
 MOST_ANSWER = 1e5  # whole answers beyond it are not told apart
 FIRST_ROWS, MOST_COLUMNS = 20_000, 20  # of the units, in which columns are looked at that the plan does not name
 MOST_LEVELS, OTHER = 20, "other"
@@ -102,7 +102,7 @@ def make_covariates(table, units, design, holed):
     return columns
 
 
-def ask_beside(source, units, totals, design, clock):
+def ask_beside(source, units, totals, design, clock, sized):
     """Return what to ask beside the units; what is on lost events; sums and currencies; what to ask of values.
 
     Parameters
@@ -113,6 +113,7 @@ def ask_beside(source, units, totals, design, clock):
     design : ExperimentPlan
     clock : (datetime, collection of str, dict), the first moment that is not known, the events that have dates alone,
         and what was found as `ask_monies` asks
+    sized : collection of str, as of `ask_values`
 
     Returns
     -------
@@ -125,7 +126,7 @@ def ask_beside(source, units, totals, design, clock):
     monies = {} if paid is None else payments.count_monies(units, {total.column for total in totals}, design, paid)
     beside = [(units, monies)] if monies else []
     if events is None:
-        return beside, {}, monies, partial(ask_values, units, None, totals, design, paid)
+        return beside, {}, monies, partial(ask_values, units, None, totals, design, paid, sized)
     planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
     planned = planned.inner_join(units.select("unit", start=START, **{ARM: "variant"}), "unit")
     planned = begin(planned, dated) if dated else planned
@@ -141,11 +142,11 @@ def ask_beside(source, units, totals, design, clock):
     lost |= {"events without the value that the plan adds up or averages": lacks.sum()}
     counts = planned if money is None else planned.mutate(**{MONEY: money})
     counts = counts.filter(counts["at"] >= counts["start"], counts["at"] < ibis.literal(end))
-    values = partial(ask_values, units, counts.mutate(variant=counts[ARM]), totals, design, paid)
+    values = partial(ask_values, units, counts.mutate(variant=counts[ARM]), totals, design, paid, sized)
     return [(planned, lost | sums), *beside], lost, sums | monies, values
 
 
-def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) -> list[tuple[ir.Table, dict]]:
+def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid, sized=()) -> list[tuple]:
     """Return what to ask of the values of each arm, some tables with their aggregates.
 
     Parameters
@@ -155,6 +156,7 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
     totals : sequence of Total, what the plan reads of events
     design : ExperimentPlan
     paid : Ibis column of `units` that names currencies, or None; that of events is called `MONEY`
+    sized : collection of str, metrics whose columns moments tell by size
 
     Returns
     -------
@@ -177,7 +179,7 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
             found[name, read] = _look_column(units, read, metric, paid)
             if metric.how.total == "amount" or (metric.how.total == "count" and PAYMENT.search(read.casefold())):
                 found[name, read] |= look_payments(units, units[read].cast("float64"), further, own=False)
-            asked += _ask_column(units, (name, read), metric, found, design)
+            asked += _ask_column(units, (name, read), metric, found, design) if name not in sized else []
             if metric.missing == "zero":
                 found.setdefault((name, read), {})["no"] = _mark(units[read].cast("float64"), 0)
         elif metric.numerator and planned is None:
@@ -259,20 +261,21 @@ def _mark(value, code):
     return (value == code).cast("int32")
 
 
-def _ask_sizes(table, value, added, design, sums):
-    """Values that are not 0 by their sizes, and sums of facts of them.
+def find_size(value: ir.FloatingValue) -> ir.FloatingValue:
+    """Return the size of a value, a step of its logarithm, on either side of 0: larger, above it, for larger values."""
+    # 0 has no logarithm, and what is added changes no other value
+    return (((value.abs() + 1e-300).ln() * STEPS).floor() + BEYOND) * value.sign()
 
-    A size is a step of a logarithm, on either side of 0: how many are on it, the ends, and the sum.
-    """
+
+def _ask_sizes(table, value, added, design, sums):
+    """Values that are not 0 by their sizes: how many are of one, the ends, and the sum; and sums of facts of them."""
     by = _list_groups(table)
     known = table.select(*by, known=value.cast("float64"), **sums)
     known = known.filter(known["known"] != 0)
     facts = {"n": ibis._.count(), "low": ibis._.known.min(), "high": ibis._.known.max(), "total": ibis._.known.sum()}
     more = {name: known[name].sum() for name in sums}
-    step = (known["known"].abs().ln() * STEPS).floor().cast("int64")
-    sizes = known.group_by(*by, above=known["known"] > 0, step=step)
-    sizes = sizes.aggregate(**facts, **more)
-    text = sizes["step"].cast("string")
+    sizes = known.group_by(*by, size=find_size(known["known"])).aggregate(**facts, **more)
+    text = sizes["size"].cast("int64").cast("string")
     for fact in facts:
         text = text + ":" + sizes[fact].cast("string")
     told = {"sizes": text, "n": sizes["n"]} | {name: sizes[name] for name in more}

@@ -26,7 +26,14 @@ def _check(rows, metric=SUM, **plan):
                   for event, above, below, more in rows)  # fmt: skip
     others = {"paid": {"kind": "binary", "role": "primary"}}
     design = make_design({"spent": metric, **(others if metric["role"] != "primary" else {})}, **plan)
-    return next(iter(check_amounts(SimpleNamespace(added=added, seen={}), design)), None)
+    return next(
+        iter(
+            check_amounts(
+                SimpleNamespace(added=added, design=design, keep=lambda *_: {}, values=dict, capped=()), design
+            )
+        ),
+        None,
+    )
 
 
 def _sum(event, above, below, **more):

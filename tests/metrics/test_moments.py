@@ -106,16 +106,16 @@ def _count_queries(units, monkeypatch, **options):
     return len(asked)
 
 
-def test_summarise_asks_for_sizes_and_a_constant_and_once_for_everything(monkeypatch):
+def test_summarise_asks_for_a_constant_and_once_for_everything(monkeypatch):
     units = _fold(_make_frame(_draw(1e8)), covariates=["x"], segments=["segment"])
-    assert _count_queries(units, monkeypatch, adjusted=True) == 3
+    assert _count_queries(units, monkeypatch, adjusted=True) == 2
     assert _count_queries(units, monkeypatch, by="segment") == 0  # the levels are what the arms were added up from
 
 
 def test_summarise_measures_arms_alone_where_a_segment_has_many_levels(monkeypatch):
     frame = _make_frame(_draw(0.0)).assign(segment=lambda f: (f.index // 2).astype(str))
     units = _fold(frame, segments=["segment"], min_cell=1)
-    assert _count_queries(units, monkeypatch) == 3
+    assert _count_queries(units, monkeypatch) == 2
     assert _count_queries(units, monkeypatch, by="segment") == 1
 
 
@@ -131,12 +131,12 @@ def test_summarise_finds_outcomes_that_are_missing_after_the_first_rows_only(mon
     frame = _make_frame(_draw(0.0, 12_000))
     frame.loc[frame.index[-500:], "y"] = np.nan
     _check_all(frame)
-    assert _count_queries(_fold(frame, covariates=["x"]), monkeypatch, adjusted=True) == 3
+    assert _count_queries(_fold(frame, covariates=["x"]), monkeypatch, adjusted=True) == 2
 
 
 def test_summarise_asks_again_only_where_a_group_is_far(monkeypatch):
     units = _fold(_join({"s": 0.0, "t": 1e8}), segments=["segment"])
-    assert _count_queries(units, monkeypatch) == 3  # first rows, limit of the largest values, sums
+    assert _count_queries(units, monkeypatch) == 2  # first rows, sums
     assert _count_queries(units, monkeypatch, by="segment") == 1  # about the mean of each
     assert _count_queries(units, monkeypatch, by="segment") == 0
 
@@ -305,6 +305,31 @@ def test_winsorise_finds_the_quantile_wherever_the_largest_values_stand():
         lowered = frame.assign(spent=np.minimum(spent, np.quantile(spent[spent > 0], 0.99)))
         for arm, rows in lowered.groupby("variant"):
             _check_but_tail(found[arm], rows["spent"].to_numpy())
+
+
+def test_winsorise_lowers_each_amount_of_a_plan_and_tells_the_sizes_of_its_values():
+    rng, kinds = np.random.default_rng(6), {"first": {"kind": "amount"}, "second": {"kind": "amount"}}
+    drawn = {"first": rng.normal(5, 2, 3000), "second": np.where(rng.random(3000) < 0.5, 0, rng.lognormal(9, 2, 3000))}
+    frame = pd.DataFrame({"unit": range(3000), "variant": ["a", "b"] * 1500, "tier": ["x", "y", "y"] * 1000, **drawn})
+    units = _fold(frame, kinds, segments=["tier"])
+    for name, values in drawn.items():
+        lowered = frame.assign(value=np.minimum(values, np.quantile(values[values > 0], 0.99)))
+        found, seen = metrics.moments.winsorise(units, name), metrics.moments.see_values(units)[name, name]
+        for arm, rows in lowered.groupby("variant"):
+            _check_but_tail(found[arm], rows["value"].to_numpy())
+            known = rows.loc[rows[name] != 0, name]
+            sizes = np.array([text.split(":")[1:] for text in seen[arm]["sizes"]], float)
+            assert seen[arm]["n"] == sizes[:, 0].sum() == len(known)
+            assert sizes[:, 1].min() == pytest.approx(known.min(), rel=1e-15)
+            assert sizes[:, 2].max() == pytest.approx(known.max(), rel=1e-15)
+            assert sizes[:, 3].sum() == pytest.approx(known.sum(), rel=1e-12)
+
+
+def test_winsorise_lowers_nothing_without_values_above_0():
+    frame = pd.DataFrame({"unit": list("pqrs"), "variant": list("aabb"), "spent": [0.0, -3.0, 0.0, np.nan]})
+    found = metrics.moments.winsorise(_fold(frame, {"spent": {"kind": "amount"}}), "spent")
+    _check_but_tail(found["a"], [0.0, -3.0])
+    _check_but_tail(found["b"], [0.0], missing=1)
 
 
 def test_summarise_shares_takes_marks_of_each_arm():

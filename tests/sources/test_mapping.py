@@ -100,7 +100,7 @@ def test_what_stands_in_values_is_looked_at_in_the_column_that_a_metric_reads(wo
     own = {"rating": PLAN["metrics"]["rating"] | {"value": "stars"}}
     own |= {"spend": PLAN["metrics"]["spend"] | {"value": "net"}, "gross": PLAN["metrics"]["spend"]}
     design = plan.read(PLAN | {"metrics": own}).design
-    seen = metrics.fold(sources.load(design, units, events=wide), design).seen
+    seen = metrics.moments.see_values(metrics.fold(sources.load(design, units, events=wide), design))
     assert {text.split(":")[0] for text in seen["rating", "rated"]["old"]["answers"]} == {"3"}
     own, others = ({float(text.split(":")[3]) for text in seen[n, "order"]["old"]["sizes"]} for n in ("spend", "gross"))
     assert len(own) > 1 and others == {1.0}
