@@ -14,7 +14,6 @@ from helpers.checks.rates import ALERT, compare_rates, count_shares, write_p, wr
 from helpers.checks.values import check_values
 from helpers.kinds import COUNTED
 from helpers.metrics import Units
-from helpers.metrics.moments import see_values
 from helpers.plan import ExperimentPlan
 from helpers.records import GRAVE, NAN, Check, Moments, Refused
 from helpers.sources import Source
@@ -146,7 +145,8 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
     found += [_check_exposure(units, design)] if design.exposure and design.assigned_at else []
     found += check_events(units, source.meeting, design)
-    if units.added or {of for of, _ in see_values(units)} & design.metrics.keys():  # there are values to judge
+    # there are values to judge
+    if units.added or {of for of, _ in metrics.moments.see_values(units)} & design.metrics.keys():
         found += check_amounts(units, design)
     return tuple(check for check in (*found, assigned) if check)
 
@@ -203,7 +203,7 @@ def _check_split(units, design):
         ps = ps.values() if len(ps) > 1 else ()
         told = {"plan": " from the plan" if shares else "", "so": DRIFTS if by == "week" else ""}
         check = _report(name, ps, "split by group", place=place, all=every, worst=worst, **told)
-        hours = see_values(units).get(("", ""), {}) if by == "week" and not design.cluster else {}
+        hours = metrics.moments.see_values(units).get(("", ""), {}) if by == "week" and not design.cluster else {}
         time = rates.find_turn([hours[arm]["hours"] for arm in design.variant.arms]) if hours else None
         if time and (time != "a week" or check.value < ALERT):
             yield Check(name, "fail", check.value, ALERT, IN_TURN.format(time=time))
@@ -285,7 +285,7 @@ def _are_the_zeros(units, design, name, arms):
     """Whether empty cells are the only zeros in every arm, as the plan reads them, so that their rate is an outcome."""
     metric = design.metrics[name]
     reads = (metric.numerator, metric.denominator) if metric.numerator else (metric.column or name,)
-    seen = [see_values(units).get((name, read)) for read in reads]
+    seen = [metrics.moments.see_values(units).get((name, read)) for read in reads]
     if metric.missing != "zero" or not all(seen) or not all(m.mean[0] > 0 for m in arms):
         return False
     return not any(told[arm].get("no", 1) for told in seen for arm in design.variant.arms)

@@ -10,8 +10,7 @@ import scipy  # its stats load when they are first used
 from helpers import schema
 from helpers.checks.logs import LOST_FAILS, percent
 from helpers.checks.rates import ALERT, compare_counts
-from helpers.metrics import Units
-from helpers.metrics.moments import see_values
+from helpers.metrics import Units, moments
 from helpers.metrics.values import UNPLANNED
 from helpers.plan import ExperimentPlan
 from helpers.records import Check, Refused
@@ -60,7 +59,7 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
     Parameters
     ----------
     units : Units
-        Its `seen` says what stands in the values of each arm.
+        `moments.see_values` says what stands in the values of each arm.
     design : ExperimentPlan
 
     Returns
@@ -74,7 +73,7 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
         the event; answers that stand apart from all others, without a scale; a net promoter score that is none; a row
         that holds the sum of all others.
     """
-    for (name, read), arms in see_values(units).items():
+    for (name, read), arms in moments.see_values(units).items():
         told, metric = None, design.metrics.get(name)
         whats = next(iter(arms.values()))
         if name == UNPLANNED:
@@ -97,7 +96,7 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
         return None
     shares = design.variant.shares
     even = sum(share**2 for share in shares.values()) if shares else 1 / len(design.variant.arms)
-    for (name, column), facts in see_values(units).items():
+    for (name, column), facts in moments.see_values(units).items():
         if name != UNPLANNED or any(word in column.lower() for word in HASHED):
             continue
         several, alike = (facts[None][what] for what in ("several", "alike"))
@@ -150,7 +149,7 @@ def read_sizes(arms) -> list[Size]:
 
     Parameters
     ----------
-    arms : sequence of sequences of str, as `seen` of `Units` has them under "sizes"
+    arms : sequence of sequences of str, as `moments.see_values` has them under "sizes"
     """
     found = {}
     for text in (text for told in arms for text in told or ()):
@@ -182,7 +181,7 @@ def read_answers(told) -> tuple[dict[float, int], int]:
 
     Parameters
     ----------
-    told : sequence of str, as `seen` of `Units` has them under "answers"
+    told : sequence of str, as `moments.see_values` has them under "answers"
     """
     found = dict(text.split(":") for text in told or ())
     return {float(answer): int(n) for answer, n in found.items() if answer != "none"}, int(found.get("none", 0))
