@@ -389,10 +389,9 @@ def _read_months(accounts: Accounts) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame sorted by unit and month, index from 0: `unit`, `month` (0 is the first), `count` (activation events in
-    it), `events` (usage events in it), `active` (1 with any activity in the plan's `dormant_after_days` before the
-    month's end, or where less than that many days have passed, or where the plan gives none), `seats` (at the month's
-    start; nan where unknown).
+    DataFrame sorted by unit and month, index from 0: `unit`, `month` (0 is the first), `events` (usage events in it),
+    `active` (1 with any activity in the plan's `dormant_after_days` before the month's end, or where less than that
+    many days have passed, or where the plan gives none), `seats` (at the month's start; nan where unknown).
     """
     design, heard = accounts.design, accounts.heard
     frame = _fetch(accounts.table.select("unit", "started_at", "lost_at", "seats"))
@@ -403,10 +402,9 @@ def _read_months(accounts: Accounts) -> pd.DataFrame:
     months.insert(1, "month", months.groupby("unit").cumcount())
     seconds = heard["at"].epoch_seconds().cast("float64") - heard["start"].epoch_seconds().cast("float64")
     timed = heard.mutate(day=seconds / log.DAY, month=(seconds / (MONTH_DAYS * log.DAY)).floor().cast("int64"))
-    parts = {"count": design.activation, "events": design.usage}
-    counts = {n: timed["event"].isin(part.event).sum() if part else ibis.literal(0) for n, part in parts.items()}
+    events = timed["event"].isin(design.usage.event).sum() if design.usage else ibis.literal(0)
     last_day = timed["day"].max(where=timed["event"].isin(design.activity_events))
-    counted = _fetch(timed.group_by("unit", "month").aggregate(**counts, last_day=last_day), "months of accounts")
+    counted = _fetch(timed.group_by("unit", "month").aggregate(events=events, last_day=last_day), "months of accounts")
     months = months.merge(counted, how="left", on=["unit", "month"])
     if design.usage and design.usage.seats_event:  # the latest number told by a month's start, since the last
         told = heard.filter(heard["event"] == design.usage.seats_event, heard["value"].notnull())
@@ -420,9 +418,8 @@ def _read_months(accounts: Accounts) -> pd.DataFrame:
     active = pd.Series(True, months.index)
     if quiet and design.activity_events:
         active = (close < quiet) | (months.groupby("unit")["last_day"].ffill() >= close - quiet)
-    counts = {name: months[name].fillna(0).astype(np.int64) for name in ("count", "events")}
-    parts = {"unit": months["unit"].astype("str"), "month": months["month"], **counts}
-    return pd.DataFrame(parts | {"active": _one(active), "seats": months["seats"]})
+    told = months.assign(events=months["events"].fillna(0).astype(np.int64), active=_one(active))
+    return told.astype({"unit": "str"})[["unit", "month", "events", "active", "seats"]]
 
 
 def read_snapshot(accounts: Accounts) -> pd.DataFrame:

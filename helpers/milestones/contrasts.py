@@ -437,7 +437,6 @@ def fit_cox(start, stop, lost, covariates) -> tuple[np.ndarray, np.ndarray]:
     start, stop : array, shape (n,), days; a row is at risk after `start` up to and on `stop`
     lost : array of bool, shape (n,), whether the event comes at `stop`
     covariates : array, shape (n, k)
-    n_steps : int, Newton steps at most
 
     Returns
     -------
@@ -507,8 +506,7 @@ def compare_strategies(histories, *, landmark, horizon, seed, n_resamples, confi
     Returns
     -------
     Effect: weighted shares kept at landmark + horizon; normal interval with the bootstrap standard error, for which all
-        models are fitted anew. nan with a reason where `adjusted.find_obstacle` finds one among those alive at the
-        landmark.
+        models are fitted anew. nan with a reason where `find_obstacle` finds one among those alive at the landmark.
 
     References
     ----------

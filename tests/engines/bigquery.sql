@@ -76,7 +76,7 @@
 -- customer_milestones fae6dac48f5c
 -- customer_milestones c32138259170
 -- customer_milestones c9fa6782d69e
--- customer_milestones 309fb7449967
+-- customer_milestones f551fbb2afd8
 -- customer_milestones 7534616e7413
 -- customer_milestones 03f04b0000a6
 -- customer_milestones 3204bff31918

@@ -76,7 +76,7 @@
 -- customer_milestones 91be662581d6
 -- customer_milestones 947b34317444
 -- customer_milestones 5ae243912a99
--- customer_milestones 55cae8b1d862
+-- customer_milestones 780537416b56
 -- customer_milestones d4819c073317
 -- customer_milestones 318e71fdae8b
 -- customer_milestones 37f8e41649d3

@@ -286,17 +286,17 @@ def test_read_histories_follows_the_lines_of_the_plan():
 
 def test_read_months_lists_each_month_that_is_over():
     frame = _read_frames().months
-    assert list(frame) == ["unit", "month", "count", "events", "active", "seats"]
+    assert list(frame) == ["unit", "month", "events", "active", "seats"]
     assert list(frame["unit"]) == ["a", "a", "b", "b", "b", "d", "d"]
     expected = {
         "month": [0, 1, 0, 1, 2, 0, 1],
-        "count": [1, 0, 2, 1, 0, 0, 0],
         "events": [0, 0, 0, 1, 0, 0, 0],
         "active": [1, 0, 1, 1, 0, 0, 0],  # a and b are quiet in their last month, d is always
         "seats": [2, 2, 3, 7, 8, 4, 4],
     }
     _check(frame, expected)
-    assert {str(frame[name].dtype) for name in ("month", "count", "events", "active")} == {"int64"}
+    assert {str(frame[name].dtype) for name in ("month", "events", "active")} == {"int64"}
+    assert list(_read_frames_as(usage={"event": "talk"}).months["events"]) == [1, 0, 2, 1, 0, 0, 0]
 
 
 def test_read_months_follows_the_days_until_dormant():
