@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 
-from helpers.checks.logs import LEAST_TOLD
+from helpers.checks.logs import LEAST_TOLD, WEEK, write_day
 from helpers.checks.rates import ALERT, compare_counts, compare_rates, count_shares, write_rates
 from helpers.checks.values import Size, read_answers, read_sizes
 from helpers.metrics import Units, count_units, payments
@@ -55,6 +55,10 @@ TURNED = "The values of {event} in {label} are below 0 in one arm and above in a
 UNITS = (
     "The {part}values of {label} in {arm} are about {factor:,.0f} times those in {other}, as cents beside whole units "
     "would be; give both one unit."
+)
+SINCE = (
+    "The values of {label}{where} from {day} on are about {times} those before, as cents beside whole units would be; "
+    "give all one unit."
 )
 NO_RETURN = (
     "Of {event} in {label} hardly any stands in {arm}, where {n:,.0f} would be expected; money back may be lost."
@@ -165,6 +169,8 @@ def _find_values(name, units, design):
             yield from ((True, said) for said in _find_code(told, label, design, metric))
             yield from _find_units(told, label, design, metric)
             yield from _find_back(told, read, label, units)
+        if "days" in told[0]:
+            yield from _find_since(told, label, units, metric)
     has_back = any(BACK.search(read.casefold()) for read in found)
     for what, said in FOUND.items():
         if what == "returned" and (has_back or metric.how.total != "amount"):
@@ -231,6 +237,28 @@ def _find_units(arms, label, design, metric):
             part, factor = ("", np.median(times)) if is_whole else ("largest ", times[-1])
             is_sure = bool(is_whole) and not DURATION.fullmatch(metric.unit or "")
             yield is_sure, UNITS.format(part=part, label=label, arm=larger, other=smaller, factor=factor)
+
+
+def _find_since(arms, label, units, metric):
+    """Yield whether it is sure, and a sentence, of the day from which on values are in another unit.
+
+    Where all units are assigned at once, prices that follow a trial are as far from it.
+    """
+    found = {}
+    for arm, told in zip(units.design.variant.arms, arms, strict=True):
+        rows = sorted([float(part) for part in text.split(":")] for text in told["days"] or ())
+        day, n, total = np.array(rows).reshape(-1, 3).T
+        (n, rest), (total, later) = ((part.cumsum()[:-1], part[::-1].cumsum()[-2::-1]) for part in (n, total))
+        shift = np.where(np.minimum(n, rest) >= LEAST_SIZED, later / rest - total / n, 0.0)
+        if len(shift) and abs(worst := shift[at := np.abs(shift).argmax()]) > np.log(APART):
+            found[arm] = day[at + 1], np.exp(abs(worst)), worst > 0
+    if found:
+        day, factor, is_larger = next(iter(found.values()))
+        where = "" if len(found) == len(arms) else f" in {' and '.join(found)}"
+        times = f"{factor:,.0f} times" if is_larger else f"1/{factor:,.0f} of"
+        first, last = units.assigned
+        is_sure = (last - first).days >= WEEK and not DURATION.fullmatch(metric.unit or "")
+        yield is_sure, SINCE.format(label=label, where=where, day=write_day(day), times=times)
 
 
 def _find_quarters(told):

@@ -1,5 +1,6 @@
 """Values that are not what they seem: codes for none among answers, empty cells that mean no, rows that sum others."""
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass
 
@@ -13,9 +14,10 @@ from helpers.checks.rates import ALERT, compare_counts
 from helpers.metrics import Units, moments
 from helpers.metrics.values import UNPLANNED
 from helpers.plan import ExperimentPlan
-from helpers.records import Check, Refused
+from helpers.records import NAN, Check, Refused
 
 LEAST = 10  # values, below which nothing is read into them
+TWICE, PARTS = 2, 10  # times the next value that subtotals are, and as many rows as they at the least that they sum
 WHOLE, GAP = 0.5, 100  # of a unit, to which a sum is rounded; times less than the gap above which it stands
 RARE = 7  # times that two answers are given, from which on one between them would be too: e^-7 is one in a thousand
 TOP, NO_ANSWER = 10, 20  # the highest answer of most scales; from there on a number is a code beside them
@@ -45,7 +47,8 @@ PROMOTER = (
     "were asked, or write kind: score"
 )
 SUMS = "a row holds the sum of all others, so that it is a total and no {unit}; leave it out"
-LISTS = ("sizes", "hours")  # of texts, one for each of some values
+SUBTOTALS = "some rows hold together the sum of all others, so that they are subtotals and no {unit}; leave them out"
+LISTS = ("sizes", "days", "hours")  # of texts, one for each of some values
 UNITS = (
     "Whoever has the same {column} is in the same arm, in {alike:,} of {several:,} cases ({sizes}): arms look "
     "assigned by {column} and not by {unit}. Where they were, write cluster: {column} into the plan, as intervals are "
@@ -87,8 +90,11 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
             told = told or (find(facts, arms, metric, design) if key in facts else None)
         if "sizes" in whats and name not in units.heard:
             sizes = [arm["sizes"] for arm in arms.values()]  # a row may be the sum of all others, or of its arm's
-            if not told and any(is_total(read_sizes(some)) for some in (sizes, *([one] for one in sizes))):
+            parts = [read_sizes(some) for some in (sizes, *([one] for one in sizes))]
+            if not told and any(map(is_total, parts)):
                 told = SUMS.format(unit=design.unit)
+            if not told and any(map(has_subtotals, parts)):
+                told = SUBTOTALS.format(unit=design.unit)
         if told:
             column = metric.observed if "every cell" in told and metric and metric.observed else read
             raise Refused(f"{column if column == name or not name else f'{name}, {column}'}: {told}")
@@ -174,6 +180,24 @@ def is_total(sizes: list[Size]) -> bool:
     top, next_ = sizes[0].low, max(sizes[1].high, 0)
     off, gap = abs(top - sum(size.total for size in sizes[1:])), top - next_
     return (off <= 1e-9 * top and (gap > GAP or top > 10 / 3 * next_)) or off < WHOLE < gap / (10 * GAP)
+
+
+def has_subtotals(sizes: list[Size]) -> bool:
+    """Return whether some of the largest values are together the sum of all others, or twice that with their total.
+
+    Each stands far above all others.
+
+    Parameters
+    ----------
+    sizes : list of Size, the largest first
+    """
+    n, totals = (np.cumsum([getattr(size, name) for size in sizes]) for name in ("n", "total"))
+    for i, (size, next_) in enumerate(itertools.pairwise(sizes)):
+        is_far = next_.high > 0 and size.low > TWICE * next_.high and PARTS * n[i] <= n[-1] - n[i]
+        times = totals[i] / (totals[-1] - totals[i]) if is_far and n[i] > 1 else NAN
+        if abs(times - 1) <= 1e-9 or abs(times - 2) <= 1e-9:
+            return True
+    return False
 
 
 def read_answers(told) -> tuple[dict[float, int], int]:

@@ -366,7 +366,9 @@ def test_ask_values_counts_what_is_no_payment(column):
 
 
 def _count(more, what):
-    table = pd.DataFrame({"unit": "u", "variant": ARM, "event": "payment", ARM_OF: ARM, "value": PRICE} | more)
+    at = pd.Timestamp("2024-01-01")
+    table = {"unit": "u", "variant": ARM, "event": "payment", ARM_OF: ARM, "at": at, "value": PRICE} | more
+    table = pd.DataFrame(table)
     units, planned = ibis.memtable(table[["unit", "variant"]]), ibis.memtable(table)
     total, design = Total("fold:m", "amount", ("payment",)), make_design({"m": LOG}, assigned_at="assigned_at")
     found = [ask(*asked) for asked in ask_values(units, planned, [total], design, None)]
@@ -491,6 +493,30 @@ def test_run_refuses_a_row_that_sums_the_others():
     _check({"m": np.where(np.arange(N) < 3, [10, 20, 30] + [0] * (N - 3), 0)}, CELL)
 
 
+QUARTER, BOTH = np.arange(N - 4) // 2 % 4, np.array(["a", "a", "b", "b"])
+
+
+@pytest.mark.parametrize(("arms", "parts"), [
+    (BOTH, [(ARM[:-4] == arm) & (half == QUARTER % 2) for arm in "ab" for half in (0, 1)]),  # of each arm
+    (np.full(4, "a"), [quarter == QUARTER for quarter in range(4)]),  # the arm of the row above, filled down
+])  # fmt: skip
+def test_run_refuses_rows_that_sum_the_others_of_a_segment(arms, parts):
+    said = "m: some rows hold together the sum of all others, so that they are subtotals and no unit; leave them out"
+    arms, rest = np.append(ARM[:-4], arms), PRICE[:-4]
+    sums = np.array([rest[is_mine].sum() for is_mine in parts])
+    assert _refuse({"variant": arms, "m": np.append(rest, sums)}, CELL) == said
+    _check({"variant": arms, "m": np.append(rest, sums + 1)}, CELL)  # four that buy much
+    sums = np.array([rest[1:][is_mine[1:]].sum() for is_mine in parts])
+    assert _refuse({"variant": arms, "m": [sums.sum(), *rest[1:], *sums]}, CELL) == said  # and their total
+
+
+def test_run_lets_large_values_pass_that_are_by_chance_as_much_as_all_others():
+    few = np.append(np.zeros(N - 24), np.full(20, 2.0))
+    _check({"m": np.append(few, np.full(4, 10.0))}, CELL)  # five rows a subtotal are no segments
+    near = np.append(np.zeros(N - 63), [2.0] * 60 + [100, 110, 110])  # as large as others
+    _check({"m": near}, CELL)
+
+
 FIRM = np.where(B, "x", "y") + (np.arange(N) // 10).astype("U").astype(object)
 UNITS = (
     "Whoever has the same firm is in the same arm, in {n} of {n} cases (a {a}, b {b}): "
@@ -539,6 +565,47 @@ MANY = np.arange(N) % 5 < 2  # of both arms alike
 def test_one_arm_in_another_unit_is_told(values, metric, status, said):
     told = _tell({"m": values}, metric)
     assert told == (_fails(f"{said}") if status == "fail" else status and (status, said))
+
+
+LATE = np.arange(N) % 10 + 1 + np.arange(N) % 7 > 8  # paid from January 10th on
+SINCE = "The values of m{where} from 2024-01-10 on are about {factor} those before, as cents beside whole units would "
+
+
+@pytest.mark.parametrize(("values", "more", "status", "factor"), [
+    (np.where(LATE, 100 * PRICE, PRICE), {}, "fail", "101 times"),
+    (np.where(LATE, PRICE, 100 * PRICE), {}, "fail", "1/99 of"),
+    (np.where(LATE & B, 100 * PRICE, PRICE), {}, "fail", "82 times"),
+    (np.where(LATE, 100 * PRICE, PRICE), {"unit": "hours"}, "warn", "101 times"),
+    (np.where(LATE, 30 * PRICE, PRICE), {}, "pass", None),
+    (np.where(MANY, 100 * PRICE, PRICE), {}, "pass", None),  # on all days
+    (np.where(LATE & (np.arange(N) < 100), 100 * PRICE, np.where(LATE, 0, PRICE)), {}, "pass", None),  # a few
+])  # fmt: skip
+def test_values_from_a_day_on_in_another_unit_are_told(values, more, status, factor):
+    check = _check({}, LOG | more, events={"value": values})["events_add"]
+    where = " in b" if factor == "82 times" else ""
+    said = f"{SINCE.format(where=where, factor=factor)}be; give all one unit."
+    said += " " + _far("b", "a", 62, "largest ") if where else ""
+    assert check.status == status and (not factor or check.message == (said + RELEASE if status == "fail" else said))
+
+
+def test_values_of_units_assigned_from_a_day_on_in_another_unit_are_told():
+    start = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(N) // 10, unit="D")
+    for first, status in (("2024-01-21", "fail"), ("2024-03-01", None)):
+        values = np.where(start >= first, 100 * PRICE, PRICE)
+        found = _check({"m": values, "assigned_at": start}, CELL, assigned_at="assigned_at").get("events_add")
+        assert (found and found.status) == status
+
+
+@pytest.mark.parametrize(("days", "status"), [(1, "warn"), (7, "warn"), (8, "fail")])
+def test_prices_that_follow_a_trial_of_units_assigned_at_once_are_told_with_a_doubt(days, status):
+    start = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(N) % days, unit="D")
+    units = pd.DataFrame({"unit": np.arange(N).astype(str), "variant": ARM, "assigned_at": start})
+    at = pd.Timestamp("2024-01-09") + pd.to_timedelta(9 * (np.arange(N) // 2 % 2), unit="D")
+    events = pd.DataFrame({"unit": units["unit"], "event": "payment", "at": at})
+    events["value"] = np.where(events["at"] < "2024-01-10", 1.0, 99.0)
+    design = make_design({"m": LOG}, assigned_at="assigned_at", as_of="2024-02-29")
+    (check,) = check_amounts(metrics.fold(make_source(units, events), design), design)
+    assert check.status == status
 
 
 ASKED = np.random.default_rng(8).choice([0, 1, 2, 3, 5, 7, 8, 8, 9, 9, 10, 10], N)
