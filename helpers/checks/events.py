@@ -171,25 +171,33 @@ def _list_findings(log, design):
 
 
 def _find_silent(units, design):
-    """Levels of a segment in which one arm has no event of a metric, as it has in others, and the others have there."""
+    """Levels of a segment in which an arm hardly has an event, as it has in other levels, and other arms have there."""
     for by in design.segments:
         levels, n_of = metrics.summarise(units, by=by), Counter()
         for of in levels.values():
             n_of.update({arm: m.n for arm, m in next(iter(of.values())).items()})
-        for name, level, arm in itertools.product(design.metrics, levels, design.variant.arms):
-            own = levels[level].get(name, {}).get(arm)
-            if own is None or own.mean[0] or design.metrics[name].kind not in ADDED:
+        named = [name for name, metric in design.metrics.items() if metric.kind in ADDED]
+        for name, arm in itertools.product(named, design.variant.arms):
+            if not schema.list_metric_events(design, name):
                 continue
-            rest = [levels[level][name][other] for other in design.variant.arms if other != arm]
-            # at least so many have any (Cauchy and Schwarz): of a share as many as do
-            shares = [m.mean[0] ** 2 / (m.mean[0] ** 2 + m.cov[0][0]) if m.n and m.mean[0] else 0.0 for m in rest]
-            goes_on = any(of[name][arm].mean[0] for of in levels.values())
-            if goes_on and own.n * min(shares) > 2 * logs.SURE and schema.list_metric_events(design, name):
-                label, share = design.label_of(name), own.n / n_of[arm]
-                told = f"No {design.unit} of {arm} with {by} {schema.cut(str(level))} has an event of {label}, and "
-                yield Finding(
-                    share, f"{told}{percent(min(shares))} elsewhere: some are lost.", share > LOST_FAILS, of=name
-                )
+            rest = {
+                level: [of[name][other] for other in design.variant.arms if other != arm]
+                for level, of in levels.items()
+            }
+            own = {level: of[name][arm] for level, of in levels.items()}
+            lacks = [
+                level for level, m in own.items() if m.n and m.mean[0] <= TENTH * min(o.mean[0] for o in rest[level])
+            ]
+            for level in lacks if len(lacks) < len(own) else ():
+                # at least so many have any (Cauchy and Schwarz): of a share as many as do
+                least = min(m.mean[0] ** 2 / (m.mean[0] ** 2 + m.cov[0][0]) if m.mean[0] else 0.0 for m in rest[level])
+                if own[level].n * least > 2 * logs.SURE:
+                    label, share = design.label_of(name), own[level].n / n_of[arm]
+                    told = (
+                        f"Hardly a {design.unit} of {arm} with {by} {schema.cut(str(level))} has an event of {label}, "
+                    )
+                    told += f"and {percent(least)} elsewhere: some are lost."
+                    yield Finding(share, told, share > LOST_FAILS and not own[level].mean[0], of=name)
 
 
 def _name(found, label, of):

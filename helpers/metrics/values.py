@@ -163,7 +163,7 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid, 
     list of (table, dict): an aggregate by ("seen", metric, event or column, what, arm); "answers" are texts
         such as "5:12", an answer and how often it was given, those that are not whole under "none"; "sizes" are texts
         such as "3:12:1.5:1.6:18.4", a step, how many values are on it, the least, the largest, and their sum; "days"
-        of amounts such as "19723:12:30.1", a day since 1970, its values, and the sum of their logarithms; "hours"
+        of events such as "19723:12:30.1", a day since 1970, its values, and the sum of their logarithms; "hours"
         of assignment such as "473352:12", an hour since 1970 and its units. Of a
         column that the plan does not name (`UNPLANNED` in the metric's place) the levels that several of the first
         units have ("several"), and those of them that stand in one arm ("alike"), of every arm (None) and of each.
@@ -207,10 +207,7 @@ def _ask_column(units, of, metric, found, design):
         return []
     if total == "last":
         return [_ask_answers(units, value, *of, design)]
-    asked = [_ask_sizes(units, value, [of], design, found.pop(of))]
-    if total == "amount" and design.assigned_at in units.columns:
-        asked.append(_ask_days(units, value, units[design.assigned_at], [of], design))
-    return asked
+    return [_ask_sizes(units, value, [of], design, found.pop(of))]
 
 
 def _ask_payments(planned, heard, further, design):
@@ -229,7 +226,7 @@ def _ask_payments(planned, heard, further, design):
         if column != "at":
             void |= {"unpriced": lacks_money(planned[MONEY], value)} if MONEY in planned.columns else {}
             asked.append(_ask_sizes(planned, value, added, design, void))
-            asked.append(_ask_days(planned, value, planned["at"], added, design))
+            asked.append(_ask_days(planned, value, added, design))
         elif void:
             asked.append(_ask_sums(planned, dict.fromkeys(added, {"n": value.notnull().cast("int32")} | void), design))
     return asked
@@ -287,10 +284,10 @@ def _ask_sizes(table, value, added, design, sums):
     return sizes, {key: fact for of in added for key, fact in _tell(sizes, of, told, design).items()}
 
 
-def _ask_days(table, value, at, added, design):
+def _ask_days(table, value, added, design):
     """Values that are not 0 by day: how many, and the sum of the logarithms of their sizes."""
     by = _list_groups(table)
-    day = (at.epoch_seconds() / 86_400.0).floor().cast("int64")
+    day = (table["at"].epoch_seconds() / 86_400.0).floor().cast("int64")
     known = table.select(*by, size=value.cast("float64").abs(), day=day)
     known = known.filter(known["size"] > 0)
     days = known.group_by(*by, "day").aggregate(n=ibis._.count(), total=ibis._.size.ln().sum())

@@ -588,14 +588,6 @@ def test_values_from_a_day_on_in_another_unit_are_told(values, more, status, fac
     assert check.status == status and (not factor or check.message == (said + RELEASE if status == "fail" else said))
 
 
-def test_values_of_units_assigned_from_a_day_on_in_another_unit_are_told():
-    start = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(N) // 10, unit="D")
-    for first, status in (("2024-01-21", "fail"), ("2024-03-01", None)):
-        values = np.where(start >= first, 100 * PRICE, PRICE)
-        found = _check({"m": values, "assigned_at": start}, CELL, assigned_at="assigned_at").get("events_add")
-        assert (found and found.status) == status
-
-
 @pytest.mark.parametrize(("days", "status"), [(1, "warn"), (7, "warn"), (8, "fail")])
 def test_prices_that_follow_a_trial_of_units_assigned_at_once_are_told_with_a_doubt(days, status):
     start = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(N) % days, unit="D")

@@ -10,7 +10,7 @@
 -- proactive_help ef379e270bfa
 -- proactive_help 24a807c1e6b0
 -- proactive_help 78a45257e455
--- proactive_help 5dd42dd56bbe
+-- proactive_help 36d6ed158deb
 -- proactive_help cac89f9b9923
 -- proactive_help bf236e8c0e52
 -- proactive_help a1c153ef6189
@@ -33,7 +33,7 @@
 -- live_support a8486da800b5
 -- live_support 1e1cac26260c
 -- live_support b0d2fa4ccb16
--- live_support 3696b67eeec3
+-- live_support 1c505630f927
 -- live_support 56dacb97ea86
 -- live_support f014997a128a
 -- live_support 5b20eb417b37
@@ -144,7 +144,7 @@
 -- experiment 1527a7025460
 -- experiment 5b64f8ea9961
 -- experiment 3c709f12897a
--- experiment 38a69a118c72
+-- experiment ca708da33274
 -- experiment 6af58653bfcb
 -- experiment e985c068bfff
 -- experiment 4dc26bb7b3ef

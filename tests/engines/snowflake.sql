@@ -10,7 +10,7 @@
 -- proactive_help 9d2b6d7aa24a
 -- proactive_help 02118647f271
 -- proactive_help 96bab4a9ed61
--- proactive_help 84c6d814575d
+-- proactive_help f6e0362cbbfb
 -- proactive_help 31c80d2f1c43
 -- proactive_help 054d02ecaa03
 -- proactive_help 83df76d3478c
@@ -33,7 +33,7 @@
 -- live_support 56ebb3d1a51f
 -- live_support 84b245f15b9f
 -- live_support 776ce19d2608
--- live_support 591cef813136
+-- live_support a4b9ea975904
 -- live_support b826fb8ff52d
 -- live_support 3e8072b5c880
 -- live_support 33e4c2744ce0
@@ -144,7 +144,7 @@
 -- experiment b18167f3ea02
 -- experiment 989c7beb362f
 -- experiment 53ec325cb500
--- experiment a8b00117a8ab
+-- experiment f3aa86fc4ae6
 -- experiment b07fabfe05f1
 -- experiment a8d1ea7fc23d
 -- experiment 6f9e93e7cac4
