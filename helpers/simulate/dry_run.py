@@ -197,10 +197,10 @@ class Draw:
         """Return the hazard that gives a share the event by a horizon, beside another, and the mean time without it."""
 
         def miss(rate):
-            return kit.find_incidence(rate, other, horizon) - share
+            return kit.find_incidence(rate, other, horizon)[0] - share
 
         rate = optimize.brentq(miss, 1e-9 / horizon, 1e3 / horizon, xtol=1e-15 / horizon)
-        return rate, kit.find_free_time(rate, other, horizon)
+        return rate, kit.find_incidence(rate, other, horizon)[1]
 
 
 def _draw_metrics(design, known, treated, rng):

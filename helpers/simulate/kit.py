@@ -200,16 +200,14 @@ def win(first, second) -> float:
     return float(first @ (np.cumsum(second) - second))
 
 
-def find_incidence(rate, competing, horizon) -> float:
-    """Return the share with the event up to a horizon, of constant rates of it and of all that competes with it."""
-    every = rate + competing
-    return float(rate / every * -np.expm1(-every * horizon))
+def find_incidence(rate, competing, horizon) -> tuple[float, float]:
+    """Return the share with the event up to a horizon, and the mean time without it, which is the area above.
 
-
-def find_free_time(rate, competing, horizon) -> float:
-    """Return the mean time without the event up to a horizon: the area above its incidence."""
+    Of constant rates of the event and of all that competes with it.
+    """
     every = rate + competing
-    return float(horizon - rate / every * (horizon + np.expm1(-every * horizon) / every))
+    ended = np.expm1(-every * horizon)
+    return float(rate / every * -ended), float(horizon - rate / every * (horizon + ended / every))
 
 
 def pick(values, shares, luck) -> np.ndarray:
