@@ -421,8 +421,8 @@ def state_truth(world, accounts, features) -> dict:
 
     Returns
     -------
-    dict: effects (rows as `make_effect` makes them, population landmark, naive: observational; one that so few
-        accounts cannot state is left out), naive, features (role, sign, group and difference of each), threshold,
+    dict: effects (rows as `make_effect` makes them, population landmark, naive: observational; nan where so few
+        accounts cannot state it), naive, features (role, sign, group and difference of each), threshold,
         elasticity, steps.
     """
     alive, effects, found = accounts["alive"].to_numpy(bool), [], {}
@@ -455,5 +455,4 @@ def _state_milestones(accounts, lived, cells):
     kept, activated = accounts["chance_retained"].fillna(0.0).to_numpy(), accounts["activated"]
     pair = [kept[activated == side].mean() if (activated == side).any() else np.nan for side in (0, 1)]
     naive = {"estimand": "naive", "population": "observational"}
-    rows.append(kit.make_effect("retained", ("not activated", "activated"), pair, **naive))
-    return [row for row in rows if np.isfinite(row["value"])]
+    return [*rows, kit.make_effect("retained", ("not activated", "activated"), pair, **naive)]

@@ -95,13 +95,14 @@ class World:
         ----------
         assignments : DataFrame
         parts : list of (columns of units by name, list of events from `tell`)
-        truth : dict, `effects` and more
+        truth : dict, `effects` (one that so few units cannot state is left out) and more
         what, planted : str
             What is simulated, and what of it is recovered, in words.
         """
         columns = {name: column for found, _ in parts for name, column in found.items()}
         events = join_events(assignments, [event for _, told in parts for event in told], **self.calendar)
-        truth = {"study": self.study, "world": asdict(self), **truth}
+        effects = [effect for effect in truth["effects"] if np.isfinite(effect["value"])]
+        truth = {"study": self.study, "world": asdict(self), **truth, "effects": effects}
         no_evidence = f"Recovering {planted} tests the method; it is no evidence for the published claims."
         return Simulation(
             assignments, events, assignments.assign(**columns), truth, f"Simulated: {what}. {no_evidence}"

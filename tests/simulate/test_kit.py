@@ -65,6 +65,13 @@ def test_simulate_gives_the_same_for_the_same_seed_and_another_for_another(study
     assert json.loads(json.dumps(made.truth, allow_nan=False)) == made.truth
 
 
+@pytest.mark.parametrize("study", WORLDS)
+def test_simulate_leaves_out_a_truth_that_so_few_units_cannot_state(study):
+    for seed in range(4):
+        truth = simulate.simulate(study, n_units=10, seed=seed).truth
+        assert json.loads(json.dumps(truth, allow_nan=False)) == truth
+
+
 # How much of a world each field may change: the first named part must change, those before it must not.
 OUTCOMES = ["questions", "trial", "paid", "revenue", "revenue_30", "revenue_60", "nps", "csat", "answered"]
 PARTS = {
