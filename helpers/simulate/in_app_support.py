@@ -39,7 +39,7 @@ class InAppWorld(kit.World):
     study: ClassVar = "in_app_support"
     arms: ClassVar = (CONTROL, TREATMENT)
     parts: ClassVar = ("people", "activity", "requests", "feedback", "replies")
-    calendar: ClassVar = {"end": COMPLETE_TO, "texts": ["request_id", "topic"]}
+    calendar: ClassVar = {"end": COMPLETE_TO, "texts": ["request_id", "topic"], "blank": ""}
     contact_rate: float = bound(0.03, 0.001, 0.3)  # of active users in a month (claim U06; the article names no period)
     share_suggested: float = bound(0.5, 0.01, 1)  # of requests, with suggestions (claim U07)
     share_opened: float = bound(0.6, 0.01, 1)  # of what is suggested
@@ -101,7 +101,7 @@ def in_app_support(*, n_units=60_000, seed=2013, **world) -> kit.Simulation:
     active, requests = _draw_requests(settings, people, rng)
     replies, praise = _draw_replies(settings, people, requests, rng["replies"])
     parts = [
-        ({}, [tell("active", *active, request_id="", topic="")]),
+        ({}, [tell("active", *active)]),
         _tell_requests(requests, n_units),
         ({}, replies),
         _draw_feedback(settings, people, rng["feedback"]),
@@ -268,6 +268,5 @@ def _draw_feedback(world, people, rng):
     traits, level = np.column_stack([people["passion"], pays, here]).astype(float), solve_answers(world)
     odds = np.select([people["place"] == place for place in level], [level[p] + traits @ ANSWERS[p] for p in level])
     answered, wants = luck < special.expit(odds), opinion < special.expit(WANT_LEVEL + traits @ WANTS)
-    at, ids = kit.to_seconds(27 * day), {"request_id": "", "topic": ""}
-    events = [tell("feedback", None, at, value=wants.astype(float), where=answered, **ids)]
+    events = [tell("feedback", None, kit.to_seconds(27 * day), value=wants.astype(float), where=answered)]
     return {"answered": answered.astype(int), "wants": np.where(answered, wants, np.nan)}, events

@@ -57,7 +57,7 @@ class World:
     """The parameters of one study's world; a field is made by `bound` or `limit`, and refused outside its range.
 
     `arms` are its control and treatment; `parts` name what has a random generator of its own; `calendar` holds `at`,
-    `end`, `kinds` and `texts` of `join_events`.
+    `end`, `kinds`, `texts` and `blank` of `join_events`.
     """
 
     study: ClassVar[str] = ""
@@ -67,9 +67,8 @@ class World:
 
     def __post_init__(self):
         for one in fields(self):
-            self.refuse(
-                not one.metadata["fits"](getattr(self, one.name)), f", {one.name}: give {one.metadata['words']}"
-            )
+            wrong = not one.metadata["fits"](getattr(self, one.name))
+            self.refuse(wrong, f", {one.name}: give {one.metadata['words']}")
 
     def refuse(self, is_wrong, told):
         """Refuse a world where something is wrong."""
@@ -292,7 +291,7 @@ def tell(event, row, seconds, *, value=np.nan, where=None, **texts) -> tuple[str
     return event, told if where is None else told[np.asarray(where)]
 
 
-def join_events(assignments, told, *, at="assigned_at", end=None, kinds=None, texts=()) -> pd.DataFrame:
+def join_events(assignments, told, *, at="assigned_at", end=None, kinds=None, texts=(), blank=np.nan) -> pd.DataFrame:
     """Return all events before the end of the data in order of time, unit and kind.
 
     Parameters
@@ -304,6 +303,8 @@ def join_events(assignments, told, *, at="assigned_at", end=None, kinds=None, te
     kinds : sequence of str, optional
         The order of kinds at one moment; alphabetical when left out.
     texts : sequence of str, columns of ids beside the unit's
+    blank : str, optional
+        What stands in them where an event tells none; missing when left out.
 
     Returns
     -------
@@ -324,7 +325,7 @@ def join_events(assignments, told, *, at="assigned_at", end=None, kinds=None, te
         "at": opened + pd.to_timedelta(seconds[order], unit="s"),
         "value": events["value"].to_numpy()[order],
     }
-    return pd.DataFrame(found | {name: events[name].astype("str").array.take(order) for name in texts})
+    return pd.DataFrame(found | {name: events[name].astype("str").fillna(blank).array.take(order) for name in texts})
 
 
 def standardise(exposed, chance, cells) -> tuple[float, float]:
