@@ -19,7 +19,6 @@ NEWEST_FROM, NEWEST = pd.Timestamp("2022-07-01", tz="UTC"), "2022-Q3"  # the dri
 WINDOW_DAYS = 90  # the article's first three months, and the plan's main landmark
 HORIZON_DAYS, DORMANT_DAYS = 180, 45  # the plan's
 PLANNED_COUNT, PLANNED_STEPS, PLANNED_USE, PLANNED_MATURE = 20, 4, 1.0, 3  # lines of the plan, to which truth refers
-SIGNS = {"helpful": 1, "mature": 1, "harmful": -1}  # whether a feature itself raises or lowers retention
 
 
 # Setup steps: share of Starter accounts that take it, log-odds per tier, mean days, and role: helps, inert, routine,
@@ -193,25 +192,20 @@ def _order_changes(accounts, grown, shrunk):
     """Return all changes in order of account and day with the seats after each; one seat cannot be given up."""
     changes = pd.concat([grown.assign(grows=True), shrunk.assign(grows=False)])
     changes = changes.sort_values(["row", "day"], kind="stable", ignore_index=True)
-    row, grows = changes["row"].to_numpy(), changes["grows"].to_numpy(bool)
-    nth = np.arange(row.size) - np.searchsorted(row, row)
-    now, after = accounts["seats"].to_numpy().copy(), np.zeros(row.size, dtype=int)
-    for turn in range(nth.max(initial=-1) + 1):
-        at = np.flatnonzero(nth == turn)
-        held = now[row[at]]
-        now[row[at]] = after[at] = np.where(grows[at], _grow(held), np.maximum(held - 1, 1))
-    return changes.assign(grows=grows, seats=after)
+    held, after = accounts["seats"].to_list(), []
+    for row, grows in zip(changes["row"], changes["grows"], strict=True):
+        held[row] = int(_grow(held[row])) if grows else max(held[row] - 1, 1)
+        after.append(held[row])
+    return changes.assign(grows=changes["grows"].astype(bool), seats=np.array(after, dtype=int))
 
 
 def _read_seats(accounts, changes, edges):
     """Return the seats at the start of each period, shape (n, periods)."""
-    held = np.zeros((len(accounts), edges.size), dtype=int)
-    held[:, 0] = accounts["seats"]
-    place = np.searchsorted(edges, changes["day"])
-    inside = place < edges.size
-    held[changes["row"][inside], place[inside]] = changes["seats"][inside]  # in order, so a period's last stays
-    filled = np.maximum.accumulate(np.where(held > 0, np.arange(edges.size), 0), axis=1)
-    return np.take_along_axis(held, filled, axis=1)
+    changes = changes.assign(period=np.searchsorted(edges, changes["day"]))
+    held = changes.pivot_table("seats", "row", "period", aggfunc="last")
+    held = held.reindex(index=accounts.index, columns=range(edges.size))
+    held[0] = held[0].fillna(accounts["seats"])
+    return held.ffill(axis=1).to_numpy(int)
 
 
 def _rate_talks(world, accounts, seats, helping):
@@ -243,9 +237,8 @@ def _draw_talks(world, accounts, changes, steps, edges, rng):
 def _save_replies(steps, talks, rng):
     """Return the steps where most of the activated have saved a reply some time after they were activated."""
     talks = talks.sort_values(["row", "day"])
-    activated = talks[talks.groupby("row").cumcount() == PLANNED_COUNT - 1]
-    reached = np.full(len(steps), np.inf)
-    reached[activated["row"]] = activated["day"]
+    activated = talks[talks.groupby("row").cumcount() == PLANNED_COUNT - 1].set_index("row")["day"]
+    reached = activated.reindex(range(len(steps)), fill_value=np.inf).to_numpy()
     chosen, later = rng.random(len(steps)) < SAVED_SHARE, rng.exponential(SAVED_DAYS, len(steps))
     saved = np.where(chosen, reached + later, np.inf)[:, None]
     return np.where(STEP["role"] == "after activation", np.minimum(steps, saved), steps)
@@ -330,8 +323,7 @@ def draw_ends(rates, leaves_early, rng):
         leave, quiet, silent = turns / [rates.leave, rates.quiet, QUIET_LEAVING * rates.leave]
     stop = WINDOW_DAYS + np.minimum(leave, quiet)
     lost = np.where(leave < quiet, stop, stop + silent)
-    early = np.isfinite(leaves_early)
-    return np.where(early, leaves_early, lost), np.where(early, leaves_early, stop)
+    return np.minimum(leaves_early, lost), np.minimum(leaves_early, stop)
 
 
 def find_chances(rates) -> dict[str, np.ndarray]:
@@ -429,8 +421,8 @@ def state_truth(world, accounts, features) -> dict:
 
     Returns
     -------
-    dict: effects (rows as `make_effect` makes them, population landmark, naive: observational; one that so few
-        accounts cannot state is left out), naive, features (role, sign, group and difference of each), threshold,
+    dict: effects (rows as `make_effect` makes them, population landmark, naive: observational; nan where so few
+        accounts cannot state it), naive, features (role, sign, group and difference of each), threshold,
         elasticity, steps.
     """
     alive, effects, found = accounts["alive"].to_numpy(bool), [], {}
@@ -438,13 +430,11 @@ def state_truth(world, accounts, features) -> dict:
         lived, used = accounts[alive], features[alive] < WINDOW_DAYS
         cells = lived["tier"].to_numpy() * (len(SEAT_EDGES) + 1) + np.digitize(lived["seats"], SEAT_EDGES)
         effects = _state_milestones(accounts, lived, cells)
-        chance, signs = lived["chance_retained"].to_numpy(), {"helpful": world.feature_effect}
-        signs |= {"harmful": world.harmful_effect, "mature": world.maturity_effect}
+        planted = {"helpful": world.feature_effect, "mature": world.maturity_effect, "harmful": -world.harmful_effect}
         for place, feature in enumerate(FEATURES):
-            plain, reached = kit.standardise(used[:, place].astype(int), chance, cells)
-            sign = SIGNS.get(feature.role, 0) * int(np.sign(signs.get(feature.role, 0)))
-            gap = None if np.isnan(reached) else reached - plain
-            found[feature.name] = {"role": feature.role, "sign": sign, "group": feature.group, "difference": gap}
+            plain, reached = kit.standardise(used[:, place].astype(int), lived["chance_retained"].to_numpy(), cells)
+            told = {"role": feature.role, "sign": int(np.sign(planted.get(feature.role, 0))), "group": feature.group}
+            found[feature.name] = told | {"difference": None if np.isnan(reached) else reached - plain}
     threshold = {"shape": world.activation_shape, "cut": world.activation_cut, "planned": PLANNED_COUNT}
     return {
         "effects": effects,
@@ -465,5 +455,4 @@ def _state_milestones(accounts, lived, cells):
     kept, activated = accounts["chance_retained"].fillna(0.0).to_numpy(), accounts["activated"]
     pair = [kept[activated == side].mean() if (activated == side).any() else np.nan for side in (0, 1)]
     naive = {"estimand": "naive", "population": "observational"}
-    rows.append(kit.make_effect("retained", ("not activated", "activated"), pair, **naive))
-    return [row for row in rows if np.isfinite(row["value"])]
+    return [*rows, kit.make_effect("retained", ("not activated", "activated"), pair, **naive)]

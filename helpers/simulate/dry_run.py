@@ -197,10 +197,10 @@ class Draw:
         """Return the hazard that gives a share the event by a horizon, beside another, and the mean time without it."""
 
         def miss(rate):
-            return kit.find_incidence(rate, other, horizon) - share
+            return kit.find_incidence(rate, other, horizon)[0] - share
 
         rate = optimize.brentq(miss, 1e-9 / horizon, 1e3 / horizon, xtol=1e-15 / horizon)
-        return rate, kit.find_free_time(rate, other, horizon)
+        return rate, kit.find_incidence(rate, other, horizon)[1]
 
 
 def _draw_metrics(design, known, treated, rng):
@@ -226,30 +226,27 @@ def _draw_metrics(design, known, treated, rng):
     return columns, effects
 
 
-def _lacks_time(metric):
-    return metric.how.total == "first" and not (metric.time and metric.observed)
+def _list_own_events(name, metric):
+    """Return the events that a metric is read from, its own before those that compete; none where columns tell it."""
+    told = metric.time and metric.observed if metric.how.total == "first" else metric.column
+    return [] if told or not metric.how.total else [*(metric.event or [name]), *metric.competing]
 
 
 def reads_events(design) -> bool:
     """Return whether a plan names events, and the time of assignment without which none can be read."""
-    named = any(m.event or m.asked or _lacks_time(m) for m in design.metrics.values())
+    timed = any(_list_own_events(name, m) for name, m in design.metrics.items() if m.how.total == "first")
+    named = timed or any(m.event or m.asked for m in design.metrics.values())
     return bool(design.assigned_at and (named or (design.exposure and design.exposure.event)))
 
 
 def find_shared(design) -> set[str]:
     """Return the metrics that read an event or a column which an earlier one tells; what they find is not planted."""
     events = reads_events(design)
-    exposure = design.exposure.event if design.exposure and events else []
-    shared, told = set(), {("event", name) for name in exposure}
+    shared, told = set(), {("event", name) for name in (design.exposure.event if design.exposure and events else [])}
     for name, metric in sorted(design.metrics.items(), key=lambda pair: bool(pair[1].time_at_risk)):  # rates come last
-        if metric.how.total == "first":
-            read = [*(metric.event or [name]), *metric.competing] if events and _lacks_time(metric) else []
-            found = {("event", event) for event in read}
-        elif metric.column or not events:
+        found = {("event", event) for event in _list_own_events(name, metric) if events}
+        if not found and metric.how.total not in (None, "first"):
             found = {("column", metric.column or name)}
-        else:
-            found = {("event", event) for event in metric.event or [name]}
-        found = set() if metric.how.total is None else found
         if found & told or {metric.numerator, metric.denominator, metric.time_at_risk} & shared:
             shared.add(name)
         told |= found
@@ -274,25 +271,21 @@ def list_events(design, units, rng) -> pd.DataFrame:
     def tell(event, rows, days, value=np.nan, *, since=0.0):
         told.append(kit.tell(event, rows, kit.to_seconds(since + rng.random(len(rows)) * (days - since)), value=value))
 
+    for event in sorted({metric.asked for metric in design.metrics.values() if metric.asked}):
+        told.append(kit.tell(event, everyone, 0))
     for name, metric in design.metrics.items():
-        event, days, since = (metric.event or [name])[0], metric.within_days or DAYS, metric.from_days or 0.0
-        if name in shared:
-            continue
-        if metric.asked:
-            tell(metric.asked, everyone, 0)
-        if _lacks_time(metric):
+        total, events = metric.how.total, [] if name in shared else _list_own_events(name, metric)
+        if events and total == "first":
             state, seconds = units[f"{name}_observed"].to_numpy(), kit.to_seconds(units[f"{name}_days"])
-            for code, happened in enumerate([event, *metric.competing[:1]], start=1):
+            for code, event in enumerate([events[0], *metric.competing[:1]], start=1):
                 rows = np.flatnonzero(state == code)
-                told.append(kit.tell(happened, rows, seconds[rows]))
-        elif metric.how.total and not metric.column and not metric.time:
+                told.append(kit.tell(event, rows, seconds[rows]))
+        elif events:
             values = units[name].to_numpy()
-            rows = np.flatnonzero(values) if metric.how.total == "amount" else everyone
-            rows = np.repeat(everyone, values) if metric.how.total == "count" else rows
-            tell(event, rows, days, values[rows] if metric.how.total in VALUED else np.nan, since=since)
-    asked = [metric.asked for name, metric in design.metrics.items() if name not in shared]
-    for event in sorted({metric.asked for metric in design.metrics.values()} - {*asked, None}):
-        tell(event, everyone, 0)
+            rows = np.repeat(everyone, values) if total == "count" else everyone
+            rows = np.flatnonzero(values) if total == "amount" else rows
+            value, since = values[rows] if total in VALUED else np.nan, metric.from_days or 0.0
+            tell(events[0], rows, metric.within_days or DAYS, value, since=since)
     if design.exposure and design.exposure.event:
         event = design.exposure.event[0]
         tell(event, np.flatnonzero(units[event]), design.exposure.within_days or DAYS)

@@ -39,7 +39,7 @@ class InAppWorld(kit.World):
     study: ClassVar = "in_app_support"
     arms: ClassVar = (CONTROL, TREATMENT)
     parts: ClassVar = ("people", "activity", "requests", "feedback", "replies")
-    calendar: ClassVar = {"end": COMPLETE_TO, "texts": ["request_id", "topic"]}
+    calendar: ClassVar = {"end": COMPLETE_TO, "texts": ["request_id", "topic"], "blank": ""}
     contact_rate: float = bound(0.03, 0.001, 0.3)  # of active users in a month (claim U06; the article names no period)
     share_suggested: float = bound(0.5, 0.01, 1)  # of requests, with suggestions (claim U07)
     share_opened: float = bound(0.6, 0.01, 1)  # of what is suggested
@@ -98,12 +98,10 @@ def in_app_support(*, n_units=60_000, seed=2013, **world) -> kit.Simulation:
     """
     settings, n_units, rng = InAppWorld.open(world, n_units, seed)
     people = _draw_people(settings, n_units, rng["people"])
-    assignments = people[["variant", "assigned_at", "place", "monthly_usd", "tenure_months"]]
-    assignments.insert(0, "user_id", kit.name_units("u", n_units))
     active, requests = _draw_requests(settings, people, rng)
     replies, praise = _draw_replies(settings, people, requests, rng["replies"])
     parts = [
-        ({}, [tell("active", *active, request_id="", topic="")]),
+        ({}, [tell("active", *active)]),
         _tell_requests(requests, n_units),
         ({}, replies),
         _draw_feedback(settings, people, rng["feedback"]),
@@ -111,14 +109,14 @@ def in_app_support(*, n_units=60_000, seed=2013, **world) -> kit.Simulation:
     truth = {"effects": state_truth(settings) + praise, "rates": list_rates(settings), "wants": expect_wants(settings)}
     truth |= {"praise": {"shape": settings.praise_shape, "cut": FAST, "halving": settings.praise_effect / HALVINGS}}
     what = f"{n_units:,} users whose effects are planted"
-    return settings.finish(assignments, parts, truth, what, planted="the effects")
+    return settings.finish(people.drop(columns="passion"), parts, truth, what, planted="the effects")
 
 
 def _draw_people(world, n, rng):
     pays = rng.random(n) < world.paying_share
     price = np.exp(np.log(PRICE_MEDIAN) + PRICE_SPREAD * rng.standard_normal(n)).round(2)
     seconds = rng.integers(0, ENROLMENT_DAYS * SECONDS_A_DAY, n)
-    people = {"variant": np.where(rng.random(n) < 0.5, TREATMENT, CONTROL)}
+    people = {"user_id": kit.name_units("u", n), "variant": np.where(rng.random(n) < 0.5, TREATMENT, CONTROL)}
     people["assigned_at"] = STARTS + pd.to_timedelta(seconds, unit="s")
     people["place"] = np.where(rng.random(n) < 0.5, INSIDE, OUTSIDE)
     people |= {"monthly_usd": np.where(pays, price, 0.0), "tenure_months": rng.exponential(TENURE_MEAN, n).round(1)}
@@ -185,8 +183,7 @@ def _draw_requests(world, people, rng):
     requests["topic"] = kit.pick(TOPICS, TOPIC_SHARES, draw.random(of.size))
     met = (people["variant"].to_numpy()[requests["row"]] == TREATMENT) & (draw.random(of.size) < world.share_suggested)
     opened, luck = met & (draw.random(of.size) < world.share_opened), draw.random(of.size)
-    chances = [np.array(list(list_outcomes(world, opened=part).values())) for part in (0, 1)]
-    ticket, returned, gave_up = luck < np.cumsum(np.where(opened, *np.expand_dims(chances[::-1], -1)), axis=0)
+    ticket, returned, gave_up = luck < np.cumsum([*list_outcomes(world, opened=opened).values()], axis=0)
     requests = requests.assign(suggested=met, opened=opened, ticket=ticket)
     requests = requests.assign(returned=returned & ~ticket, gave_up=gave_up & ~returned)
     return (row, kit.to_seconds(day)), requests.assign(back=draw.random(of.size))
@@ -228,8 +225,7 @@ def _draw_replies(world, people, requests, rng):
     told.append(tell("solved", row, replied + 2 * SECONDS_AN_HOUR, where=luck < known, **ids))
     fast = minutes <= FAST
     pair = [float(chance[fast == side].mean()) if (fast == side).any() else np.nan for side in (False, True)]
-    effects = [make_effect("praise", ("later", "within"), pair, population="observational")]
-    return told, [effect for effect in effects if np.isfinite(effect["value"])]
+    return told, [make_effect("praise", ("later", "within"), pair, population="observational")]
 
 
 def praise_chance(world, minutes, ease) -> np.ndarray:
@@ -272,6 +268,5 @@ def _draw_feedback(world, people, rng):
     traits, level = np.column_stack([people["passion"], pays, here]).astype(float), solve_answers(world)
     odds = np.select([people["place"] == place for place in level], [level[p] + traits @ ANSWERS[p] for p in level])
     answered, wants = luck < special.expit(odds), opinion < special.expit(WANT_LEVEL + traits @ WANTS)
-    at, ids = kit.to_seconds(27 * day), {"request_id": "", "topic": ""}
-    events = [tell("feedback", None, at, value=wants.astype(float), where=answered, **ids)]
+    events = [tell("feedback", None, kit.to_seconds(27 * day), value=wants.astype(float), where=answered)]
     return {"answered": answered.astype(int), "wants": np.where(answered, wants, np.nan)}, events

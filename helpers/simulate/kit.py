@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,6 @@ from helpers.records import Refused, suggest
 
 SECONDS_A_DAY, SECONDS_AN_HOUR, HOURS_A_WEEK = 86_400, 3_600, 168
 SHIFT_HOURS, HOURS_A_PERSON = 4, 40  # a rota in blocks of four hours; nobody works more than forty a week
-DUTY_CHANGES, TALK_ENDS, CUSTOMER_COMES = range(3)  # the order of what happens at one moment in a queue
 TRIAL_DAYS, MONTH_DAYS, REFUND_DAYS = 14, 30, 10
 MOST_MONTHS = 15  # more payments than the data can show
 NODES, _MASS = np.polynomial.hermite_e.hermegauss(121)  # of a hidden trait in the population, standard normal
@@ -58,7 +57,7 @@ class World:
     """The parameters of one study's world; a field is made by `bound` or `limit`, and refused outside its range.
 
     `arms` are its control and treatment; `parts` name what has a random generator of its own; `calendar` holds `at`,
-    `end`, `kinds` and `texts` of `join_events`.
+    `end`, `kinds`, `texts` and `blank` of `join_events`.
     """
 
     study: ClassVar[str] = ""
@@ -68,9 +67,8 @@ class World:
 
     def __post_init__(self):
         for one in fields(self):
-            self.refuse(
-                not one.metadata["fits"](getattr(self, one.name)), f", {one.name}: give {one.metadata['words']}"
-            )
+            wrong = not one.metadata["fits"](getattr(self, one.name))
+            self.refuse(wrong, f", {one.name}: give {one.metadata['words']}")
 
     def refuse(self, is_wrong, told):
         """Refuse a world where something is wrong."""
@@ -96,13 +94,14 @@ class World:
         ----------
         assignments : DataFrame
         parts : list of (columns of units by name, list of events from `tell`)
-        truth : dict, `effects` and more
+        truth : dict, `effects` (one that so few units cannot state is left out) and more
         what, planted : str
             What is simulated, and what of it is recovered, in words.
         """
         columns = {name: column for found, _ in parts for name, column in found.items()}
         events = join_events(assignments, [event for _, told in parts for event in told], **self.calendar)
-        truth = {"study": self.study, "world": asdict(self), **truth}
+        effects = [effect for effect in truth["effects"] if np.isfinite(effect["value"])]
+        truth = {"study": self.study, "world": asdict(self), **truth, "effects": effects}
         no_evidence = f"Recovering {planted} tests the method; it is no evidence for the published claims."
         return Simulation(
             assignments, events, assignments.assign(**columns), truth, f"Simulated: {what}. {no_evidence}"
@@ -201,16 +200,14 @@ def win(first, second) -> float:
     return float(first @ (np.cumsum(second) - second))
 
 
-def find_incidence(rate, competing, horizon) -> float:
-    """Return the share with the event up to a horizon, of constant rates of it and of all that competes with it."""
-    every = rate + competing
-    return float(rate / every * -np.expm1(-every * horizon))
+def find_incidence(rate, competing, horizon) -> tuple[float, float]:
+    """Return the share with the event up to a horizon, and the mean time without it, which is the area above.
 
-
-def find_free_time(rate, competing, horizon) -> float:
-    """Return the mean time without the event up to a horizon: the area above its incidence."""
+    Of constant rates of the event and of all that competes with it.
+    """
     every = rate + competing
-    return float(horizon - rate / every * (horizon + np.expm1(-every * horizon) / every))
+    ended = np.expm1(-every * horizon)
+    return float(rate / every * -ended), float(horizon - rate / every * (horizon + ended / every))
 
 
 def pick(values, shares, luck) -> np.ndarray:
@@ -294,7 +291,7 @@ def tell(event, row, seconds, *, value=np.nan, where=None, **texts) -> tuple[str
     return event, told if where is None else told[np.asarray(where)]
 
 
-def join_events(assignments, told, *, at="assigned_at", end=None, kinds=None, texts=()) -> pd.DataFrame:
+def join_events(assignments, told, *, at="assigned_at", end=None, kinds=None, texts=(), blank=np.nan) -> pd.DataFrame:
     """Return all events before the end of the data in order of time, unit and kind.
 
     Parameters
@@ -306,6 +303,8 @@ def join_events(assignments, told, *, at="assigned_at", end=None, kinds=None, te
     kinds : sequence of str, optional
         The order of kinds at one moment; alphabetical when left out.
     texts : sequence of str, columns of ids beside the unit's
+    blank : str, optional
+        What stands in them where an event tells none; missing when left out.
 
     Returns
     -------
@@ -326,7 +325,7 @@ def join_events(assignments, told, *, at="assigned_at", end=None, kinds=None, te
         "at": opened + pd.to_timedelta(seconds[order], unit="s"),
         "value": events["value"].to_numpy()[order],
     }
-    return pd.DataFrame(found | {name: events[name].astype("str").array.take(order) for name in texts})
+    return pd.DataFrame(found | {name: events[name].astype("str").fillna(blank).array.take(order) for name in texts})
 
 
 def standardise(exposed, chance, cells) -> tuple[float, float]:
@@ -409,10 +408,10 @@ class Service:
 def serve(arrived, handling, patience, duty, *, priority=None) -> Service:
     """Return who answered each customer of one queue, and after how many seconds.
 
-    The free agent who has been idle longest takes the customer of the lowest priority number who came first. An
-    agent begins only on duty, and finishes what was begun (non-preemptive). A customer whose patience ends before
-    a start leaves unanswered. At one moment duty changes first, then conversations end, then customers arrive.
-    Nothing is drawn: equal inputs give equal results.
+    The free agent who has been idle longest (of equals, the first) takes the customer of the lowest priority number
+    who came first. An agent begins only on duty, and finishes what was begun (non-preemptive). A customer whose
+    patience ends before a start leaves unanswered. At one moment duty changes first, then conversations end, then
+    customers arrive. Nothing is drawn: equal inputs give equal results.
 
     Parameters
     ----------
@@ -429,73 +428,46 @@ def serve(arrived, handling, patience, duty, *, priority=None) -> Service:
     Service: agent and wait, both shape (n,), in the order of `arrived`.
     """
     arrived, handling, patience = (np.asarray(values, dtype=float) for values in (arrived, handling, patience))
-    priority = np.zeros(arrived.size, dtype=int) if priority is None else np.asarray(priority)
+    rank = [0] * arrived.size if priority is None else np.asarray(priority).tolist()
     agent, wait = np.full(arrived.size, -1), np.full(arrived.size, np.nan)
-    if arrived.size:
-        desk = _Desk(arrived.tolist(), handling.tolist(), (arrived + patience).tolist(), priority.tolist())
-        for row, (who, start) in desk.run(np.asarray(duty, dtype=bool)).items():
-            agent[row], wait[row] = who, start - arrived[row]
+    comes, works, leaves = arrived.tolist(), handling.tolist(), (arrived + patience).tolist()
+    duty = np.asarray(duty, dtype=bool)
+    until_on, until_off = _count_hours_until(duty), _count_hours_until(~duty)
+    # Two heaps: from when each agent can begin, and who has come and waits; of an idle agent the first is in the past.
+    free = [(_move(comes[0], until_on[who]), who) for who in np.flatnonzero(duty.any(axis=1)).tolist() if comes]
+    waiting, coming = [], 0
+    heapify(free)
+    while free and (waiting or coming < len(comes)):
+        now, who = heappop(free)
+        while coming < len(comes) and comes[coming] < now:
+            heappush(waiting, (rank[coming], coming))
+            coming += 1
+        while waiting and leaves[waiting[0][1]] < now:
+            heappop(waiting)
+        if not waiting and coming < len(comes):  # idle until the next one comes, or duty ends before
+            ends, now = _move(now, until_off[who]), comes[coming]
+            if ends <= now:
+                heappush(free, (_move(ends, until_on[who]), who))
+                continue
+            heappush(waiting, (rank[coming], coming))
+            coming += 1
+        if waiting:
+            customer = heappop(waiting)[1]
+            agent[customer], wait[customer] = who, now - comes[customer]
+            heappush(free, (_move(now + works[customer], until_on[who]), who))
     return Service(agent, wait)
 
 
-class _Desk:
-    """Who waits, who is idle and what has begun, and the events to come, as (second, kind, number): `coming` the last
-    customer first, `events` a heap of all others, which stays small."""
+def _count_hours_until(is_so):
+    """Return for each agent and hour of the week after how many hours it is so: 0 for at once, inf for never."""
+    found, ahead = np.empty(is_so.shape), np.full(len(is_so), np.inf)
+    for hour in [*range(HOURS_A_WEEK)[::-1]] * 2:
+        found[:, hour] = ahead = np.where(is_so[:, hour], 0, ahead + 1)
+    return found.tolist()
 
-    def __init__(self, arrived, handling, leaves_at, priority):
-        self.handling, self.leaves_at, self.priority = handling, leaves_at, priority
-        self.coming, self.events = [(at, CUSTOMER_COMES, customer) for customer, at in enumerate(arrived)][::-1], []
-        self.waiting, self.idle = [], []  # heaps of (priority, customer), (idle since, agent); these count while true
-        self.on_duty, self.busy, self.idle_since = set(), set(), {}
-        self.started = {}  # customer -> (agent, second)
 
-    def release(self, now, agent):
-        if agent in self.on_duty and agent not in self.busy:
-            self.idle_since[agent] = now
-            heappush(self.idle, (now, agent))
-
-    def match(self, now):
-        while self.waiting and self.idle:
-            since, agent = self.idle[0]
-            if self.idle_since.get(agent) != since:
-                heappop(self.idle)
-                continue
-            customer = heappop(self.waiting)[1]
-            if self.leaves_at[customer] >= now:
-                heappop(self.idle)
-                del self.idle_since[agent]
-                self.busy.add(agent)
-                self.started[customer] = (agent, now)
-                heappush(self.events, (now + self.handling[customer], TALK_ENDS, agent))
-
-    def run(self, duty):
-        """Return, by customer who is answered, the agent and the second at which it begins."""
-        coming, first = self.coming, self.coming[-1][0]
-        hour, changes = int(first // SECONDS_AN_HOUR), duty != np.roll(duty, 1, axis=1)
-        hours = np.flatnonzero(changes.any(axis=0))
-
-        def plan_change(hour):
-            if hours.size:
-                following = hour + 1 + int(((hours - hour - 1) % HOURS_A_WEEK).min())
-                heappush(self.events, (following * SECONDS_AN_HOUR, DUTY_CHANGES, following))
-
-        self.on_duty.update(np.flatnonzero(duty[:, hour % HOURS_A_WEEK]).tolist())
-        for agent in self.on_duty:
-            self.release(first, agent)
-        plan_change(hour)
-        while coming or (self.waiting and self.events):
-            is_next = coming and not (self.events and self.events[0] < coming[-1])
-            now, kind, who = coming.pop() if is_next else heappop(self.events)
-            if kind == DUTY_CHANGES:
-                for agent in np.flatnonzero(changes[:, who % HOURS_A_WEEK]).tolist():
-                    self.on_duty ^= {agent}
-                    self.idle_since.pop(agent, None)
-                    self.release(now, agent)
-                plan_change(who)
-            elif kind == TALK_ENDS:
-                self.busy.discard(who)
-                self.release(now, who)
-            else:
-                heappush(self.waiting, (self.priority[who], who))
-            self.match(now)
-        return self.started
+def _move(now, until):
+    """Return the first moment from now on that lies in such an hour: now, or when the next of them begins."""
+    hour = int(now // SECONDS_AN_HOUR)
+    ahead = until[hour % HOURS_A_WEEK]
+    return (hour + ahead) * SECONDS_AN_HOUR if ahead else now

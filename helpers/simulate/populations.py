@@ -161,11 +161,8 @@ def make_quantile(name, probability, shift, *, step=0.0, zeros=(0.0, 0.0), least
         values[rng.random(n) < zeros[treated]] = 0.0
         return np.ceil(values / step) * step if step else values
 
-    left = [(probability - share) / (1 - share) for share in zeros]
-    exact = [
-        at > 0 and least + np.exp(3.0 + more + stats.norm.ppf(at)) for at, more in zip(left, (0, shift), strict=True)
-    ]
-    exact = np.array(exact, float)
+    left = (probability - np.array(zeros)) / (1 - np.array(zeros))
+    exact = np.where(left > 0, least + np.exp(3.0 + np.array([0, shift]) + stats.norm.ppf(left)), 0.0)
     low, high = np.ceil(exact / step) * step if step else exact
     family = "medians" if probability == 0.5 else "90th percentiles"
     truth, shares = {"difference": float(high - low)}, (1 - probability,) * 2
@@ -351,8 +348,7 @@ def make_times(name, *hazards, competing=0.0) -> Population:
         kind = np.where(rng.random(n) < hazards[treated] / total, 1, 2)
         return np.column_stack([np.minimum(days, followed), np.where(days <= followed, kind, 0)])
 
-    shares = tuple(kit.find_incidence(hazard, competing, HORIZON_DAYS) for hazard in hazards)
-    free = [kit.find_free_time(hazard, competing, HORIZON_DAYS) for hazard in hazards]
+    shares, free = zip(*(kit.find_incidence(hazard, competing, HORIZON_DAYS) for hazard in hazards), strict=True)
     truth = {"difference": shares[1] - shares[0], "rmst_difference": free[1] - free[0]}
     return Population(name, "competing events" if competing else "times to an event", draw, truth, event_shares=shares)
 

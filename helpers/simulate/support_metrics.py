@@ -19,6 +19,7 @@ PROMISE, PREMIUM_PROMISE = 8 / 24, 1 / 24
 GROWN, SHRUNK = (0.25, 0.2), (0.1, 0.15)  # chance at a renewal, mean part of the amount
 KINDS = ("ticket_opened", "first_reply", "reply", "merged", "solved", "reopened", "rated", "reviewed")
 KINDS += ("premium_bought", "renewed", "left")
+TEXTS = ("ticket", "topic", "agent")
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Desk(kit.World):
 
     study: ClassVar = "support_metrics"
     parts: ClassVar = ("customers", "tickets", "replies", "reviews", "renewals")
-    calendar: ClassVar = {"at": "started_at", "end": END, "kinds": KINDS, "texts": ("ticket", "topic", "agent")}
+    calendar: ClassVar = {"at": "started_at", "end": END, "kinds": KINDS, "texts": TEXTS, "blank": ""}
     reply_effect: float = kit.bound(0.5, -0.5, 0.5)  # times p (1 - p), on staying, of replies kept within the promise
     one_reply_effect: float = kit.bound(0.3, -0.5, 0.5)  # the same, of tickets solved in one reply
     loyal_service: float = kit.bound(0.5, -2.0, 2.0)  # log odds: loyal customers are served better, whatever follows
@@ -68,12 +69,11 @@ def support_metrics(*, n_units=6000, seed=2022, **world) -> kit.Simulation:
     left = years[years["gone"]].set_index("row")["day"].reindex(range(n_units)).to_numpy(float)
     ends = np.fmin(left, customers["age"].to_numpy())
     told = _tell_tickets(settings, tickets, ends[tickets["row"]], rng)
-    none, gone, bought = dict.fromkeys(("ticket", "topic", "agent"), ""), years["gone"], customers["bought"]
-    day = years["day"] * kit.SECONDS_A_DAY
+    gone, bought, day = years["gone"], customers["bought"], years["day"] * kit.SECONDS_A_DAY
     told += [
-        kit.tell("renewed", years["row"], day, value=years["amount"], where=~gone, **none),
-        kit.tell("left", years["row"], day, where=gone, **none),
-        kit.tell("premium_bought", None, bought * kit.SECONDS_A_DAY, where=bought < ends, **none),
+        kit.tell("renewed", years["row"], day, value=years["amount"], where=~gone),
+        kit.tell("left", years["row"], day, where=gone),
+        kit.tell("premium_bought", None, bought * kit.SECONDS_A_DAY, where=bought < ends),
     ]
     shown = customers[["customer_id", "started_at", "plan", "seats", "amount"]]
     what = f"{n_units:,} customers of a help desk whose effects are planted"
@@ -165,21 +165,25 @@ def _tell_tickets(world, tickets, ends, rng):
     content = luck.random(n) < expit(-0.5 + 1.2 * right + 0.6 * fast + 0.5 * tickets["trait"])
     rates = heard & (luck.random(n) < expit(-1.4 + 0.9 * content))
     score = np.where(content, 4 + luck.integers(0, 2, n), 1 + luck.integers(0, 3, n)).astype(float)
-    told = [("ticket_opened", day, day > 0, np.nan), ("first_reply", replied, heard, np.nan)]
-    told += [("merged", day + 0.2, merged, np.nan), ("reply", second, heard & ~right & ~back, np.nan)]
-    told += [("solved", solved, heard, np.nan), ("rated", solved + 0.1, rates, score)]
-    told += [("reopened", solved + 0.2 + 5 * luck.random(n), back, np.nan)]
-    luck, row, agents = rng["reviews"], tickets["row"].to_numpy(), dict.fromkeys(range(len(told)), "")
-    read, quality, first = heard & (luck.random(n) < 0.06), luck.normal(size=n), luck.integers(0, 6, n)
+    ids, told = {"ticket": kit.name_units("t", n), "topic": tickets["topic"].to_numpy()}, []
+
+    def tell(event, at, where, **more):
+        told.append(kit.tell(event, tickets["row"], at * kit.SECONDS_A_DAY, where=where & (at < ends), **ids, **more))
+
+    tell("ticket_opened", day, day > 0)
+    tell("first_reply", replied, heard)
+    tell("merged", day + 0.2, merged)
+    tell("reply", second, heard & ~right & ~back)
+    tell("solved", solved, heard)
+    tell("rated", solved + 0.1, rates, value=score)
+    tell("reopened", solved + 0.2 + 5 * luck.random(n), back)
+    luck = rng["reviews"]
+    read, quality, first = luck.random(n) < 0.06, luck.normal(size=n), luck.integers(0, 6, n)
     for nth in (0, 1):
         given = np.clip(np.round(3.4 + quality + world.reviewer_noise * luck.normal(size=n)), 1, 5)
-        agents[len(told)] = np.char.add("reviewer ", (1 + (first + 1 + nth) % 6).astype(str))
-        told.append(("reviewed", solved + 2 + nth, read, given))
-    ids, events = {"ticket": kit.name_units("t", n), "topic": tickets["topic"].to_numpy()}, []
-    for place, (name, at, is_in, value) in enumerate(told):
-        where, texts = is_in & (at < ends), ids | {"agent": agents[place]}
-        events.append(kit.tell(name, row, at * kit.SECONDS_A_DAY, value=value, where=where, **texts))
-    return events
+        reviewer = np.char.add("reviewer ", (1 + (first + 1 + nth) % 6).astype(str))
+        tell("reviewed", solved + 2 + nth, heard & read, value=given, agent=reviewer)
+    return told
 
 
 def _state_truth(world, customers, years):

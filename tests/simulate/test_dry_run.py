@@ -259,6 +259,12 @@ def test_list_events_asks_for_metrics_of_shared_columns_too():
     assert (made.events["event"] == "second_survey").sum() == 30
 
 
+def test_list_events_ask_each_unit_once_for_two_metrics_of_one_survey():
+    more = {**CONTENT["metrics"], "nps": {"kind": "nps", "event": "recommended", "asked": "survey"}}
+    events = experiment(ExperimentPlan.model_validate({**CONTENT, "metrics": more}), n_units=30).events
+    assert (events["event"] == "survey").sum() == 30
+
+
 def test_list_events_stay_in_their_windows():
     start = MADE.units.set_index("id")["start"]
     age = MADE.events["at"] - start.loc[MADE.events["id"]].array

@@ -65,6 +65,19 @@ def test_simulate_gives_the_same_for_the_same_seed_and_another_for_another(study
     assert json.loads(json.dumps(made.truth, allow_nan=False)) == made.truth
 
 
+def test_simulate_events_that_tell_no_text_have_none_or_the_worlds_blank():
+    texts = {study: make(study).events[[*world.calendar.get("texts", ())]] for study, world in WORLDS.items()}
+    blank = {study: set(text.to_numpy().ravel()) for study, text in texts.items() if not text.isna().to_numpy().any()}
+    assert {study for study, found in blank.items() if "" in found} == {"in_app_support", "support_metrics"}
+
+
+@pytest.mark.parametrize("study", WORLDS)
+def test_simulate_leaves_out_a_truth_that_so_few_units_cannot_state(study):
+    for seed in range(4):
+        truth = simulate.simulate(study, n_units=10, seed=seed).truth
+        assert json.loads(json.dumps(truth, allow_nan=False)) == truth
+
+
 # How much of a world each field may change: the first named part must change, those before it must not.
 OUTCOMES = ["questions", "trial", "paid", "revenue", "revenue_30", "revenue_60", "nps", "csat", "answered"]
 PARTS = {

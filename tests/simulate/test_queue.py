@@ -57,6 +57,13 @@ def test_serve_begins_only_on_duty_and_finishes_what_was_begun():
         assert serve([0, 5], [1, 1], [PATIENT, 3], nobody).agent.tolist() == [-1, -1]
 
 
+def test_serve_at_one_moment_duty_changes_then_conversations_end_then_customers_arrive():
+    # at 10 the agent takes who waits, and not the one of higher rank who comes at that moment
+    assert serve([0, 5, 10], [10, 1, 1], [PATIENT] * 3, ALWAYS, priority=[0, 1, 0]).wait.tolist() == [0, 5, 1]
+    # who comes when duty ends finds nobody, although the agent is idle
+    assert serve([3600, 7200], [60, 60], [PATIENT] * 2, _duty([1])).wait.tolist() == [0, (HOURS_A_WEEK - 1) * 3600]
+
+
 def _draw(seed, n, *, gap=60.0):
     rng = np.random.default_rng(seed)
     return np.cumsum(rng.exponential(gap, n)), rng.lognormal(4, 1, n)
