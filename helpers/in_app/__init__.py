@@ -8,17 +8,22 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics
-from helpers.checks.logs import LOST_FAILS, LOST_WARNS, percent
+from helpers.checks.logs import LOST_FAILS, LOST_WARNS, describe_hole, percent
 from helpers.checks.values import find_automatic
 from helpers.in_app import measures
 from helpers.inference.contrasts import risk_difference
 from helpers.inference.decisions import decide, make_estimate
-from helpers.metrics.events import find_end
-from helpers.metrics.tickets import MONTH, read_months, read_people, read_requests
+from helpers.metrics.events import DAY, STALE_DAYS, find_end, measure_silence
+from helpers.metrics.tickets import MONTH, read_activity, read_months, read_people, read_requests
 from helpers.milestones.contrasts import adjusted_difference
 from helpers.plan import Metric
 from helpers.records import Check, Effect, Estimate, Results
 
+UNASKED = "How many ask in a month, and how much work that is, is not told."
+AGAIN = (
+    "{} of the requests stand more than once under one request_id, or are of several users: metrics that count them "
+    "may be too large, and nothing is told of replies to them; give each request an id and an event."
+)
 SHARE = Metric(kind="binary")  # a share in no role: neither way is better, nothing is expected
 
 
@@ -76,8 +81,14 @@ def study_in_app(results: Results, source, units: metrics.Units, choices: Choice
     level = {"confidence_level": units.design.confidence_level}
     asked, found, levels = read_requests(source, units), {Estimate: [], Check: []}, []
     tables = dict(results.tables)
+    months, doubts = read_months(source, units), [*_doubt_activity(read_activity(source, units), units)]
+    if doubts and months is not None:
+        found[Check].append(Check("activity_fit", "warn", math.nan, math.nan, f"{doubts[0]} {UNASKED}"))
+    if asked is not None and (share := float(asked["odd"].mean())) > LOST_WARNS:
+        found[Check].append(Check("requests_fit", "warn", share, LOST_WARNS, AGAIN.format(percent(share))))
+        asked = None
     parts = [
-        _study_contact(read_months(source, units), asked, results, units, choices, level),
+        _study_contact(None if doubts else months, asked, results, units, choices, level),
         _study_feedback(units, choices, level),
         _study_praise(asked, units.design, choices, level),
         _study_price(asked, units, choices, level),
@@ -93,6 +104,20 @@ def study_in_app(results: Results, source, units: metrics.Units, choices: Choice
     estimates = [decide(e, SHARE, alpha=units.design.alpha) for e in found[Estimate]]
     checks = (*results.checks, *found[Check])
     return results.but(tables=tables, estimates=(*results.estimates, *estimates), checks=checks)
+
+
+def _doubt_activity(days, units):
+    """Yield why it cannot be told who was active when: events that begin late, end a month early, or have a hole."""
+    for event, held in days.groupby("event"):
+        first, last = (stamp.to_pydatetime() for stamp in pd.to_datetime(held["day"].iloc[[0, -1]], unit="D"))
+        begin = pd.Timestamp(units.assigned[0]).to_pydatetime()
+        late = measure_silence(len(held), first, last, last + (first - begin))[1]
+        gap, is_stale = measure_silence(len(held), first, last, find_end(units.as_of))
+        if late or (is_stale and gap > MONTH / DAY):  # months that are not over count nowhere
+            where = f"before {first:%Y-%m-%d}" if late else f"after {last:%Y-%m-%d}"
+            yield f"No event {event} stands {where}, when users were there."
+        if told := describe_hole(held, f"event {event}", STALE_DAYS):
+            yield told
 
 
 def _study_contact(months, asked, results, units, choices, level):

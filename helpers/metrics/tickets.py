@@ -298,6 +298,16 @@ def read_months(source: Source, units: Units) -> pd.DataFrame | None:
     return opening.fetch(found.order_by("unit"), "units").to_pandas().astype({"active": float, "asked": float})
 
 
+def read_activity(source: Source, units: Units) -> pd.DataFrame:
+    """Return how many of the events that say who was active, and who asked, stand on each day (since 1970)."""
+    told = _hear(source, units, (ACTIVE, REQUEST, TICKET))
+    if told is None:
+        return pd.DataFrame(columns=["event", "day", "n"])
+    day = (told["at"].epoch_seconds() / DAY).floor().cast("int64")
+    days = told.group_by("event", day=day).aggregate(n=told.count()).order_by("event", "day")
+    return opening.fetch(days, "days of activity").to_pandas()
+
+
 def read_requests(source: Source, units: Units) -> pd.DataFrame | None:
     """Return every request for help with what became of it, and every ticket with its first reply.
 
@@ -313,7 +323,8 @@ def read_requests(source: Source, units: Units) -> pd.DataFrame | None:
     DataFrame: one row a request, in the order of their ids: `unit`, `variant`, whether it was `suggested`, `opened`,
         a `ticket`, `returned`, `gave_up` (bool); of a ticket `seconds` to the first reply (below 0 where clocks
         differ), `minutes` (whole, rounded up, nan where never answered or before it came), `kudos`, `solved` (bool),
-        `load` (nan where unknown), `hour` (0 to 23, UTC), `topic`.
+        `load` (nan where unknown), `hour` (0 to 23, UTC), `topic`, and whether it is `odd`: asked more than once, or
+        by several units.
         None without request ids, and above `opening.MOST_LOGGED` of their events.
     """
     told = _hear(source, units, (REQUEST, *STEPS, *AFTER), ID)
@@ -330,8 +341,11 @@ def read_requests(source: Source, units: Units) -> pd.DataFrame | None:
     load = frame[frame["event"] == TICKET].drop_duplicates(ID).set_index(ID)["value"]
     topic = frame.dropna(subset=[TOPIC]).drop_duplicates(ID).set_index(ID)[TOPIC]
     waits = {"seconds": seconds, "minutes": np.ceil(seconds.where(seconds >= 0) / 60)}
+    askers, asks = frame.drop_duplicates([ID, "unit"])[ID], frame.loc[frame["event"] == REQUEST, ID]
+    odd = {*askers[askers.duplicated()], *asks[asks.duplicated()]}
     found = about.join(first[names].notna()).assign(**waits, hour=came.dt.hour, load=load.astype(float))
-    return found.assign(topic=topic.reindex(found.index).fillna("unknown")).sort_index().reset_index()
+    found = found.assign(topic=topic.reindex(found.index).fillna("unknown"), odd=found.index.isin(odd))
+    return found.sort_index().reset_index()
 
 
 def _hear(source, units, names, known=None):

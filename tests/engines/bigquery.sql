@@ -116,6 +116,7 @@
 -- in_app_support 74a7f5d37a65
 -- in_app_support bf8a3a0af9b8
 -- in_app_support 892f9bab2a4e
+-- in_app_support c2d0809d4351
 -- in_app_support 3e7499163259
 -- in_app_support eca53e41e0e6
 -- in_app_support 5464adeafeb8

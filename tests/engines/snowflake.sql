@@ -116,6 +116,7 @@
 -- in_app_support 1f7d883b9009
 -- in_app_support e5b1ac72071b
 -- in_app_support 0590f6b60c70
+-- in_app_support 5dd2b00bc02d
 -- in_app_support 24be1b097d14
 -- in_app_support 12c1e5225e11
 -- in_app_support 2eeca8cda536

@@ -4,9 +4,10 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from helpers import checks, inference, metrics, plan, sources
+from helpers import checks, inference, metrics, plan, simulate, sources
 from helpers.in_app import Choices, study_in_app
 from helpers.metrics.tickets import read_requests
 from helpers.view.words import explain
@@ -159,3 +160,52 @@ def test_replies_before_their_ticket_are_left_out_and_said(loaded, monkeypatch, 
         f"Of the first replies {share} % come before their ticket; praise is told without them.",
     )
     assert "praise_curve" in found.tables
+
+
+MADE = simulate.simulate("in_app_support", n_units=4000, seed=2)
+ACTIVE, AT = MADE.events["event"].eq("active"), MADE.events["at"]
+SPRING, WEEKS = pd.Timestamp("2013-04-20", tz="UTC"), pd.Timedelta(days=20)
+UNASKED = " How many ask in a month, and how much work that is, is not told."
+
+
+def study(events):
+    """Return what is told of simulated assignments and some events."""
+    source = sources.load(DECIDED.design, MADE.assignments, events=events)
+    units = metrics.fold(source, DECIDED.design)
+    results = inference.run_experiment(DECIDED, source, units, (), study="in_app_support")
+    found = study_in_app(results, source, units, CHOICES)
+    return found.tables, {check.id: (check.status, check.message) for check in found.checks}
+
+
+@pytest.mark.parametrize(("lost", "told"), [
+    (ACTIVE & (AT < SPRING), "No event active stands before 2013-04-20, when users were there."),
+    (ACTIVE & (AT >= SPRING), "No event active stands after 2013-04-19, when users were there."),
+    (ACTIVE & AT.between(SPRING, SPRING + WEEKS),
+     "Hardly an event active stands from 2013-04-20 to 2013-05-09: what was done then is unread, and counts as not "
+     "done."),
+    (ACTIVE & (AT >= "2013-06-10"), None),  # of a month that is not over
+])  # fmt: skip
+def test_who_asks_is_not_told_of_months_that_the_log_lacks(lost, told):
+    tables, found = study(MADE.events[~lost])
+    assert found.get("activity_fit") == (told and ("warn", told + UNASKED))
+    assert ({"contact", "load"} <= set(tables)) == (told is None)
+
+
+@pytest.mark.parametrize("every", [200, 1, None])
+def test_requests_that_stand_twice_or_share_an_id_are_told(every):
+    events, is_request = MADE.events, MADE.events["event"].eq("request")
+    again = events[is_request][:: every or len(events)]
+    twice = pd.concat([events, again.assign(at=again["at"] + pd.Timedelta(seconds=40))])
+    numbers = pd.factorize(events["request_id"])[0] // (1 if every is None else 2)
+    shared = events.assign(request_id=np.where(events["request_id"] == "", "", "r" + pd.Series(numbers).astype(str)))
+    for spoilt, share in ((twice, 100 / every if every else 0.0), (shared, 100.0 if every else 0.0)):
+        tables, found = study(spoilt)
+        if share > 1:
+            status, message = found["requests_fit"]
+            assert status == "warn" and message.endswith(
+                "% of the requests stand more than once under one request_id, or are of several users: metrics that "
+                "count them may be too large, and nothing is told of replies to them; give each request an id and an "
+                "event."
+            )
+        assert ("requests_fit" in found) == (share > 1)
+        assert ("deflection" in tables) == (share <= 1)
