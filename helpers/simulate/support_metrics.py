@@ -195,7 +195,7 @@ def _state_truth(world, customers, years):
     planted = {"replied in time": ("fast", world.reply_effect)}
     planted["solved in one reply"] = ("right", world.one_reply_effect)
     for name, (side, effect) in planted.items() if now.any() else ():
-        pair = kit.standardise(years.loc[now, side].to_numpy(int), 1 - years.loc[now, "chance"].to_numpy(), cells[now])
+        pair = kit.standardise(years.loc[now, side].to_numpy(), 1 - years.loc[now, "chance"].to_numpy(), cells[now])
         effects.append(kit.make_effect("renewed", (f"not {name}", name), pair, population="landmark"))
         causal[name] = effect * room
     scale, mean = _scale_premium(world, customers)
