@@ -425,19 +425,17 @@ def state_truth(world, accounts, features) -> dict:
         accounts cannot state it), naive, features (role, sign, group and difference of each), threshold,
         elasticity, steps.
     """
-    alive, effects, found = accounts["alive"].to_numpy(), [], {}
-    if alive.any():
-        lived, used = accounts[alive], features[alive] < WINDOW_DAYS
-        cells = lived["tier"].to_numpy() * (len(SEAT_EDGES) + 1) + np.digitize(lived["seats"], SEAT_EDGES)
-        effects = _state_milestones(accounts, lived, cells)
-        planted = {"helpful": world.feature_effect, "mature": world.maturity_effect, "harmful": -world.harmful_effect}
-        for place, feature in enumerate(FEATURES):
-            plain, reached = kit.standardise(used[:, place], lived["chance_retained"].to_numpy(), cells)
-            told = {"role": feature.role, "sign": int(np.sign(planted.get(feature.role, 0))), "group": feature.group}
-            found[feature.name] = told | {"difference": None if np.isnan(reached) else reached - plain}
+    lived, used = accounts[accounts["alive"]], features[accounts["alive"].to_numpy()] < WINDOW_DAYS
+    cells = lived["tier"].to_numpy() * (len(SEAT_EDGES) + 1) + np.digitize(lived["seats"], SEAT_EDGES)
+    planted = {"helpful": world.feature_effect, "mature": world.maturity_effect, "harmful": -world.harmful_effect}
+    found = {}
+    for place, feature in enumerate(FEATURES):
+        plain, reached = kit.standardise(used[:, place], lived["chance_retained"].to_numpy(), cells)
+        told = {"role": feature.role, "sign": int(np.sign(planted.get(feature.role, 0))), "group": feature.group}
+        found[feature.name] = told | {"difference": None if np.isnan(reached) else reached - plain}
     threshold = {"shape": world.activation_shape, "cut": world.activation_cut, "planned": PLANNED_COUNT}
     return {
-        "effects": effects,
+        "effects": _state_milestones(accounts, lived, cells),
         "features": found,
         "threshold": threshold | {"newest_cohort": NEWEST, "newest_cut": world.drift_cut},
         "elasticity": world.seats_elasticity,

@@ -338,8 +338,9 @@ def standardise(exposed, chance, cells) -> tuple[float, float]:
     chance : array, shape (n,)
     cells : array of int, shape (n,)
     """
-    size = np.array([np.bincount(cells[exposed == side], minlength=cells.max() + 1) for side in (0, 1)])
-    total = [np.bincount(cells[exposed == side], chance[exposed == side], cells.max() + 1) for side in (0, 1)]
+    most = cells.max(initial=-1) + 1
+    size = np.array([np.bincount(cells[exposed == side], minlength=most) for side in (0, 1)])
+    total = [np.bincount(cells[exposed == side], chance[exposed == side], most) for side in (0, 1)]
     both = (size > 0).all(axis=0)
     if not both.any():
         return np.nan, np.nan
