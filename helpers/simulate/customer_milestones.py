@@ -160,7 +160,7 @@ def draw_lives(world, accounts, rng):
     talks = pd.concat([talks, _draw_talks(world, accounts, changes, steps, LATE_EDGES, rng["later_talks"])])
     alive = np.isinf(leaves)
     chances = {f"chance_{name}": np.where(alive, chance, np.nan) for name, chance in find_chances(rates).items()}
-    accounts = accounts.assign(lost=lost, alive=alive.astype(int), **reached, **chances)
+    accounts = accounts.assign(lost=lost, alive=alive, **reached, **chances)
     return accounts, _end(steps, stop), _end(features, stop), changes, _keep_before(talks, stop)
 
 
@@ -252,9 +252,9 @@ def _read_milestones(talks, steps, features, seats):
     size, row, solved = seats.size, talks["row"].to_numpy(), talks["solved"].to_numpy()
     count = np.bincount(row, minlength=size)
     last = np.bincount(row[(solved >= WINDOW_DAYS - MONTH_DAYS) & (solved < WINDOW_DAYS)], minlength=size)
-    is_set, mature = (steps < WINDOW_DAYS).sum(axis=1) >= PLANNED_STEPS, count_mature(features) >= PLANNED_MATURE
-    reached = (is_set, count >= PLANNED_COUNT, last / seats >= PLANNED_USE, mature)
-    return {"conversations": count} | {name: part.astype(int) for name, part in zip(MILESTONES, reached, strict=True)}
+    reached = {"set_up": (steps < WINDOW_DAYS).sum(axis=1) >= PLANNED_STEPS, "activated": count >= PLANNED_COUNT}
+    reached |= {"using": last / seats >= PLANNED_USE, "mature": count_mature(features) >= PLANNED_MATURE}
+    return {"conversations": count, **reached}
 
 
 def count_mature(features) -> np.ndarray:
@@ -407,8 +407,8 @@ def _tell_units(accounts, changes, talks):
     heard = talks["row"][(talks["day"] >= last - DORMANT_DAYS) & (talks["day"] < last)]
     found = {"lost_day": lost.where(lost < accounts["followed"])}
     found |= {name: accounts[name] for name in ("alive", "conversations", *MILESTONES)}
-    ends = (lost > last, np.bincount(grown, minlength=n) > 0, np.bincount(heard, minlength=n) == 0)
-    found |= {name: end.astype(int) for name, end in zip(OUTCOMES, ends, strict=True)}
+    found |= {"retained": lost > last, "expanded": np.bincount(grown, minlength=n) > 0}
+    found["dormant"] = np.bincount(heard, minlength=n) == 0
     return found | {f"chance_{name}": accounts[f"chance_{name}"] for name in OUTCOMES}
 
 
@@ -425,19 +425,17 @@ def state_truth(world, accounts, features) -> dict:
         accounts cannot state it), naive, features (role, sign, group and difference of each), threshold,
         elasticity, steps.
     """
-    alive, effects, found = accounts["alive"].to_numpy(bool), [], {}
-    if alive.any():
-        lived, used = accounts[alive], features[alive] < WINDOW_DAYS
-        cells = lived["tier"].to_numpy() * (len(SEAT_EDGES) + 1) + np.digitize(lived["seats"], SEAT_EDGES)
-        effects = _state_milestones(accounts, lived, cells)
-        planted = {"helpful": world.feature_effect, "mature": world.maturity_effect, "harmful": -world.harmful_effect}
-        for place, feature in enumerate(FEATURES):
-            plain, reached = kit.standardise(used[:, place].astype(int), lived["chance_retained"].to_numpy(), cells)
-            told = {"role": feature.role, "sign": int(np.sign(planted.get(feature.role, 0))), "group": feature.group}
-            found[feature.name] = told | {"difference": None if np.isnan(reached) else reached - plain}
+    lived, used = accounts[accounts["alive"]], features[accounts["alive"].to_numpy()] < WINDOW_DAYS
+    cells = lived["tier"].to_numpy() * (len(SEAT_EDGES) + 1) + np.digitize(lived["seats"], SEAT_EDGES)
+    planted = {"helpful": world.feature_effect, "mature": world.maturity_effect, "harmful": -world.harmful_effect}
+    found = {}
+    for place, feature in enumerate(FEATURES):
+        plain, reached = kit.standardise(used[:, place], lived["chance_retained"].to_numpy(), cells)
+        told = {"role": feature.role, "sign": int(np.sign(planted.get(feature.role, 0))), "group": feature.group}
+        found[feature.name] = told | {"difference": None if np.isnan(reached) else reached - plain}
     threshold = {"shape": world.activation_shape, "cut": world.activation_cut, "planned": PLANNED_COUNT}
     return {
-        "effects": effects,
+        "effects": _state_milestones(accounts, lived, cells),
         "features": found,
         "threshold": threshold | {"newest_cohort": NEWEST, "newest_cut": world.drift_cut},
         "elasticity": world.seats_elasticity,

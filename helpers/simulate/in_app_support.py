@@ -269,4 +269,4 @@ def _draw_feedback(world, people, rng):
     odds = np.select([people["place"] == place for place in level], [level[p] + traits @ ANSWERS[p] for p in level])
     answered, wants = luck < special.expit(odds), opinion < special.expit(WANT_LEVEL + traits @ WANTS)
     events = [tell("feedback", None, kit.to_seconds(27 * day), value=wants.astype(float), where=answered)]
-    return {"answered": answered.astype(int), "wants": np.where(answered, wants, np.nan)}, events
+    return {"answered": answered, "wants": np.where(answered, wants, np.nan)}, events

@@ -93,19 +93,18 @@ class World:
         Parameters
         ----------
         assignments : DataFrame
-        parts : list of (columns of units by name, list of events from `tell`)
+        parts : list of (columns of units by name, where yes and no become 1 and 0, and list of events from `tell`)
         truth : dict, `effects` (one that so few units cannot state is left out) and more
         what, planted : str
             What is simulated, and what of it is recovered, in words.
         """
-        columns = {name: column for found, _ in parts for name, column in found.items()}
+        units = assignments.assign(**{name: column for found, _ in parts for name, column in found.items()})
+        units = units.astype(dict.fromkeys(units.select_dtypes(bool), int))
         events = join_events(assignments, [event for _, told in parts for event in told], **self.calendar)
         effects = [effect for effect in truth["effects"] if np.isfinite(effect["value"])]
         truth = {"study": self.study, "world": asdict(self), **truth, "effects": effects}
         no_evidence = f"Recovering {planted} tests the method; it is no evidence for the published claims."
-        return Simulation(
-            assignments, events, assignments.assign(**columns), truth, f"Simulated: {what}. {no_evidence}"
-        )
+        return Simulation(assignments, events, units, truth, f"Simulated: {what}. {no_evidence}")
 
 
 def spawn_generators(seed, names) -> dict[str, np.random.Generator]:
@@ -339,8 +338,9 @@ def standardise(exposed, chance, cells) -> tuple[float, float]:
     chance : array, shape (n,)
     cells : array of int, shape (n,)
     """
-    size = np.array([np.bincount(cells[exposed == side], minlength=cells.max() + 1) for side in (0, 1)])
-    total = [np.bincount(cells[exposed == side], chance[exposed == side], cells.max() + 1) for side in (0, 1)]
+    most = cells.max(initial=-1) + 1
+    size = np.array([np.bincount(cells[exposed == side], minlength=most) for side in (0, 1)])
+    total = [np.bincount(cells[exposed == side], chance[exposed == side], most) for side in (0, 1)]
     both = (size > 0).all(axis=0)
     if not both.any():
         return np.nan, np.nan

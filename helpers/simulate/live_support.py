@@ -414,7 +414,7 @@ def _tell_talks(people, talks):
     ]
     inside = [told["row"][told["seconds"] < QUESTION_DAYS * SECONDS_A_DAY] for _, told in events]
     asked, _, served = (np.bincount(rows, minlength=int(shown.sum())) for rows in inside)
-    return {"questions": asked, "live_reply": (served > 0).astype(int)}, events
+    return {"questions": asked, "live_reply": served > 0}, events
 
 
 def _draw_money(world, people, chances, rng):
@@ -430,7 +430,7 @@ def _draw_money(world, people, chances, rng):
     months, refunded = kit.draw_months(world, buys, rng)
     revenue, payments = kit.list_payments(pays, np.round(np.exp(logs), 2), months, refunded, REVENUE_WINDOWS)
     starts = tell("trial_started", None, kit.to_seconds(begins), where=trial | late)
-    columns = {"trial": trial.astype(int), "paid": paid.astype(int), **revenue}
+    columns = {"trial": trial, "paid": paid, **revenue}
     return columns, [starts, tell("paid", None, pays, where=buys), *payments]
 
 
@@ -446,5 +446,5 @@ def _draw_survey(people, chances, rng):
     heard = kit.to_seconds(SURVEY_DAY) + kit.to_seconds(kit.cut_delay(rng.random(size), ANSWER_MEAN, ANSWER_DAYS))
     columns = {name: np.where(answered, score, np.nan) for name, score in scores.items()}
     events = [tell(f"{name}_answered", None, heard, value=told, where=answered) for name, told in columns.items()]
-    columns |= {"answered": answered.astype(int), "survey_sent": np.ones(size, dtype=int)}
+    columns |= {"answered": answered, "survey_sent": np.ones(size, dtype=int)}
     return columns, [tell("survey_sent", None, np.full(size, kit.to_seconds(SURVEY_DAY))), *events]

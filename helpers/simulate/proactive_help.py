@@ -276,7 +276,7 @@ def _draw_help(opens, rng):
     rows = kit.spread_rows(np.where(opens, 1 + rng.poisson(1.5, opens.size), 0))
     kinds = rng.choice(list(FORMATS), rows.size, p=list(FORMATS.values()))
     opened = tell("help_opened", rows, _spread(rng, rows.size, early=3), format=kinds)
-    return {"help_opened": opens.astype(int)}, [opened]
+    return {"help_opened": opens}, [opened]
 
 
 def _draw_activation(share, rng):
@@ -284,7 +284,7 @@ def _draw_activation(share, rng):
     activated, late = chance < share, (chance >= share) & (chance < share + 0.05 * (1 - share))
     soon, after = np.flatnonzero(activated), np.flatnonzero(late)
     within = tell("activated", soon, _spread(rng, soon.size, early=2))
-    return {"activated": activated.astype(int)}, [within, tell("activated", after, _spread(rng, after.size, late=True))]
+    return {"activated": activated}, [within, tell("activated", after, _spread(rng, after.size, late=True))]
 
 
 def _draw_activity(mean, rng):
@@ -312,18 +312,12 @@ def _draw_money(assignments, share, rng, settings):
     first = to_seconds(TRIAL_DAYS + kit.cut_delay(rng.random(share.size), DELAY_DAYS, PAY_DAYS))
     bill = assignments["seats"].to_numpy() * assignments["plan_tier"].map(PRICES).to_numpy()
     revenue, payments = kit.list_payments(first, bill, months, refunded, {"arr": REVENUE_DAYS})
-    unpaid = (COMPLETE_TO - assignments["assigned_at"]).dt.total_seconds()
-    renewed, trial_ends = months > RENEWAL_MONTHS, np.full(share.size, to_seconds(TRIAL_DAYS))
-    columns = {
-        "converted": paid.astype(int),
-        **revenue,
-        "still_paying": renewed.astype(int),
-        "paid_in_days": np.where(paid, first, unpaid) / SECONDS_A_DAY,
-        "paid_in_observed": paid.astype(int),
-    }
-    again = first + to_seconds(RENEWAL_MONTHS * kit.MONTH_DAYS)
-    told = [("trial_ended", trial_ends, None), ("paid", first, paid), ("renewed", again, renewed)]
-    return columns, [*payments, *(tell(event, None, seconds, where=where) for event, seconds, where in told)]
+    unpaid, renewed = (COMPLETE_TO - assignments["assigned_at"]).dt.total_seconds(), months > RENEWAL_MONTHS
+    days = np.where(paid, first, unpaid) / SECONDS_A_DAY
+    columns = {"converted": paid, **revenue, "still_paying": renewed, "paid_in_days": days, "paid_in_observed": paid}
+    trial = tell("trial_ended", None, np.full(share.size, to_seconds(TRIAL_DAYS)))
+    again = tell("renewed", None, first + to_seconds(RENEWAL_MONTHS * kit.MONTH_DAYS), where=renewed)
+    return columns, [*payments, trial, tell("paid", None, first, where=paid), again]
 
 
 def _spread(rng, size, *, early=1.0, late=False):

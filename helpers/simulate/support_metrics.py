@@ -190,12 +190,12 @@ def _state_truth(world, customers, years):
     """Return what is planted, from chances alone: nobody's leaving, score or reply is drawn in it."""
     of = customers.iloc[years["row"]].reset_index(drop=True)
     now = years["logged"] & (of["age"] - years["day"] <= TERM)
-    cells = (of["tier"] * 7 + np.digitize(of["seats"], (3, 5, 8, 12, 20, 40))) * 8 + years["day"] // TERM
+    cells = ((of["tier"] * 7 + np.digitize(of["seats"], (3, 5, 8, 12, 20, 40))) * 8 + years["day"] // TERM).to_numpy()
     effects, causal, room = [], {}, float((of["theta"] * (1 - of["theta"]))[now].mean())
     planted = {"replied in time": ("fast", world.reply_effect)}
     planted["solved in one reply"] = ("right", world.one_reply_effect)
     for name, (side, effect) in planted.items() if now.any() else ():
-        pair = kit.standardise(years.loc[now, side].to_numpy(int), 1 - years.loc[now, "chance"].to_numpy(), cells[now])
+        pair = kit.standardise(years.loc[now, side].to_numpy(), 1 - years.loc[now, "chance"].to_numpy(), cells[now])
         effects.append(kit.make_effect("renewed", (f"not {name}", name), pair, population="landmark"))
         causal[name] = effect * room
     scale, mean = _scale_premium(world, customers)
