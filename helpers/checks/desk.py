@@ -23,6 +23,7 @@ NEVER = {"first_reply or reply": "replied", "solved": "solved"}
 NO_TICKET = "No event opens a ticket, so nothing is told of tickets; name their events as data/README.md lists them."
 ONE_SIDED = {0: " None of them left; outcomes.retained.lost of the plan names the event of a loss."}
 ONE_SIDED |= {1: " All of them left; events of those who stay are called renewed."}
+FITS = "Tickets are answered and solved after they were opened, in that order."
 CLOCKS = " Above 10 % the clocks of tickets and replies differ, and nothing can be timed; give both in UTC."
 
 
@@ -42,16 +43,16 @@ def check_desk(source, customers, renewals, tickets, frame, design, *, window) -
     odd = ONE_SIDED.get(frame["left"].mean(), "") if n >= FEW else ""
     found = [Check("enough_accounts", "warn" if n < FEW or odd else "pass", float(n), FEW, told + odd)]
     found.append(report_duplicates(next(k for step, k, _ in source.info.steps if step == "exact duplicates dropped")))
-    early, said, doubts = 0.0, "", [*_find_gaps(source, design), *_doubt_renewals(customers, renewals, noun)]
+    worst, said, doubts = 0.0, "", [*_find_gaps(source, design), *_doubt_renewals(customers, renewals, noun)]
     if len(tickets):
-        early, said = _time_tickets(tickets)
+        worst, said = _time_tickets(tickets)
         doubts = [*_doubt_tickets(tickets), *_find_late_begin(tickets, frame, window), *doubts]
     elif source.info.kind == "yours":
         doubts.insert(0, NO_TICKET)
-    if said or doubts:
-        status = "fail" if early > LOST_FAILS else "warn" if doubts or early > LOST_WARNS else "pass"
-        told = [said] if early > LOST_WARNS or not doubts else []
-        found.append(Check("events_fit", status, early, LOST_WARNS, " ".join([*told, *doubts])))
+    if told := [*filter(None, [said]), *doubts]:
+        found.append(Check("events_fit", "fail" if worst > LOST_FAILS else "warn", worst, LOST_WARNS, " ".join(told)))
+    elif len(tickets):
+        found.append(Check("events_fit", "pass", worst, LOST_WARNS, FITS))
     if len(tickets) and n:
         traits = {name: words for name, words in list_traits(design).items() if name in frame}
         found += report_leavers(*find_rewritten(frame, frame["left"], traits, noun))
@@ -59,14 +60,14 @@ def check_desk(source, customers, renewals, tickets, frame, design, *, window) -
 
 
 def _time_tickets(tickets):
-    """The larger share of tickets whose times are in an order that no desk has, and a sentence on it."""
-    early = float((tickets[["replied", "solved"]].min(axis=1) < 0).mean())
-    late = float((tickets["replied"] > tickets["solved"]).mean())
-    said = f"Tickets answered or solved before they were opened: {percent(early)}."
-    if late > LOST_WARNS:
-        said += f" Tickets first answered after they were solved: {percent(late)}."
-    worst = max(early, late)
-    return worst, said + (CLOCKS if worst > LOST_FAILS else "")
+    """The largest share of tickets whose times are in an order that no desk has, and the sentences on it."""
+    shares = {
+        "Tickets answered or solved before they were opened": (tickets[["replied", "solved"]].min(axis=1) < 0).mean(),
+        "Tickets first answered after they were solved": (tickets["replied"] > tickets["solved"]).mean(),
+    }
+    worst = float(max(shares.values()))
+    told = [f"{what}: {percent(share)}." for what, share in shares.items() if share > LOST_WARNS]
+    return worst, " ".join(told) + (CLOCKS if worst > LOST_FAILS else "")
 
 
 def _doubt_tickets(tickets) -> Iterator[str]:
