@@ -277,7 +277,7 @@ def list_events(design, units, rng) -> pd.DataFrame:
         total, events = metric.how.total, [] if name in shared else _list_own_events(name, metric)
         if events and total == "first":
             state, seconds = units[f"{name}_observed"].to_numpy(), kit.to_seconds(units[f"{name}_days"])
-            for code, event in enumerate([events[0], *metric.competing[:1]], start=1):
+            for code, event in enumerate([events[0], *metric.competing], start=1):
                 rows = np.flatnonzero(state == code)
                 told.append(kit.tell(event, rows, seconds[rows]))
         elif events:

@@ -187,6 +187,7 @@ def test_customer_milestones_features_have_their_signs_and_their_users():
     other = draw(1000, feature_effect=-0.3, harmful_effect=0.0, maturity_effect=0.0)
     signs = {name: told["sign"] for name, told in other.truth["features"].items()}
     assert (signs["apps_installed"], signs["manual_export"], signs["phone_channel"], signs["snooze"]) == (-1, 0, 0, 0)
+    assert (found["apps_installed"]["sign"], found["manual_export"]["sign"]) == (1, -1)
 
 
 def test_customer_milestones_conversations_follow_seats_by_the_elasticity():
@@ -206,11 +207,20 @@ def test_customer_milestones_steps_come_when_they_should():
     activated = talks[talks.groupby("row").cumcount() == 19].set_index("row")["day"]
     saved = find_first(events, size, "saved_reply")[activated[activated < 90].index]
     assert (saved < activated[activated < 90]).mean() < 0.2 < 0.6 < np.isfinite(saved).mean()
+    few = np.setdiff1d(np.flatnonzero(find_first(events, size, "cancelled") > 270), activated.index)
+    assert np.isfinite(find_first(events, size, "saved_reply")[few]).mean() < 0.4  # by themselves
     early = (find_first(events, size, "cancelled") > 60) & (count(events, size, "conversation", 0, 14) < 20)
     late = np.log1p(count(events, size, "conversation", 14, 60)[early])
     for name, helps in {"team_invited": True, "first_article": True, "inbox_configured": False}.items():
         lead, error = contrast(late, find_first(events, size, name)[early] < 14)
         assert (lead > 3.5 * error) == helps, name
+
+
+def test_read_seats_by_hand():
+    accounts = pd.DataFrame({"seats": [4, 2]})
+    changes = pd.DataFrame({"row": [0, 0], "day": [50.0, 100.0], "seats": [5, 6]})  # the second account has none
+    for edges, seats in (([0, 60, 90], [[4, 5, 5], [2, 2, 2]]), ([90, 120], [[5, 6], [2, 2]])):
+        assert world._read_seats(accounts, changes, np.array(edges)).tolist() == seats
 
 
 def test_find_chances_by_hand():

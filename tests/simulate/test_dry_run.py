@@ -261,8 +261,10 @@ def test_list_events_asks_for_metrics_of_shared_columns_too():
 
 def test_list_events_ask_each_unit_once_for_two_metrics_of_one_survey():
     more = {**CONTENT["metrics"], "nps": {"kind": "nps", "event": "recommended", "asked": "survey"}}
+    more["r"] = {"kind": "ratio", "numerator": "visits", "denominator": "bought"}
     events = experiment(ExperimentPlan.model_validate({**CONTENT, "metrics": more}), n_units=30).events
     assert (events["event"] == "survey").sum() == 30
+    assert "r" not in set(events["event"])  # a ratio has its parts alone
 
 
 def test_list_events_stay_in_their_windows():
@@ -284,6 +286,12 @@ def test_find_shared_follows_a_ratio_of_a_shared_metric():
     assert "again" not in {e["metric"] for e in MADE.truth["effects"]}
     metrics = {**CONTENT["metrics"], "r": {"kind": "ratio", "numerator": "again", "denominator": "visits"}}
     assert find_shared(ExperimentPlan.model_validate({**CONTENT, "metrics": metrics})) == {"again", "r"}
+
+
+def test_find_shared_takes_the_name_of_a_time_or_a_ratio_for_no_column():
+    metrics = {"left": LEFT, "visits": METRICS["visits"], "rate": METRICS["rate"]}
+    metrics |= {"gone": {"kind": "binary", "column": "left"}, "rated": {"kind": "score", "column": "rate"}}
+    assert find_shared(make_plan(metrics=metrics)) == set()
 
 
 @pytest.mark.parametrize(("changes", "reads"), [
